@@ -1,0 +1,37 @@
+package agent
+
+// Events is the catalogue of everything that can happen to a member of staff.
+var Events = []Event{Invited{}, RoleChanged{}, AvailabilitySet{}, Deactivated{}, Reactivated{}}
+
+// Invited makes somebody a member of a workspace's staff.
+type Invited struct {
+	Workspace string `json:"workspace"`
+	Name      string `json:"name"`
+	Email     string `json:"email,omitempty"`
+	Role      Role   `json:"role"`
+}
+
+// RoleChanged gives an agent other rights.
+type RoleChanged struct {
+	Role Role `json:"role"`
+	From Role `json:"from"`
+}
+
+// AvailabilitySet says whether an agent is at work.
+type AvailabilitySet struct {
+	Availability Availability `json:"availability"`
+}
+
+// Deactivated ends an agent's access. Nothing can be assigned to them.
+type Deactivated struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+// Reactivated gives it back.
+type Reactivated struct{}
+
+func (Invited) EventType() string         { return "agent.invited.v1" }
+func (RoleChanged) EventType() string     { return "agent.role_changed.v1" }
+func (AvailabilitySet) EventType() string { return "agent.availability_set.v1" }
+func (Deactivated) EventType() string     { return "agent.deactivated.v1" }
+func (Reactivated) EventType() string     { return "agent.reactivated.v1" }

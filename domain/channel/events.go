@@ -1,0 +1,33 @@
+package channel
+
+// Events is the catalogue of everything that can happen to a channel. Secrets
+// are never part of an event.
+var Events = []Event{Connected{}, Renamed{}, SecretsReplaced{}, Disconnected{}}
+
+// Connected makes an account one that customers can write to.
+type Connected struct {
+	Workspace string `json:"workspace"`
+	Kind      Kind   `json:"kind"`
+	Name      string `json:"name"`
+	Account   string `json:"account"`         // the provider's id of it: for WhatsApp the phone number id
+	Phone     string `json:"phone,omitempty"` // as people dial it
+}
+
+// Renamed gives a channel another name.
+type Renamed struct {
+	Name string `json:"name"`
+	From string `json:"from"`
+}
+
+// SecretsReplaced says that the secrets of the account were set anew, not which.
+type SecretsReplaced struct{}
+
+// Disconnected ends the channel: nothing is taken from it or sent by it.
+type Disconnected struct {
+	Reason string `json:"reason,omitempty"`
+}
+
+func (Connected) EventType() string       { return "channel.connected.v1" }
+func (Renamed) EventType() string         { return "channel.renamed.v1" }
+func (SecretsReplaced) EventType() string { return "channel.secrets_replaced.v1" }
+func (Disconnected) EventType() string    { return "channel.disconnected.v1" }

@@ -1,0 +1,293 @@
+package chat
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Events is the catalogue of everything that can happen to a chat, in the
+// order of a chat's life. The codec is built from it; a test keeps it complete.
+var Events = []Event{
+	Opened{}, MessageReceived{}, ReactionReceived{}, SystemNoticed{}, DetailsShared{},
+	MessageQueued{}, MessageAccepted{}, DeliveryRecorded{},
+	Claimed{}, Assigned{}, Unassigned{}, Transferred{},
+	TagsChanged{}, NoteAdded{}, NoteEdited{}, NoteDeleted{},
+	StatusSet{}, Closed{}, Reopened{}, MarkedRead{}, Deleted{}, Restored{},
+}
+
+// Opened starts a chat: a customer is seen on a channel for the first time.
+type Opened struct {
+	Workspace string    `json:"workspace"`
+	Channel   string    `json:"channel"`  // the channel's id
+	Customer  string    `json:"customer"` // the customer's id in the channel: for WhatsApp the digits of the number
+	Status    string    `json:"status"`   // the workspace's default status
+	Category  Category  `json:"category"` // of that status
+	At        time.Time `json:"at"`       // UTC; of the message that opened it
+}
+
+// MessageReceived is what a customer wrote.
+type MessageReceived struct {
+	Message     MessageID `json:"message"`
+	ProviderID  string    `json:"provider_id"`            // such as "wamid.…"
+	ProfileName string    `json:"profile_name,omitempty"` // as the customer calls themselves in the channel
+	Content     Content   `json:"content"`
+	Context     *Context  `json:"context,omitempty"`  // what it answers
+	Referral    *Referral `json:"referral,omitempty"` // the advertisement that led here
+	At          time.Time `json:"at"`                 // UTC; when the customer sent it
+}
+
+// ReactionReceived is an emoji that a customer put on a message, or took away.
+type ReactionReceived struct {
+	ProviderID string    `json:"provider_id"`     // of the reaction itself
+	Target     string    `json:"target"`          // provider id of the message reacted to, perhaps unknown to us
+	Emoji      string    `json:"emoji,omitempty"` // "" takes the reaction away
+	At         time.Time `json:"at"`
+}
+
+// SystemNoticed is something the channel tells about the customer, such as a
+// new number. It is shown in the conversation and changes nothing else.
+type SystemNoticed struct {
+	ProviderID string    `json:"provider_id"`
+	Kind       string    `json:"kind"` // the provider's word, such as "user_changed_number"
+	Text       string    `json:"text"`
+	NewNumber  string    `json:"new_number,omitempty"`
+	At         time.Time `json:"at"`
+}
+
+// DetailsShared makes the visitor a contact: details were shared, by whom and
+// how the event says.
+type DetailsShared struct {
+	Reason  ContactReason `json:"reason"`
+	Name    string        `json:"name,omitempty"`
+	Emails  []string      `json:"emails,omitempty"`
+	Phones  []string      `json:"phones,omitempty"` // E.164 where it can be told, else as given
+	Company string        `json:"company,omitempty"`
+	City    string        `json:"city,omitempty"`
+	Country string        `json:"country,omitempty"`
+	Message MessageID     `json:"message,omitempty"` // the message that held them
+	By      AgentID       `json:"by,omitempty"`      // the agent who typed them in
+	At      time.Time     `json:"at"`
+}
+
+// MessageQueued is an answer that is to be sent to the customer.
+type MessageQueued struct {
+	Message MessageID `json:"message"`
+	Text    string    `json:"text"`
+	By      AgentID   `json:"by"`
+	Bot     bool      `json:"bot,omitempty"` // By is a bot, not a person
+	At      time.Time `json:"at"`
+}
+
+// MessageAccepted says that the provider took a message and how it calls it.
+type MessageAccepted struct {
+	Message    MessageID `json:"message"`
+	ProviderID string    `json:"provider_id"`
+	At         time.Time `json:"at"`
+}
+
+// DeliveryRecorded says how far a message got. The report of a provider names
+// the message by ProviderID, which may not be known yet; our own failure to
+// hand it over names it by Message.
+type DeliveryRecorded struct {
+	Message    MessageID      `json:"message,omitempty"`
+	ProviderID string         `json:"provider_id,omitempty"`
+	State      Delivery       `json:"state"`
+	Error      *DeliveryError `json:"error,omitempty"` // only with state failed
+	At         time.Time      `json:"at"`
+}
+
+// Claimed is an agent taking a chat that nobody had.
+type Claimed struct {
+	By AgentID `json:"by"`
+}
+
+// Assigned makes To responsible for the chat.
+type Assigned struct {
+	To   AgentID `json:"to"`
+	From AgentID `json:"from,omitempty"`
+}
+
+// Unassigned leaves the chat to nobody.
+type Unassigned struct {
+	From AgentID `json:"from"`
+}
+
+// Transferred hands the chat on: to an agent, to a team (which leaves it without
+// an assignee) or back to the bot (which leaves it without team and assignee).
+type Transferred struct {
+	Kind     TransferKind `json:"kind"`
+	To       string       `json:"to,omitempty"` // an agent's or a team's id; "" for the bot
+	From     AgentID      `json:"from,omitempty"`
+	FromTeam TeamID       `json:"from_team,omitempty"`
+	Reason   string       `json:"reason,omitempty"`
+}
+
+// TagsChanged is a delta: tags that were not there before, tags that were.
+type TagsChanged struct {
+	Added   []TagID `json:"added,omitempty"`
+	Removed []TagID `json:"removed,omitempty"`
+}
+
+// NoteAdded is private text on the chat, never sent to the customer.
+type NoteAdded struct {
+	Note NoteID    `json:"note"`
+	Text string    `json:"text"`
+	By   AgentID   `json:"by"`
+	At   time.Time `json:"at"`
+}
+
+// NoteEdited replaces the text of a note; the log keeps the old one.
+type NoteEdited struct {
+	Note NoteID    `json:"note"`
+	Text string    `json:"text"`
+	By   AgentID   `json:"by"`
+	At   time.Time `json:"at"`
+}
+
+// NoteDeleted takes a note out of the conversation; the log keeps it.
+type NoteDeleted struct {
+	Note NoteID    `json:"note"`
+	By   AgentID   `json:"by"`
+	At   time.Time `json:"at"`
+}
+
+// StatusSet moves the chat to another status that is not in the closed category.
+type StatusSet struct {
+	Status   string   `json:"status"`
+	Category Category `json:"category"`
+	From     string   `json:"from"`
+}
+
+// Closed moves the chat to a status of the closed category.
+type Closed struct {
+	Status   string   `json:"status"`
+	Category Category `json:"category"`
+	From     string   `json:"from"`
+}
+
+// Reopened moves a closed chat to a status that is not closed.
+type Reopened struct {
+	Status   string    `json:"status"`
+	Category Category  `json:"category"`
+	From     string    `json:"from"`
+	Message  MessageID `json:"message,omitempty"` // the customer's message that did it, if one did
+}
+
+// MarkedRead says that the agent has seen everything recorded before it.
+type MarkedRead struct {
+	By AgentID `json:"by"`
+}
+
+// Deleted hides the chat from every list and count.
+type Deleted struct {
+	By     AgentID `json:"by"`
+	Reason string  `json:"reason,omitempty"`
+}
+
+// Restored brings a deleted chat back.
+type Restored struct {
+	By      AgentID   `json:"by,omitempty"`
+	Message MessageID `json:"message,omitempty"` // the customer's message that did it, if one did
+}
+
+// Content is what a message holds. Kind says which of the fields matter.
+type Content struct {
+	Kind     string          `json:"kind"`           // text, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, order, unsupported or unknown
+	Text     string          `json:"text,omitempty"` // body, caption, chosen title or button text
+	Media    *Media          `json:"media,omitempty"`
+	Location *Location       `json:"location,omitempty"`
+	Cards    []Card          `json:"cards,omitempty"`
+	Reply    *Reply          `json:"reply,omitempty"` // what was chosen of buttons or a list
+	Flow     *Flow           `json:"flow,omitempty"`
+	Order    string          `json:"order,omitempty"` // id of the order it placed
+	Error    *DeliveryError  `json:"error,omitempty"` // why the provider could not show it
+	Raw      json.RawMessage `json:"raw,omitempty"`   // the whole message, where the kind is unknown
+}
+
+// Media is a file that the provider holds.
+type Media struct {
+	ID       string `json:"id"`
+	MIMEType string `json:"mime_type"`
+	SHA256   string `json:"sha256,omitempty"`
+	Filename string `json:"filename,omitempty"`
+	Animated bool   `json:"animated,omitempty"`
+}
+
+// Location is a place, in degrees (WGS 84).
+type Location struct {
+	Latitude  float64 `json:"latitude"`
+	Longitude float64 `json:"longitude"`
+	Name      string  `json:"name,omitempty"`
+	Address   string  `json:"address,omitempty"`
+}
+
+// Card is a contact card.
+type Card struct {
+	Name    string   `json:"name"`
+	Phones  []string `json:"phones,omitempty"`
+	Emails  []string `json:"emails,omitempty"`
+	Company string   `json:"company,omitempty"`
+}
+
+// Reply is the choice a customer made.
+type Reply struct {
+	ID          string `json:"id"`
+	Title       string `json:"title"`
+	Description string `json:"description,omitempty"`
+}
+
+// Flow is a filled-in form. Answers is the JSON that the form gave.
+type Flow struct {
+	Name    string          `json:"name"`
+	Body    string          `json:"body,omitempty"`
+	Answers json.RawMessage `json:"answers,omitempty"`
+}
+
+// Context names the message that another one answers.
+type Context struct {
+	ProviderID string `json:"provider_id"`
+	From       string `json:"from,omitempty"`
+	Forwarded  bool   `json:"forwarded,omitempty"`
+}
+
+// Referral is the advertisement or post that a customer came from.
+type Referral struct {
+	SourceURL  string `json:"source_url,omitempty"`
+	SourceType string `json:"source_type,omitempty"`
+	SourceID   string `json:"source_id,omitempty"`
+	Headline   string `json:"headline,omitempty"`
+	Body       string `json:"body,omitempty"`
+	MediaType  string `json:"media_type,omitempty"`
+	MediaURL   string `json:"media_url,omitempty"`
+	ClickID    string `json:"click_id,omitempty"`
+}
+
+// DeliveryError is why a message did not get through, in the provider's words.
+type DeliveryError struct {
+	Code    int    `json:"code"`
+	Title   string `json:"title,omitempty"`
+	Details string `json:"details,omitempty"`
+}
+
+func (Opened) EventType() string           { return "chat.opened.v1" }
+func (MessageReceived) EventType() string  { return "chat.message_received.v1" }
+func (ReactionReceived) EventType() string { return "chat.reaction_received.v1" }
+func (SystemNoticed) EventType() string    { return "chat.system_noticed.v1" }
+func (DetailsShared) EventType() string    { return "chat.details_shared.v1" }
+func (MessageQueued) EventType() string    { return "chat.message_queued.v1" }
+func (MessageAccepted) EventType() string  { return "chat.message_accepted.v1" }
+func (DeliveryRecorded) EventType() string { return "chat.delivery_recorded.v1" }
+func (Claimed) EventType() string          { return "chat.claimed.v1" }
+func (Assigned) EventType() string         { return "chat.assigned.v1" }
+func (Unassigned) EventType() string       { return "chat.unassigned.v1" }
+func (Transferred) EventType() string      { return "chat.transferred.v1" }
+func (TagsChanged) EventType() string      { return "chat.tags_changed.v1" }
+func (NoteAdded) EventType() string        { return "chat.note_added.v1" }
+func (NoteEdited) EventType() string       { return "chat.note_edited.v1" }
+func (NoteDeleted) EventType() string      { return "chat.note_deleted.v1" }
+func (StatusSet) EventType() string        { return "chat.status_set.v1" }
+func (Closed) EventType() string           { return "chat.closed.v1" }
+func (Reopened) EventType() string         { return "chat.reopened.v1" }
+func (MarkedRead) EventType() string       { return "chat.read.v1" }
+func (Deleted) EventType() string          { return "chat.deleted.v1" }
+func (Restored) EventType() string         { return "chat.restored.v1" }

@@ -1,0 +1,40 @@
+package tag
+
+// Events is the catalogue of everything that can happen to a workspace's tags.
+var Events = []Event{Created{}, Renamed{}, Recoloured{}, Archived{}, Restored{}}
+
+// Created adds a tag.
+type Created struct {
+	Tag    ID     `json:"tag"`
+	Name   string `json:"name"`
+	Colour string `json:"colour,omitempty"` // "#rrggbb"
+}
+
+// Renamed gives a tag another name; its id stays, wherever it is used.
+type Renamed struct {
+	Tag  ID     `json:"tag"`
+	Name string `json:"name"`
+	From string `json:"from"`
+}
+
+// Recoloured gives a tag another colour.
+type Recoloured struct {
+	Tag    ID     `json:"tag"`
+	Colour string `json:"colour"`
+}
+
+// Archived takes a tag out of use: it stays where it is, and cannot be added.
+type Archived struct {
+	Tag ID `json:"tag"`
+}
+
+// Restored takes an archived tag back into use.
+type Restored struct {
+	Tag ID `json:"tag"`
+}
+
+func (Created) EventType() string    { return "tag.created.v1" }
+func (Renamed) EventType() string    { return "tag.renamed.v1" }
+func (Recoloured) EventType() string { return "tag.recoloured.v1" }
+func (Archived) EventType() string   { return "tag.archived.v1" }
+func (Restored) EventType() string   { return "tag.restored.v1" }

@@ -1,0 +1,18 @@
+package workspace
+
+// Events is the catalogue of everything that can happen to a workspace.
+var Events = []Event{Created{}, Renamed{}}
+
+// Created starts a workspace: one customer of the platform.
+type Created struct {
+	Name string `json:"name"`
+}
+
+// Renamed gives it another name; its id stays.
+type Renamed struct {
+	Name string `json:"name"`
+	From string `json:"from"`
+}
+
+func (Created) EventType() string { return "workspace.created.v1" }
+func (Renamed) EventType() string { return "workspace.renamed.v1" }
