@@ -1,0 +1,419 @@
+package sqldb
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+)
+
+const (
+	busyTimeout   = 10 * time.Second
+	maxStatements = 256 // prepared statements kept by a connection
+)
+
+// liteDB is one connection that writes and a few that read, each opened when it
+// is first needed.
+type liteDB struct {
+	path    string
+	opts    options
+	writer  chan *liteConn // one place; nil is a connection not yet opened
+	readers chan *liteConn
+	closed  chan struct{}
+	closing sync.Once
+}
+
+// OpenSQLite opens the database file at path, which is made if it is missing,
+// readable by its owner alone. Several processes may have it open.
+func OpenSQLite(ctx context.Context, path string, opts ...Option) (DB, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	db := &liteDB{path: path, opts: settings(opts), writer: make(chan *liteConn, 1), closed: make(chan struct{})}
+	db.readers = make(chan *liteConn, db.opts.readers)
+	db.writer <- nil
+	for range db.opts.readers {
+		db.readers <- nil
+	}
+	// The first transaction makes the file a database and reports what is wrong.
+	if err := db.Write(ctx, func(Tx) error { return nil }); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
+	}
+	return db, nil
+}
+
+func (*liteDB) Engine() Engine { return SQLite }
+
+func (db *liteDB) Read(ctx context.Context, fn func(Tx) error) error {
+	return db.run(ctx, db.readers, "BEGIN", fn)
+}
+
+func (db *liteDB) Write(ctx context.Context, fn func(Tx) error) error {
+	return db.run(ctx, db.writer, "BEGIN IMMEDIATE", fn)
+}
+
+func (db *liteDB) Close() (err error) {
+	db.closing.Do(func() {
+		close(db.closed)
+		for range cap(db.readers) {
+			err = errors.Join(err, (<-db.readers).close())
+		}
+		err = errors.Join(err, (<-db.writer).close())
+	})
+	return err
+}
+
+// run takes a connection from its place, puts it back, and runs fn on it. A
+// connection that could not be brought out of its transaction is not used again.
+func (db *liteDB) run(ctx context.Context, place chan *liteConn, begin string, fn func(Tx) error) (err error) {
+	var c *liteConn
+	select {
+	case c = <-place:
+	case <-db.closed:
+		return ErrClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	defer func() { place <- c }()
+	select {
+	case <-db.closed:
+		return ErrClosed
+	default:
+	}
+	if c == nil {
+		if c, err = openLite(ctx, db.path, db.opts, place == db.writer); err != nil {
+			return err
+		}
+	}
+	err = c.transact(ctx, begin, fn)
+	if !c.conn.AutocommitEnabled() {
+		err = errors.Join(err, c.close())
+		c = nil
+	}
+	return err
+}
+
+// liteConn is a connection with the statements that it used last.
+type liteConn struct {
+	conn   *sqlite.Conn
+	stmts  map[string]*list.Element // of *liteStmt, by the text that callers give
+	recent *list.List               // most recently used first
+	busy   bool                     // a query is under way
+}
+
+type liteStmt struct {
+	sql  string
+	stmt *sqlite.Stmt
+}
+
+func openLite(ctx context.Context, path string, o options, writer bool) (*liteConn, error) {
+	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	c := &liteConn{conn: conn, stmts: map[string]*list.Element{}, recent: list.New()}
+	pragmas := []string{
+		"page_size = 8192", // of a new file; rows of a few kB stay in one page
+		"journal_mode = WAL",
+		"synchronous = NORMAL",
+		"cache_size = -16000",
+		"temp_store = MEMORY",
+		"foreign_keys = ON",
+		"query_only = ON",
+	}
+	if writer {
+		pragmas[len(pragmas)-1] = "cache_size = -64000"
+	}
+	if o.durable {
+		pragmas[2] = "synchronous = FULL"
+	}
+	err = c.within(ctx, busyTimeout, func() error {
+		for _, p := range pragmas {
+			if _, err := c.exec("PRAGMA "+p, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), c.close())
+	}
+	return c, nil
+}
+
+func (c *liteConn) close() error {
+	if c == nil {
+		return nil
+	}
+	for e := c.recent.Front(); e != nil; e = e.Next() {
+		_ = e.Value.(*liteStmt).stmt.Finalize() // repeats the error of the last step
+	}
+	if err := c.conn.Close(); err != nil {
+		return fmt.Errorf("close database: %w", err)
+	}
+	return nil
+}
+
+// within runs fn, interrupted when ctx ends or d has passed.
+func (c *liteConn) within(ctx context.Context, d time.Duration, fn func() error) error {
+	limited, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	c.conn.SetInterrupt(limited.Done())
+	defer c.conn.SetInterrupt(nil)
+	err := fn()
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case limited.Err() != nil:
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	}
+	return err
+}
+
+func (c *liteConn) transact(ctx context.Context, begin string, fn func(Tx) error) (err error) {
+	err = c.within(ctx, busyTimeout, func() error {
+		_, err := c.exec(begin, nil)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	c.conn.SetInterrupt(ctx.Done())
+	done := false
+	defer func() {
+		c.conn.SetInterrupt(nil) // what has begun to commit is not interrupted
+		c.busy = false
+		if !done {
+			err = errors.Join(err, c.rollback())
+		}
+	}()
+	if err := fn(liteTx{c}); err != nil {
+		return err
+	}
+	c.conn.SetInterrupt(nil)
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	if _, err := c.exec("COMMIT", nil); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	done = true
+	return nil
+}
+
+func (c *liteConn) rollback() error {
+	if c.conn.AutocommitEnabled() { // SQLite has rolled back by itself
+		return nil
+	}
+	if _, err := c.exec("ROLLBACK", nil); err != nil {
+		return fmt.Errorf("roll back: %w", err)
+	}
+	return nil
+}
+
+// prepare returns the statement for sql, reset.
+func (c *liteConn) prepare(sql string) (*sqlite.Stmt, error) {
+	if e, ok := c.stmts[sql]; ok {
+		c.recent.MoveToFront(e)
+		return e.Value.(*liteStmt).stmt, nil
+	}
+	stmt, rest, err := c.conn.PrepareTransient(numbered(sql))
+	if err != nil {
+		return nil, err
+	}
+	if rest > 0 || stmt == nil {
+		return nil, errors.Join(fmt.Errorf("not one statement: %.80q", sql), stmt.Finalize())
+	}
+	c.stmts[sql] = c.recent.PushFront(&liteStmt{sql, stmt})
+	if c.recent.Len() > maxStatements {
+		last := c.recent.Remove(c.recent.Back()).(*liteStmt)
+		delete(c.stmts, last.sql)
+		_ = last.stmt.Finalize()
+	}
+	return stmt, nil
+}
+
+func (c *liteConn) exec(sql string, args []any) (int64, error) {
+	stmt, err := c.prepare(sql)
+	if err != nil {
+		return 0, err
+	}
+	if err := bindAll(stmt, args); err != nil {
+		return 0, err
+	}
+	for more := true; more; {
+		if more, err = stmt.Step(); err != nil {
+			return 0, err
+		}
+	}
+	if err := stmt.Reset(); err != nil {
+		return 0, err
+	}
+	return int64(c.conn.Changes()), nil
+}
+
+func (c *liteConn) query(sql string, args []any, scan func(Row) error) error {
+	stmt, err := c.prepare(sql)
+	if err != nil {
+		return err
+	}
+	if err := bindAll(stmt, args); err != nil {
+		return err
+	}
+	return c.rows(stmt, scan)
+}
+
+// rows steps through stmt, whose arguments are bound, and resets it.
+func (c *liteConn) rows(stmt *sqlite.Stmt, scan func(Row) error) (err error) {
+	c.busy = true
+	defer func() {
+		c.busy = false
+		if e := stmt.Reset(); err == nil {
+			err = e
+		}
+	}()
+	for {
+		more, err := stmt.Step()
+		if err != nil || !more {
+			return err
+		}
+		if err := scan(Row{lite: stmt}); err != nil {
+			return err
+		}
+	}
+}
+
+type liteTx struct{ c *liteConn }
+
+var errNested = errors.New("a query is still under way in this transaction")
+
+func (tx liteTx) engine() Engine { return SQLite }
+
+func (tx liteTx) Query(ctx context.Context, sql string, args []any, scan func(Row) error) error {
+	if tx.c.busy {
+		return fmt.Errorf("query: %w", errNested)
+	}
+	if err := tx.c.query(sql, args, scan); err != nil {
+		return tx.wrap(ctx, "query", sql, err)
+	}
+	return nil
+}
+
+func (tx liteTx) Exec(ctx context.Context, sql string, args ...any) (int64, error) {
+	if tx.c.busy {
+		return 0, fmt.Errorf("exec: %w", errNested)
+	}
+	n, err := tx.c.exec(sql, args)
+	if err != nil {
+		return 0, tx.wrap(ctx, "exec", sql, err)
+	}
+	return n, nil
+}
+
+// wrap prefers the reason why a statement was interrupted.
+func (tx liteTx) wrap(ctx context.Context, verb, sql string, err error) error {
+	if sqlite.ErrCode(err) == sqlite.ResultInterrupt && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return fmt.Errorf("%s %s: %w", verb, brief(sql), err)
+}
+
+// brief returns the beginning of a statement, on one line, for messages.
+func brief(sql string) string {
+	sql = strings.Join(strings.Fields(sql), " ")
+	if len(sql) > 60 {
+		sql = sql[:60] + "…"
+	}
+	return sql
+}
+
+func bindAll(stmt *sqlite.Stmt, args []any) error {
+	if n := stmt.BindParamCount(); n != len(args) {
+		return fmt.Errorf("%d arguments for %d placeholders", len(args), n)
+	}
+	for i, a := range args {
+		switch v := a.(type) {
+		case string:
+			stmt.BindText(i+1, v)
+		case int64:
+			stmt.BindInt64(i+1, v)
+		case int:
+			stmt.BindInt64(i+1, int64(v))
+		case bool:
+			stmt.BindBool(i+1, v)
+		case float64:
+			stmt.BindFloat(i+1, v)
+		case []byte:
+			stmt.BindBytes(i+1, v)
+		case nil:
+			stmt.BindNull(i + 1)
+		default:
+			if err := bindOther(stmt, i+1, reflect.ValueOf(a)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func bindOther(stmt *sqlite.Stmt, i int, v reflect.Value) error {
+	switch v.Kind() {
+	case reflect.String:
+		stmt.BindText(i, v.String())
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		stmt.BindInt64(i, v.Int())
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
+		stmt.BindInt64(i, int64(v.Uint()))
+	case reflect.Bool:
+		stmt.BindBool(i, v.Bool())
+	case reflect.Float32, reflect.Float64:
+		stmt.BindFloat(i, v.Float())
+	default:
+		return fmt.Errorf("argument %d is a %s", i, v.Type())
+	}
+	return nil
+}
+
+// numbered turns $1 into ?1 outside of strings, quoted names and comments:
+// SQLite takes $1 for a name and would number it by its first occurrence.
+func numbered(sql string) string {
+	var b strings.Builder
+	for i := 0; i < len(sql); {
+		switch c := sql[i]; {
+		case c == '\'' || c == '"':
+			end := strings.IndexByte(sql[i+1:], c)
+			if end < 0 {
+				b.WriteString(sql[i:])
+				return b.String()
+			}
+			b.WriteString(sql[i : i+end+2])
+			i += end + 2
+		case strings.HasPrefix(sql[i:], "--"):
+			end := strings.IndexByte(sql[i:], '\n')
+			if end < 0 {
+				return b.String()
+			}
+			i += end
+		case c == '$' && i+1 < len(sql) && '1' <= sql[i+1] && sql[i+1] <= '9':
+			b.WriteByte('?')
+			i++
+		default:
+			b.WriteByte(c)
+			i++
+		}
+	}
+	return b.String()
+}
