@@ -1,0 +1,76 @@
+# The commands of everyday work. `make` alone lists them.
+#
+# The product is built without CGO. `make test` needs only Go: it brings its own
+# PostgreSQL, or uses the one that CHATLEDGER_TEST_POSTGRES names.
+
+export CGO_ENABLED := 0
+
+TOOLS := bin
+GOTEST ?= go test
+PACKAGES ?= ./...
+WITH_POSTGRES := go run ./internal/testenv/with -install
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list what make can do
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## build and run the demo: a server with generated traffic, nothing to set up
+	@exec bin/chatledger demo
+
+.PHONY: build
+build: ## build bin/chatledger
+	go build -trimpath -o bin/chatledger ./cmd/chatledger
+
+.PHONY: test
+test: ## run all tests, on SQLite and PostgreSQL (as root on Debian it installs a missing PostgreSQL)
+	$(WITH_POSTGRES) $(GOTEST) $(PACKAGES)
+
+.PHONY: race
+race: ## run the tests under the race detector (needs a C compiler)
+	$(WITH_POSTGRES) env CGO_ENABLED=1 $(GOTEST) -race $(PACKAGES)
+
+.PHONY: cover
+cover: ## run all tests and write coverage.html
+	$(WITH_POSTGRES) go test -coverpkg=./... -coverprofile=coverage.out ./...
+	go tool cover -html=coverage.out -o coverage.html
+
+.PHONY: bench
+bench: ## measure the drivers of the log: appends and reads, durable
+	go test -run '^$$' -bench . -benchtime 2s ./eventstore/...
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## run the linters (.golangci.yml); the rules of internal/lint are tests
+	$(TOOLS)/golangci-lint run ./...
+
+.PHONY: format
+format: $(TOOLS)/golangci-lint ## format the source
+	$(TOOLS)/golangci-lint fmt ./...
+
+.PHONY: generate
+generate: ## write what is made from the source: docs/events.md, docs/openapi.json, missing golden files
+	go run ./internal/eventdoc -o docs/events.md
+	go test ./eventstore/codec ./internal/web -run 'Golden' -update
+
+.PHONY: check-generated
+check-generated: ## fail if something generated is not what the source says
+	go run ./internal/eventdoc -o docs/events.md -check
+	go test ./eventstore/codec -run 'Golden'
+
+.PHONY: tidy
+tidy: ## tidy the go.mod files
+	go mod tidy
+	cd tools && go mod tidy
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin coverage.out coverage.html
+
+# The tools have a go.mod of their own. They are built once into bin/.
+$(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
+	cd tools && go build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(TOOLS)/gotestsum: tools/go.mod tools/go.sum
+	cd tools && go build -o ../$@ gotest.tools/gotestsum
