@@ -1,10 +1,12 @@
 package projections
 
+import "github.com/chatledger/chatledger/internal/sqldb"
+
 // Table is a Rows of any type, as the runner sees it.
 type Table interface {
 	Name() string
 	Indexes() []Index
-	table() // only Rows is a Table
+	workset // only Rows is a Table
 }
 
 // Index is a secondary index of a table. Its name is unique in the table;
@@ -21,13 +23,19 @@ type Index struct {
 // the key field, or a struct of the key fields in the same order. Columns are
 // string, int64, bool or float64, never NULL; a field of any other type (slice,
 // map, struct) is stored as JSON text: a fold replaces its value and never
-// changes it in place, since the old row may share it.
+// changes it in place, since the old row may share it. Text loses what a
+// database cannot hold: NUL, and bytes that are not UTF-8.
 type Rows[K comparable, R any] struct {
 	name     string
 	key      func(*R) K
 	indexes  []Index
 	onChange []func(old, new *R)
 	changes  []change[K, R]
+
+	form    *form
+	touched map[K]*slot[K, R] // by the batch
+	order   []*slot[K, R]     // in the order they were first touched
+	cache   cache[K, R]
 }
 
 type change[K comparable, R any] struct {
@@ -36,9 +44,13 @@ type change[K comparable, R any] struct {
 }
 
 // NewRows returns the working set of the table called name, whose primary key
-// key reads from a row.
+// key reads from a row. It panics if R or K cannot be stored, since that is a
+// mistake in the program.
 func NewRows[K comparable, R any](name string, key func(*R) K, indexes ...Index) *Rows[K, R] {
-	return &Rows[K, R]{name: name, key: key, indexes: indexes}
+	t := &Rows[K, R]{name: name, key: key, indexes: indexes, touched: map[K]*slot[K, R]{}}
+	t.form = newForm[K, R](name)
+	t.cache.limit(defaultCacheRows)
+	return t
 }
 
 // Name returns the name of the table.
@@ -46,8 +58,6 @@ func (t *Rows[K, R]) Name() string { return t.name }
 
 // Indexes returns the secondary indexes of the table.
 func (t *Rows[K, R]) Indexes() []Index { return t.indexes }
-
-func (*Rows[K, R]) table() {}
 
 // Put makes r the row with its key, whether or not there was one.
 func (t *Rows[K, R]) Put(r R) {
@@ -82,7 +92,8 @@ func (t *Rows[K, R]) Delete(k K) {
 }
 
 // Change is the general form of the others: fold gets the row with key k, or
-// nil, and returns what is to be there afterwards, or nil.
+// nil, and returns what is to be there afterwards, or nil. The row it returns
+// has key k.
 func (t *Rows[K, R]) Change(k K, fold func(*R) *R) {
 	t.changes = append(t.changes, change[K, R]{k, fold})
 }
@@ -91,6 +102,52 @@ func (t *Rows[K, R]) Change(k K, fold func(*R) *R) {
 // value is another than before: old is nil for a new row, new for a deleted
 // one. The hook changes other tables of the projection by their methods: that
 // is how counters and lookup tables follow the rows they are derived from.
+//
+// How often it runs depends on where batches are cut, so what it does must add
+// up: a counter that comes to zero is deleted, since in another batch its row
+// might never have been made.
 func (t *Rows[K, R]) OnChange(hook func(old, new *R)) {
 	t.onChange = append(t.onChange, hook)
+}
+
+// workset is what the runner does with a table, once a batch: prepare, loaded
+// for each row found, fold, announce, writes, then commit or abort.
+type workset interface {
+	// stored returns the table as it is stored under a name.
+	stored(name string) sqldb.Table
+
+	// pending returns the number of changes recorded; undo forgets those after
+	// the first n of them.
+	pending() int
+	undo(n int)
+
+	// prepare takes the rows that the changes need from the cache, and returns
+	// the keys of those to be loaded. fresh says that what is not cached does
+	// not exist.
+	prepare(fresh bool) sqldb.Vectors
+
+	// loaded takes a row that prepare asked for.
+	loaded(sqldb.Row) error
+
+	// fold runs the changes; announce then runs the hooks.
+	fold()
+	announce()
+
+	// writes returns the rows to insert, those to update, and the keys of those
+	// to delete.
+	writes() (inserts, updates, deletes sqldb.Vectors)
+
+	// commit ends the batch and keeps its rows in the cache; abort ends it and
+	// empties the cache.
+	commit()
+	abort()
+
+	// limit sets how many rows the cache holds, and empties it.
+	limit(rows int)
+
+	// complete reports whether the cache has not lost a row since it was empty.
+	complete() bool
+
+	// all returns the rows of the cache, sorted by their keys, as []R.
+	all() []any
 }

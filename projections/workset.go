@@ -1,0 +1,182 @@
+package projections
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/chatledger/chatledger/internal/sqldb"
+)
+
+// slot is a row that a batch touches. Both are nil where there is no row; they
+// are the same pointer until a change has run.
+type slot[K comparable, R any] struct {
+	key      K
+	old, new *R
+	folded   bool
+	changed  bool // set by announce
+}
+
+func (t *Rows[K, R]) stored(name string) sqldb.Table {
+	return sqldb.Table{Name: name, Columns: t.form.columns}
+}
+
+func (t *Rows[K, R]) pending() int { return len(t.changes) }
+
+func (t *Rows[K, R]) undo(n int) {
+	clear(t.changes[n:])
+	t.changes = t.changes[:n]
+}
+
+func (t *Rows[K, R]) prepare(fresh bool) sqldb.Vectors {
+	missing := sqldb.NewVectors(t.form.keys, 0)
+	fresh = fresh && t.cache.complete
+	for i := range t.changes {
+		k := t.changes[i].key
+		if t.touched[k] != nil {
+			continue
+		}
+		s := &slot[K, R]{key: k}
+		t.touched[k] = s
+		t.order = append(t.order, s)
+		row, known := t.cache.get(k)
+		s.old = row
+		if !known && !fresh {
+			t.form.addKey(missing, reflect.ValueOf(k))
+		}
+	}
+	return missing
+}
+
+func (t *Rows[K, R]) loaded(row sqldb.Row) error {
+	r := new(R)
+	if err := t.form.mapping.Read(row, reflect.ValueOf(r).Elem()); err != nil {
+		return err
+	}
+	if s := t.touched[t.key(r)]; s != nil {
+		s.old = r
+	}
+	return nil
+}
+
+func (t *Rows[K, R]) fold() {
+	for i := range t.changes {
+		c := &t.changes[i]
+		s := t.touched[c.key]
+		if !s.folded {
+			s.folded = true
+			if s.old != nil { // a fold may write to the row it gets
+				r := *s.old
+				s.new = &r
+			}
+		}
+		s.new = c.fold(s.new)
+		if s.new != nil && t.key(s.new) != c.key {
+			panic(fmt.Sprintf("projections: table %s: a change of row %v made it row %v", t.name, c.key, t.key(s.new)))
+		}
+	}
+	t.undo(0)
+}
+
+func (t *Rows[K, R]) announce() {
+	for _, s := range t.order {
+		if s.changed = t.differs(s); !s.changed {
+			continue
+		}
+		for _, hook := range t.onChange {
+			hook(s.old, s.new)
+		}
+	}
+}
+
+// differs reports whether the batch made s another row than it was.
+func (t *Rows[K, R]) differs(s *slot[K, R]) bool {
+	if s.old == nil || s.new == nil {
+		return s.old != s.new
+	}
+	return !t.form.same(reflect.ValueOf(s.old).Elem(), reflect.ValueOf(s.new).Elem())
+}
+
+func (t *Rows[K, R]) writes() (inserts, updates, deletes sqldb.Vectors) {
+	inserts = sqldb.NewVectors(t.form.columns, 0)
+	updates = sqldb.NewVectors(t.form.columns, 0)
+	deletes = sqldb.NewVectors(t.form.keys, 0)
+	for _, s := range t.order {
+		switch {
+		case !s.changed:
+		case s.new == nil:
+			t.form.addKey(deletes, reflect.ValueOf(s.key))
+		case s.old == nil:
+			t.form.addRow(inserts, reflect.ValueOf(s.new).Elem())
+		default:
+			t.form.addRow(updates, reflect.ValueOf(s.new).Elem())
+		}
+	}
+	return inserts, updates, deletes
+}
+
+func (t *Rows[K, R]) commit() {
+	for _, s := range t.order {
+		t.cache.put(s.key, s.new)
+	}
+	t.forget()
+}
+
+func (t *Rows[K, R]) abort() {
+	t.undo(0)
+	t.forget()
+	t.cache.empty()
+}
+
+// forget drops the working set of a batch.
+func (t *Rows[K, R]) forget() {
+	clear(t.touched)
+	clear(t.order)
+	t.order = t.order[:0]
+}
+
+func (t *Rows[K, R]) limit(rows int) { t.cache.limit(rows) }
+
+func (t *Rows[K, R]) complete() bool { return t.cache.complete }
+
+func (t *Rows[K, R]) all() []any {
+	var rows []*R
+	for _, half := range []map[K]*R{t.cache.young, t.cache.old} {
+		for _, r := range half {
+			if r != nil {
+				rows = append(rows, r)
+			}
+		}
+	}
+	slices.SortFunc(rows, func(a, b *R) int { return t.form.compareKeys(reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()) })
+	out := make([]any, len(rows))
+	for i, r := range rows {
+		out[i] = *r
+	}
+	return out
+}
+
+// compareKeys orders rows by their keys.
+func (f *form) compareKeys(a, b reflect.Value) int {
+	for i := range f.mapping.Fields {
+		m := &f.mapping.Fields[i]
+		if !m.Key {
+			continue
+		}
+		x, y := field(a, m.Index), field(b, m.Index)
+		c := 0
+		switch m.Kind {
+		case sqldb.Int:
+			c = cmp.Compare(x.Int(), y.Int())
+		case sqldb.Float:
+			c = cmp.Compare(x.Float(), y.Float())
+		default:
+			c = cmp.Compare(fmt.Sprint(x.Interface()), fmt.Sprint(y.Interface()))
+		}
+		if c != 0 {
+			return c
+		}
+	}
+	return 0
+}
