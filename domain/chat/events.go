@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"time"
 )
@@ -291,3 +292,68 @@ func (Reopened) EventType() string         { return "chat.reopened.v1" }
 func (MarkedRead) EventType() string       { return "chat.read.v1" }
 func (Deleted) EventType() string          { return "chat.deleted.v1" }
 func (Restored) EventType() string         { return "chat.restored.v1" }
+
+func (e Opened) apply(s *State) {
+	s.Exists = true
+	s.Workspace, s.Channel, s.Customer = e.Workspace, e.Channel, e.Customer
+	s.Status, s.Category = e.Status, e.Category
+}
+func (MessageReceived) apply(s *State) { s.Unread++ }
+func (ReactionReceived) apply(*State)  {}
+func (SystemNoticed) apply(*State)     {}
+func (e DetailsShared) apply(s *State) { s.Details = e }
+func (e MessageQueued) apply(s *State) { put(&s.Outbound, e.Message, Outbound{State: Queued}) }
+func (e MessageAccepted) apply(s *State) {
+	state := furthest(s.Outbound[e.Message].State, Sent, s.Reports[e.ProviderID].Pending)
+	put(&s.Outbound, e.Message, Outbound{State: state, ProviderID: e.ProviderID})
+	put(&s.Reports, e.ProviderID, Report{Message: e.Message})
+}
+func (e DeliveryRecorded) apply(s *State) {
+	if m := s.resolve(e.Message, e.ProviderID); m != "" {
+		o := s.Outbound[m]
+		o.State = furthest(o.State, e.State)
+		s.Outbound[m] = o
+	} else if e.ProviderID != "" {
+		put(&s.Reports, e.ProviderID, Report{Pending: furthest(s.Reports[e.ProviderID].Pending, e.State)})
+	}
+}
+func (e Claimed) apply(s *State)  { s.Assignee = e.By }
+func (e Assigned) apply(s *State) { s.Assignee = e.To }
+func (Unassigned) apply(s *State) { s.Assignee = "" }
+func (e Transferred) apply(s *State) {
+	switch e.Kind {
+	case ToAgent:
+		s.Assignee = AgentID(e.To)
+	case ToTeam:
+		s.Assignee, s.Team = "", TeamID(e.To)
+	case ToBot:
+		s.Assignee, s.Team = "", ""
+	}
+}
+func (e TagsChanged) apply(s *State) {
+	for _, t := range e.Added {
+		put(&s.Tags, t, struct{}{})
+	}
+	for _, t := range e.Removed {
+		delete(s.Tags, t)
+	}
+}
+func (e NoteAdded) apply(s *State) {
+	put(&s.Notes, e.Note, Note{By: e.By, Text: sha256.Sum256([]byte(e.Text))})
+}
+func (e NoteEdited) apply(s *State) {
+	n := s.Notes[e.Note]
+	n.Text = sha256.Sum256([]byte(e.Text))
+	put(&s.Notes, e.Note, n)
+}
+func (e NoteDeleted) apply(s *State) {
+	n := s.Notes[e.Note]
+	n.Deleted = true
+	put(&s.Notes, e.Note, n)
+}
+func (e StatusSet) apply(s *State) { s.Status, s.Category = e.Status, e.Category }
+func (e Closed) apply(s *State)    { s.Status, s.Category = e.Status, e.Category }
+func (e Reopened) apply(s *State)  { s.Status, s.Category = e.Status, e.Category }
+func (MarkedRead) apply(s *State)  { s.Unread = 0 }
+func (Deleted) apply(s *State)     { s.Deleted = true }
+func (Restored) apply(s *State)    { s.Deleted = false }

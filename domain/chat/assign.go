@@ -1,0 +1,36 @@
+package chat
+
+// Assign makes an agent responsible for the chat, whoever had it before. To
+// whom it is assigned already is no event. The team stays.
+type Assign struct {
+	To AgentID
+}
+
+// Decide implements the command.
+func (c Assign) Decide(s State) ([]Event, error) {
+	if c.To == "" {
+		return nil, ErrAgentMissing
+	}
+	if err := s.workable(); err != nil {
+		return nil, err
+	}
+	if s.Assignee == c.To {
+		return nil, nil
+	}
+	return []Event{Assigned{To: c.To, From: s.Assignee}}, nil
+}
+
+// Unassign leaves the chat to nobody. The team stays. A closed chat can be let
+// go of, too.
+type Unassign struct{}
+
+// Decide implements the command.
+func (Unassign) Decide(s State) ([]Event, error) {
+	if err := s.visible(); err != nil {
+		return nil, err
+	}
+	if s.Assignee == "" {
+		return nil, nil
+	}
+	return []Event{Unassigned{From: s.Assignee}}, nil
+}

@@ -1,0 +1,68 @@
+package chat
+
+import "time"
+
+// SendMessage queues an answer to the customer. The same message again is no
+// event.
+type SendMessage struct {
+	Message MessageID
+	Text    string
+	By      AgentID
+	Bot     bool // By is a bot, not a person
+	At      time.Time
+}
+
+// Decide implements the command.
+func (c SendMessage) Decide(s State) ([]Event, error) {
+	switch {
+	case c.Message == "":
+		return nil, ErrMessageMissing
+	case c.By == "":
+		return nil, ErrByMissing
+	}
+	if err := messageText.Check(c.Text); err != nil {
+		return nil, err
+	}
+	if err := s.workable(); err != nil {
+		return nil, err
+	}
+	if _, known := s.Outbound[c.Message]; known {
+		return nil, nil
+	}
+	return []Event{MessageQueued{Message: c.Message, Text: c.Text, By: c.By, Bot: c.Bot, At: c.At}}, nil
+}
+
+// AcceptMessage notes under which id the provider took a message. The first id
+// stays: if a message was handed over twice, because the program ended between
+// the provider's answer and this event, the second id is refused.
+//
+// A message that failed can still be accepted, for whoever reported the failure
+// may have been wrong: reports under the provider's id then find the message.
+// Its state stays failed until one of them says more.
+type AcceptMessage struct {
+	Message    MessageID
+	ProviderID string
+	At         time.Time
+}
+
+// Decide implements the command.
+func (c AcceptMessage) Decide(s State) ([]Event, error) {
+	switch {
+	case c.Message == "":
+		return nil, ErrMessageMissing
+	case c.ProviderID == "":
+		return nil, ErrProviderIDMissing
+	}
+	sent, known := s.Outbound[c.Message]
+	switch {
+	case !known:
+		return nil, ErrMessageNotFound
+	case sent.ProviderID == c.ProviderID:
+		return nil, nil
+	case sent.ProviderID != "":
+		return nil, ErrAccepted
+	case s.Reports[c.ProviderID].Message != "":
+		return nil, ErrProviderIDTaken
+	}
+	return []Event{MessageAccepted{Message: c.Message, ProviderID: c.ProviderID, At: c.At}}, nil
+}

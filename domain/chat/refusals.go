@@ -1,0 +1,71 @@
+package chat
+
+import (
+	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/domain/internal/text"
+)
+
+// Limits of what people may type and add.
+const (
+	MaxText   = 4_096  // runes of a message: what WhatsApp takes as a text body
+	MaxNote   = 10_000 // runes of a note
+	MaxReason = text.MaxReason
+	MaxTags   = 100 // on one chat
+)
+
+// Refusals because of the chat's state.
+var (
+	ErrNotFound        = fault.New(fault.NotFound, "chat.not_found", "no such chat")
+	ErrClosed          = fault.New(fault.Conflict, "chat.closed", "the chat is closed; reopen it first")
+	ErrClaimed         = fault.New(fault.Conflict, "chat.claimed", "somebody else has the chat")
+	ErrNotAssigned     = fault.New(fault.Conflict, "chat.not_assigned", "nobody has the chat, so it cannot be transferred to an agent; assign it")
+	ErrTransferToSelf  = fault.New(fault.Conflict, "chat.transfer_to_self", "the agent has the chat already")
+	ErrTooManyTags     = fault.New(fault.Conflict, "chat.too_many_tags", "a chat can have 100 tags at most")
+	ErrMessageNotFound = fault.New(fault.NotFound, "chat.message_not_found", "the chat has no such message to the customer")
+	ErrAccepted        = fault.New(fault.Conflict, "chat.message_accepted", "the provider took the message under another id before")
+	ErrProviderIDTaken = fault.New(fault.Conflict, "chat.provider_id_taken", "the provider's id belongs to another message")
+	ErrNoteNotFound    = fault.New(fault.NotFound, "chat.note_not_found", "the chat has no such note")
+	ErrNoteOfAnother   = fault.New(fault.Forbidden, "chat.note_of_another", "the note is somebody else's")
+)
+
+// Refusals because of the request itself.
+var (
+	ErrAgentMissing      = fault.Bad("agent", "chat.agent_missing", "an agent is required")
+	ErrTeamMissing       = fault.Bad("team", "chat.team_missing", "a team is required")
+	ErrByMissing         = fault.Bad("by", "chat.by_missing", "who does it is required")
+	ErrTransferKind      = fault.Bad("kind", "chat.transfer_kind", "a chat is transferred to an agent, a team or the bot")
+	ErrTextMissing       = fault.Bad("text", "chat.text_missing", "a text is required")
+	ErrTextTooLong       = fault.Bad("text", "chat.text_too_long", "the text is too long")
+	ErrTextInvalid       = fault.Bad("text", "chat.text_invalid", "the text is not UTF-8 or holds U+0000")
+	ErrReasonTooLong     = fault.Bad("reason", "chat.reason_too_long", "the reason is longer than 1,000 characters")
+	ErrReasonInvalid     = fault.Bad("reason", "chat.reason_invalid", "the reason is not UTF-8 or holds U+0000")
+	ErrTagToAdd          = fault.Bad("add", "chat.tag_missing", "a tag to add has no id")
+	ErrTagToRemove       = fault.Bad("remove", "chat.tag_missing", "a tag to remove has no id")
+	ErrTagBothWays       = fault.Bad("remove", "chat.tag_both_ways", "a tag is to be added and removed")
+	ErrNoteMissing       = fault.Bad("note", "chat.note_missing", "a note is required")
+	ErrStatusMissing     = fault.Bad("status", "chat.status_missing", "a status is required")
+	ErrStatusClosed      = fault.Bad("status", "chat.status_closed", "the status is of the closed category")
+	ErrStatusNotClosed   = fault.Bad("status", "chat.status_not_closed", "the status is not of the closed category")
+	ErrCategory          = fault.Bad("category", "chat.unknown_category", "the category is open, pending or closed")
+	ErrOpening           = fault.Bad("customer", "chat.customer_missing", "workspace, channel and customer are required")
+	ErrMessageMissing    = fault.Bad("message", "chat.message_missing", "a message is required")
+	ErrProviderIDMissing = fault.Bad("provider_id", "chat.provider_id_missing", "the provider's id is required")
+	ErrTargetMissing     = fault.Bad("target", "chat.target_missing", "a reaction needs the message it is put on")
+	ErrDelivery          = fault.Bad("state", "chat.unknown_delivery", "the state is queued, sent, delivered, read or failed")
+	ErrContactReason     = fault.Bad("reason", "chat.unknown_contact_reason", "the reason is contact_card, form, import, typed_in or chatflow")
+	ErrNoDetails         = fault.Bad("name", "chat.no_details", "a name, an e-mail address or a phone number is required")
+	ErrDetailsInvalid    = fault.Bad("name", "chat.details_invalid", "a detail is too long, is not UTF-8 or holds U+0000")
+	ErrTooManyDetails    = fault.Bad("phones", "chat.too_many_details", "at most 100 e-mail addresses and 100 phone numbers")
+)
+
+var (
+	messageText = text.Rule{
+		Max: MaxText, Missing: ErrTextMissing, Unclean: ErrTextInvalid,
+		TooLong: ErrTextTooLong.With("a message can have 4,096 characters at most"),
+	}
+	noteText = text.Rule{
+		Max: MaxNote, Missing: ErrTextMissing, Unclean: ErrTextInvalid,
+		TooLong: ErrTextTooLong.With("a note can have 10,000 characters at most"),
+	}
+	reasonText = text.Rule{Max: MaxReason, TooLong: ErrReasonTooLong, Unclean: ErrReasonInvalid}
+)

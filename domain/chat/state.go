@@ -1,0 +1,80 @@
+package chat
+
+import "crypto/sha256"
+
+// State is what past events allow a decision to depend on, and no more. A
+// customer's messages leave only a count in it, so that a chat of 10,000
+// messages stays small.
+//
+// Evolve changes the maps in place: whoever holds a State must be the only one
+// to use it while it evolves. Decide never changes it.
+type State struct {
+	Exists    bool
+	Deleted   bool
+	Workspace string
+	Channel   string
+	Customer  string
+	Status    string
+	Category  Category
+	Assignee  AgentID
+	Team      TeamID
+	Tags      map[TagID]struct{}
+	Notes     map[NoteID]Note
+	Unread    int           // customer's messages since the last MarkedRead
+	Details   DetailsShared // the latest; its At is zero if there are none
+	Outbound  map[MessageID]Outbound
+	Reports   map[string]Report // by provider id, of messages known and unknown
+}
+
+// Note is what decisions need to know of a note, also after it was deleted.
+type Note struct {
+	By      AgentID
+	Deleted bool
+	Text    [sha256.Size]byte // hash of the present text
+}
+
+// Outbound is what decisions need to know of a message to the customer.
+type Outbound struct {
+	State      Delivery
+	ProviderID string // "" until the provider took the message
+}
+
+// Report is what a provider id stands for: a message once it was accepted,
+// until then the furthest state that was reported.
+type Report struct {
+	Message MessageID
+	Pending Delivery // only without Message
+}
+
+// Evolve returns the state after e.
+func Evolve(s State, e Event) State { e.apply(&s); return s }
+
+// Closed reports whether the chat's status is of the closed category.
+func (s State) Closed() bool { return s.Category == CategoryClosed }
+
+// visible refuses whatever addresses a chat that does not exist or is hidden.
+func (s State) visible() error {
+	if !s.Exists || s.Deleted {
+		return ErrNotFound
+	}
+	return nil
+}
+
+// workable refuses, besides, what a closed chat has to be reopened for.
+func (s State) workable() error {
+	if err := s.visible(); err != nil {
+		return err
+	}
+	if s.Closed() {
+		return ErrClosed
+	}
+	return nil
+}
+
+// put sets a key of a map that may not be there yet.
+func put[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[key] = value
+}
