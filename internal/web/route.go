@@ -1,0 +1,237 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/chatledger/chatledger/domain/agent"
+)
+
+// Route is one line of the table of an API: what is where, and who may call it.
+type Route struct {
+	Method, Path string
+	Tag          string
+	Summary      string
+	Description  string
+	Roles        []agent.Role // who may call it
+	Public       bool         // anybody may, without a token
+	Status       int          // of success; default 200
+	Stream       bool         // the answer goes on for as long as the client listens
+	ContentType  string       // of success, if it is not JSON
+}
+
+// Endpoint is a route with its handler, ready to be registered by New.
+type Endpoint struct {
+	Route
+	register func(*API)
+}
+
+// Request is what a handler knows of a request besides its input.
+type Request struct {
+	Principal
+	ID          string // names it in the log
+	Method      string
+	Path        string // with the ids in it
+	Key         string // the Idempotency-Key; "" if there is none
+	IfMatch     *int64 // the revision of If-Match; nil if there is none, or "*"
+	Traceparent string // W3C Trace Context, if the caller sent a valid one
+
+	secret       string
+	authenticate Authenticate
+	wait         time.Duration
+	body         *bytes.Buffer
+}
+
+// Handler answers a request, or returns an error: a *Problem, a *fault.Error,
+// or anything else, which is logged and answered as a 500. I and O are structs
+// as huma understands them.
+type Handler[I, O any] func(ctx context.Context, r *Request, in *I) (*O, error)
+
+// NewEndpoint returns the endpoint of a route. document, if not nil, may
+// complete what the OpenAPI document says.
+func NewEndpoint[I, O any](route Route, handle Handler[I, O], document func(*huma.Operation)) Endpoint {
+	if route.Status == 0 {
+		route.Status = http.StatusOK
+	}
+	return Endpoint{Route: route, register: func(a *API) {
+		op := a.operation(route)
+		if document != nil {
+			document(&op)
+		}
+		huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+			call := ctx.Value(callKey{}).(*call)
+			if !route.Stream {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, a.config.Limits.Timeout)
+				defer cancel()
+			}
+			out, err := handle(ctx, &call.request, in)
+			if err != nil {
+				return nil, a.problem(call.http, err)
+			}
+			return out, nil
+		})
+	}}
+}
+
+// callKey and call take the request from the guard to the handler, through
+// huma, inside this package only.
+type callKey struct{}
+
+type call struct {
+	request Request
+	http    *http.Request
+}
+
+func (a *API) operation(route Route) huma.Operation {
+	op := huma.Operation{
+		OperationID:     operationID(route),
+		Method:          route.Method,
+		Path:            route.Path,
+		Summary:         route.Summary,
+		Description:     route.Description,
+		Tags:            []string{route.Tag},
+		DefaultStatus:   route.Status,
+		MaxBodyBytes:    a.config.Limits.Body,
+		BodyReadTimeout: 30 * time.Second,
+		Responses:       map[string]*huma.Response{},
+		Middlewares:     huma.Middlewares{a.guard(route)},
+	}
+	statuses := []int{400, 429, 500, 503}
+	if !route.Public {
+		op.Security = []map[string][]string{{bearer: {}}}
+		op.Description = strings.TrimSpace(op.Description + "\n\nRoles: " + roleNames(route.Roles) + ".")
+		statuses = append(statuses, 401, 403, 404)
+	}
+	if route.writes() {
+		op.Parameters = append(op.Parameters, ifMatchParam(), keyParam())
+		statuses = append(statuses, 409, 412, 413, 415, 422)
+	}
+	for _, s := range statuses {
+		op.Responses[strconv.Itoa(s)] = &huma.Response{Ref: "#/components/responses/" + problemNames[s]}
+	}
+	if route.ContentType != "" {
+		op.Responses[strconv.Itoa(route.Status)] = &huma.Response{
+			Description: http.StatusText(route.Status),
+			Content:     map[string]*huma.MediaType{route.ContentType: {Schema: &huma.Schema{Type: huma.TypeString}}},
+		}
+	}
+	return op
+}
+
+func (r Route) writes() bool { return r.Method != http.MethodGet }
+
+// operationID makes "post-chats-chat-claim" of POST /v1/chats/{chat}/claim.
+func operationID(r Route) string {
+	path := strings.NewReplacer("/v1", "", "{", "", "}", "", "/", "-", "_", "-").Replace(r.Path)
+	return strings.ToLower(r.Method) + path
+}
+
+func roleNames(roles []agent.Role) string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
+	}
+	return strings.Join(names, ", ")
+}
+
+// guard comes before everything that huma does with a request: what is refused
+// here has not been parsed.
+func (a *API) guard(route Route) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		r, w := humago.Unwrap(ctx)
+		c := &call{http: r, request: Request{
+			ID: recordOf(r.Context()).id, Method: r.Method, Path: r.URL.Path,
+			authenticate: a.config.Authenticate, wait: a.config.Limits.Wait, body: &bytes.Buffer{},
+		}}
+		if err := a.admit(route, r, &c.request); err != nil {
+			a.writeProblem(w, r, err)
+			return
+		}
+		next(&reply{humaContext: huma.WithValue(ctx, callKey{}, c), body: c.request.body})
+	}
+}
+
+func (a *API) admit(route Route, r *http.Request, req *Request) (err error) {
+	if !route.Public {
+		if req.Principal, req.secret, err = a.authenticate(r); err != nil {
+			return err
+		}
+		if err := a.authorize(route, req.Principal); err != nil {
+			return err
+		}
+	}
+	if err := checkURL(r.URL); err != nil {
+		return err
+	}
+	if traceparent := r.Header.Get("Traceparent"); validTraceparent(traceparent) {
+		req.Traceparent = traceparent
+	}
+	if route.writes() {
+		if req.IfMatch, err = parseIfMatch(r.Header.Values("If-Match")); err != nil {
+			return err
+		}
+		if req.Key, err = parseKey(r.Header.Values("Idempotency-Key")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkURL refuses what no id and no search term of ours can be, before it
+// gets to a database that would choke on it.
+func checkURL(u *url.URL) error {
+	if !isText(u.Path) || len(u.Path) > 1000 {
+		return NewProblem(http.StatusNotFound, CodeNoRoute, "there is no such route")
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return BadRequest(CodeInvalid, "query", "it is not well-formed")
+	}
+	for name, values := range query {
+		switch {
+		case !isText(name):
+			return BadRequest(CodeInvalid, "query", "a parameter's name is not printable UTF-8")
+		case len(values) > 1:
+			return BadRequest(CodeInvalid, "query."+name, "it is given more than once")
+		case !isText(values[0]) || len(values[0]) > 1000:
+			return BadRequest(CodeInvalid, "query."+name, "it is not printable UTF-8 of at most 1000 bytes")
+		}
+	}
+	return nil
+}
+
+func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl) }
+
+type humaContext huma.Context // a name that does not hide the method Context
+
+// reply keeps what was read of the body, for the fingerprint, and answers 400
+// where huma would answer 422.
+type reply struct {
+	humaContext
+	body   *bytes.Buffer
+	status int // if not 0: set instead of what huma sets
+}
+
+// Unwrap lets the adapter find its own context.
+func (c *reply) Unwrap() huma.Context { return c.humaContext }
+
+func (c *reply) SetStatus(code int) {
+	if c.status != 0 {
+		code = c.status
+	}
+	c.humaContext.SetStatus(code)
+}
+
+func (c *reply) BodyReader() io.Reader { return io.TeeReader(c.humaContext.BodyReader(), c.body) }
