@@ -1,0 +1,277 @@
+package inbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/projections/cursor"
+)
+
+// Sort is an order of the list.
+type Sort string
+
+// The orders of the list.
+const (
+	ByActivity Sort = "last_activity" // the latest message first
+	ByCreated  Sort = "created"       // the newest chat first
+	ByWaiting  Sort = "waiting"       // who waits longest first; behind them who does not wait, by activity
+)
+
+// Refusals.
+var (
+	ErrNotFound = fault.New(fault.NotFound, "chat.not_found", "there is no such chat")
+	ErrSort     = fault.Bad("sort", "sort.invalid", "want last_activity, created or waiting")
+	ErrFilter   = fault.Bad("filter", "filter.invalid", "a filter holds a NUL character")
+)
+
+// Query says which chats to list. An empty filter lets all pass.
+type Query struct {
+	Workspace string
+	Status    string
+	Category  string  // of the status
+	Assignee  *string // nil: whoever; "": nobody
+	Team      string
+	Tag       string // id
+	Channel   string
+	Unread    *bool
+	Sort      Sort   // ByActivity if empty
+	Cursor    string // of the page before; "" for the first
+	Limit     int    // 1 to 200; 0 means 50
+}
+
+// Page is a part of the list.
+type Page struct {
+	Chats []Chat
+	Next  string // cursor of the next page; "" if this is the last
+}
+
+// place is where a page ended.
+type place struct {
+	Value int64  `json:"k"`
+	Chat  string `json:"c"`
+	AsOf  int64  `json:"t,omitempty"` // ByWaiting: the latest activity when the first page was read
+}
+
+// order says how a Sort reads the table.
+type order struct {
+	column     string
+	descending bool
+	value      func(*Chat, *Row) int64
+}
+
+func orderOf(s Sort) (order, error) {
+	switch s {
+	case ByActivity:
+		return order{"last_activity_at", true, func(c *Chat, _ *Row) int64 { return c.LastActivityAt }}, nil
+	case ByCreated:
+		return order{"created_at", true, func(c *Chat, _ *Row) int64 { return c.CreatedAt }}, nil
+	case ByWaiting:
+		return order{"waiting_order", false, func(_ *Chat, r *Row) int64 { return r.WaitingOrder }}, nil
+	}
+	return order{}, ErrSort
+}
+
+// List returns a page of the chats that pass every filter.
+//
+// Pages that are read one after another show no chat twice and every chat that
+// stays as it is. One that gets a message in the meantime moves to where its
+// new order puts it, which may be before the page: then it is not shown again.
+func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
+	limit, err := cursor.Limit(q.Limit)
+	if err != nil {
+		return Page{}, err
+	}
+	if q.Sort == "" {
+		q.Sort = ByActivity
+	}
+	by, err := orderOf(q.Sort)
+	if err != nil {
+		return Page{}, err
+	}
+	if strings.Contains(q.Status+q.Category+q.Team+q.Tag+q.Channel, "\x00") || q.Assignee != nil && strings.Contains(*q.Assignee, "\x00") {
+		return Page{}, ErrFilter
+	}
+	list := "inbox/" + string(q.Sort)
+	var from *place
+	var asOf int64
+	switch {
+	case q.Cursor != "":
+		from = new(place)
+		if err := cursor.Decode(list, q.Cursor, from); err != nil {
+			return Page{}, err
+		}
+		asOf = from.AsOf
+	case q.Sort == ByWaiting:
+		asOf, err = sqldb.Get[int64](ctx, tx, `SELECT max(last_activity_at) FROM inbox_chats WHERE listed = $1`, q.Workspace)
+		if err != nil {
+			return Page{}, fmt.Errorf("list chats: %w", err)
+		}
+	}
+	sql, args := q.sql(by, from, limit+1)
+	rows, err := sqldb.Select[Row](ctx, tx, sql, args...)
+	if err != nil {
+		return Page{}, fmt.Errorf("list chats: %w", err)
+	}
+	page := Page{Chats: make([]Chat, 0, min(limit, len(rows)))}
+	for i := range rows {
+		if i == limit {
+			last := &rows[i-1]
+			page.Next = cursor.Encode(list, place{by.value(&last.Chat, last), last.ID, asOf})
+			break
+		}
+		page.Chats = append(page.Chats, rows[i].Chat)
+	}
+	return page, nil
+}
+
+// conditions collects the parts of a WHERE and their arguments.
+type conditions struct {
+	parts []string
+	args  []any
+}
+
+func (c *conditions) arg(v any) string {
+	c.args = append(c.args, v)
+	return "$" + strconv.Itoa(len(c.args))
+}
+
+func (c *conditions) equal(column string, v any) {
+	c.parts = append(c.parts, column+" = "+c.arg(v))
+}
+
+func (c *conditions) String() string { return strings.Join(c.parts, " AND ") }
+
+// sql returns the query. With a tag, the tag index names the chats in their
+// order; it knows status, assignee and category too, so that other rows are
+// looked at only for what it does not know.
+func (q Query) sql(by order, from *place, limit int) (string, []any) {
+	var c conditions
+	compare, direction := " > ", ""
+	if by.descending {
+		compare, direction = " < ", " DESC"
+	}
+	tagOrdered := q.Tag != "" && by.column == "last_activity_at"
+	chats, index := "c.", "c." // prefixes of what the tag index does not know, and of what it knows
+	if tagOrdered {
+		index = "t."
+	}
+	c.equal(index+"listed", q.Workspace)
+	if tagOrdered {
+		c.equal("t.tag", q.Tag)
+	}
+	if q.Status != "" {
+		c.equal(index+"status", q.Status)
+	}
+	if q.Assignee != nil {
+		c.equal(index+"assignee", *q.Assignee)
+	}
+	if q.Category != "" {
+		c.equal(index+"category", q.Category)
+	}
+	if q.Team != "" {
+		c.equal(chats+"team", q.Team)
+	}
+	if q.Channel != "" {
+		c.equal(chats+"channel", q.Channel)
+	}
+	if q.Unread != nil {
+		c.equal(chats+"has_unread", *q.Unread)
+	}
+	if q.Tag != "" && !tagOrdered {
+		c.parts = append(c.parts, "c.chat_id IN (SELECT t.chat_id FROM inbox_tags t WHERE t.listed = "+
+			c.arg(q.Workspace)+" AND t.tag = "+c.arg(q.Tag)+")")
+	}
+	if from != nil {
+		c.parts = append(c.parts, "("+index+by.column+", "+index+"chat_id)"+compare+"("+c.arg(from.Value)+", "+c.arg(from.Chat)+")")
+		if from.AsOf != 0 {
+			// Whoever was answered since the first page has moved to the end
+			// of this order, and was perhaps seen already.
+			c.parts = append(c.parts, "c.last_activity_at <= "+c.arg(from.AsOf))
+		}
+	}
+	table := "inbox_chats c"
+	if tagOrdered {
+		table = "inbox_tags t JOIN inbox_chats c ON c.chat_id = t.chat_id"
+	}
+	return "SELECT " + chatColumns + ", c.waiting_order FROM " + table + " WHERE " + c.String() +
+		" ORDER BY " + index + by.column + direction + ", " + index + "chat_id" + direction +
+		" LIMIT " + c.arg(limit), c.args
+}
+
+// Get returns a chat that is not deleted, or ErrNotFound.
+func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Chat, error) {
+	if strings.Contains(id, "\x00") {
+		return Chat{}, ErrNotFound
+	}
+	c, err := sqldb.Get[Chat](ctx, tx, "SELECT "+chatColumns+" FROM inbox_chats c WHERE c.chat_id = $1 AND c.listed = $2", id, workspace)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return Chat{}, ErrNotFound
+	}
+	if err != nil {
+		return Chat{}, fmt.Errorf("get chat: %w", err)
+	}
+	return c, nil
+}
+
+// Tally is how many chats there are of each sort. Each is what List would give
+// with one filter.
+type Tally struct {
+	All        int64
+	Mine       int64 // assigned to the agent asked for
+	Unassigned int64
+	Unread     int64 // chats, not messages
+}
+
+// Numbers is what the tabs show.
+type Numbers struct {
+	Tally
+	Statuses map[string]int64 // by the id of the status; those without chats are not there
+	Open     Tally            // of the chats that are not closed
+}
+
+// Counts returns the counts of a workspace as agent sees them. It looks at
+// no chat: the counters follow every change.
+func Counts(ctx context.Context, tx sqldb.Tx, workspace, agent string) (Numbers, error) {
+	c := Numbers{Statuses: map[string]int64{}}
+	if strings.Contains(agent, "\x00") {
+		return c, ErrFilter
+	}
+	rows, err := sqldb.Select[CountRow](ctx, tx, `
+		SELECT dimension, value, category, n FROM inbox_counts WHERE listed = $1 AND dimension IN ('all', 'status', 'unread')
+		UNION ALL
+		SELECT dimension, value, category, n FROM inbox_counts WHERE listed = $1 AND dimension = 'assignee' AND value IN ('', $2)`,
+		workspace, agent)
+	if err != nil {
+		return c, fmt.Errorf("count chats: %w", err)
+	}
+	for _, r := range rows {
+		if r.Dimension == dimStatus {
+			c.Statuses[r.Value] += r.N
+			continue
+		}
+		c.add(r, agent)
+		if r.Category != string(chat.CategoryClosed) {
+			c.Open.add(r, agent)
+		}
+	}
+	return c, nil
+}
+
+func (t *Tally) add(r CountRow, agent string) {
+	switch {
+	case r.Dimension == dimAll:
+		t.All += r.N
+	case r.Dimension == dimUnread:
+		t.Unread += r.N
+	case r.Value == "":
+		t.Unassigned += r.N
+	case r.Value == agent:
+		t.Mine += r.N
+	}
+}
