@@ -35,3 +35,11 @@ func (RoleChanged) EventType() string     { return "agent.role_changed.v1" }
 func (AvailabilitySet) EventType() string { return "agent.availability_set.v1" }
 func (Deactivated) EventType() string     { return "agent.deactivated.v1" }
 func (Reactivated) EventType() string     { return "agent.reactivated.v1" }
+
+func (e Invited) apply(s *State) {
+	*s = State{Exists: true, Active: true, Workspace: e.Workspace, Name: e.Name, Email: e.Email, Role: e.Role}
+}
+func (e RoleChanged) apply(s *State)     { s.Role = e.Role }
+func (e AvailabilitySet) apply(s *State) { s.Availability = e.Availability }
+func (Deactivated) apply(s *State)       { s.Active = false }
+func (Reactivated) apply(s *State)       { s.Active = true }

@@ -31,3 +31,10 @@ func (Connected) EventType() string       { return "channel.connected.v1" }
 func (Renamed) EventType() string         { return "channel.renamed.v1" }
 func (SecretsReplaced) EventType() string { return "channel.secrets_replaced.v1" }
 func (Disconnected) EventType() string    { return "channel.disconnected.v1" }
+
+func (e Connected) apply(s *State) {
+	*s = State{Exists: true, Connected: true, Workspace: e.Workspace, Kind: e.Kind, Name: e.Name, Account: e.Account, Phone: e.Phone}
+}
+func (e Renamed) apply(s *State)     { s.Name = e.Name }
+func (SecretsReplaced) apply(*State) {}
+func (Disconnected) apply(s *State)  { s.Connected = false }

@@ -92,3 +92,18 @@ func (Shipped) EventType() string           { return "order.shipped.v1" }
 func (Delivered) EventType() string         { return "order.delivered.v1" }
 func (Cancelled) EventType() string         { return "order.cancelled.v1" }
 func (Returned) EventType() string          { return "order.returned.v1" }
+
+func (e Placed) apply(s *State) {
+	*s = State{Exists: true, Workspace: e.Workspace, Status: StatusPlaced}
+}
+func (e Refused) apply(s *State) {
+	*s = State{Exists: true, Workspace: e.Workspace, Status: StatusRefused}
+}
+func (Confirmed) apply(s *State)         { s.Status = StatusConfirmed }
+func (ProcessingStarted) apply(s *State) { s.Status = StatusProcessing }
+func (e Shipped) apply(s *State) {
+	s.Status, s.Carrier, s.Tracking = StatusShipped, e.Carrier, e.Tracking
+}
+func (Delivered) apply(s *State) { s.Status = StatusDelivered }
+func (Cancelled) apply(s *State) { s.Status = StatusCancelled }
+func (Returned) apply(s *State)  { s.Status = StatusReturned }

@@ -1,5 +1,7 @@
 package status
 
+import "slices"
+
 // Events is the catalogue of everything that can happen to a workspace's list
 // of statuses.
 var Events = []Event{Created{}, Renamed{}, Recoloured{}, Moved{}, DefaultSet{}, Archived{}}
@@ -50,3 +52,49 @@ func (Recoloured) EventType() string { return "status.recoloured.v1" }
 func (Moved) EventType() string      { return "status.moved.v1" }
 func (DefaultSet) EventType() string { return "status.default_set.v1" }
 func (Archived) EventType() string   { return "status.archived.v1" }
+
+func (e Created) apply(s *State) {
+	s.list = append(s.list, Item{ID: e.Status, Name: e.Name, Colour: e.Colour, Category: e.Category})
+	s.names.Add(e.Status, e.Name)
+	if e.Default {
+		s.makeDefault(e.Status)
+	}
+}
+func (e Renamed) apply(s *State) {
+	if i := s.place(e.Status); i >= 0 {
+		s.names.Release(e.Status, s.list[i].Name)
+		s.list[i].Name = e.Name
+		s.names.Add(e.Status, e.Name)
+	}
+}
+func (e Recoloured) apply(s *State) {
+	if i := s.place(e.Status); i >= 0 {
+		s.list[i].Colour = e.Colour
+	}
+}
+func (e Moved) apply(s *State) {
+	if i := s.place(e.Status); i >= 0 {
+		item := s.list[i]
+		s.list = slices.Delete(s.list, i, i+1)
+		s.list = slices.Insert(s.list, e.To, item)
+	}
+}
+func (e DefaultSet) apply(s *State) { s.makeDefault(e.Status) }
+func (e Archived) apply(s *State) {
+	if i := s.place(e.Status); i >= 0 {
+		item := s.list[i]
+		item.Archived = true
+		s.list = slices.Delete(s.list, i, i+1)
+		if s.archived == nil {
+			s.archived = map[ID]Item{}
+		}
+		s.archived[e.Status] = item
+		s.names.Release(e.Status, item.Name)
+	}
+}
+
+func (s *State) makeDefault(id ID) {
+	for i := range s.list {
+		s.list[i].Default = s.list[i].ID == id
+	}
+}

@@ -38,3 +38,24 @@ func (Renamed) EventType() string       { return "team.renamed.v1" }
 func (MemberAdded) EventType() string   { return "team.member_added.v1" }
 func (MemberRemoved) EventType() string { return "team.member_removed.v1" }
 func (Archived) EventType() string      { return "team.archived.v1" }
+
+func (e Created) apply(s *State) {
+	if s.teams == nil {
+		s.teams = map[ID]*entry{}
+	}
+	s.teams[e.Team] = &entry{id: e.Team, name: e.Name, members: map[string]struct{}{}}
+	s.names.Add(e.Team, e.Name)
+}
+func (e Renamed) apply(s *State) {
+	t := s.teams[e.Team]
+	s.names.Release(t.id, t.name)
+	t.name = e.Name
+	s.names.Add(t.id, t.name)
+}
+func (e MemberAdded) apply(s *State)   { s.teams[e.Team].members[e.Agent] = struct{}{} }
+func (e MemberRemoved) apply(s *State) { delete(s.teams[e.Team].members, e.Agent) }
+func (e Archived) apply(s *State) {
+	t := s.teams[e.Team]
+	t.archived = true
+	s.names.Release(t.id, t.name)
+}

@@ -36,3 +36,10 @@ func (Received) EventType() string               { return "webhook.received.v1" 
 func (Translated) EventType() string             { return "webhook.translated.v1" }
 func (SetAside) EventType() string               { return "webhook.set_aside.v1" }
 func (RetranslationRequested) EventType() string { return "webhook.retranslation_requested.v1" }
+
+func (e Received) apply(s *State) {
+	s.Exists, s.Workspace, s.Channel = true, e.Workspace, e.Channel
+}
+func (e Translated) apply(s *State)           { s.Done, s.Outcome = true, e }
+func (e SetAside) apply(s *State)             { s.Done, s.Outcome = true, e }
+func (RetranslationRequested) apply(s *State) { s.Done = false }

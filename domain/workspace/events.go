@@ -16,3 +16,6 @@ type Renamed struct {
 
 func (Created) EventType() string { return "workspace.created.v1" }
 func (Renamed) EventType() string { return "workspace.renamed.v1" }
+
+func (e Created) apply(s *State) { s.Exists, s.Name = true, e.Name }
+func (e Renamed) apply(s *State) { s.Name = e.Name }

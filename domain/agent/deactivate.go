@@ -1,0 +1,34 @@
+package agent
+
+// Deactivate ends an agent's access. Once more is no event.
+type Deactivate struct {
+	Reason string
+}
+
+// Decide implements the command.
+func (c Deactivate) Decide(s State) ([]Event, error) {
+	if err := reasonText.Check(c.Reason); err != nil {
+		return nil, err
+	}
+	switch {
+	case !s.Exists:
+		return nil, ErrNotFound
+	case !s.Active:
+		return nil, nil
+	}
+	return []Event{Deactivated{Reason: c.Reason}}, nil
+}
+
+// Reactivate gives an agent access again. Who has it is no event.
+type Reactivate struct{}
+
+// Decide implements the command.
+func (Reactivate) Decide(s State) ([]Event, error) {
+	switch {
+	case !s.Exists:
+		return nil, ErrNotFound
+	case s.Active:
+		return nil, nil
+	}
+	return []Event{Reactivated{}}, nil
+}

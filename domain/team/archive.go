@@ -1,0 +1,19 @@
+package team
+
+// Archive takes a team out of use. Another may then have its name, none its id.
+// Once more is no event.
+type Archive struct {
+	Team ID
+}
+
+// Decide implements the command.
+func (c Archive) Decide(s State) ([]Event, error) {
+	t := s.teams[c.Team]
+	switch {
+	case t == nil:
+		return nil, ErrNotFound
+	case t.archived:
+		return nil, nil
+	}
+	return []Event{Archived{Team: c.Team}}, nil
+}
