@@ -59,6 +59,13 @@ func (s State) Find(nameOrID string) (Item, bool) {
 	return Item{}, false
 }
 
+// Known reports whether a status has the name or the id, be it archived. Case
+// does not count.
+func (s State) Known(nameOrID string) bool {
+	_, ok := s.names.Find(nameOrID)
+	return ok
+}
+
 // Default returns the status that new chats get; the zero Item if there is no
 // list.
 func (s State) Default() Item {

@@ -53,6 +53,13 @@ func (s State) Find(nameOrID string) (ID, bool) {
 	return id, true
 }
 
+// Known reports whether a team has the name or the id, be it archived. Case does
+// not count.
+func (s State) Known(nameOrID string) bool {
+	_, ok := s.names.Find(nameOrID)
+	return ok
+}
+
 // Members returns the agents of a team, sorted; of an archived team as well.
 func (s State) Members(id ID) []string {
 	t := s.teams[id]

@@ -1,0 +1,268 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/domain/request"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/codec"
+	"github.com/chatledger/chatledger/internal/ids"
+)
+
+// attempts bounds how often a command is decided anew because another process
+// was quicker on its stream. Commands of one process wait for each other.
+const attempts = 10
+
+// Refusals that are about the request and no aggregate.
+var (
+	ErrKeyReused   = fault.New(fault.Reused, "request.key_reused", "this idempotency key was used for another request")
+	ErrBusy        = fault.New(fault.Conflict, "request.too_many_conflicts", "others keep changing this; try again")
+	errNoWorkspace = errors.New("commands: the origin names no workspace")
+)
+
+// aggregate is everything generic about the streams of one category: how a
+// state follows from events, and how those events are stored.
+type aggregate[S any, E codec.Event] struct {
+	category string
+	store    eventstore.Store
+	codec    codec.Codec[E]
+	evolve   func(S, E) S
+	cache    *cache // nil: states are not worth keeping
+	now      func() time.Time
+	requests *aggregate[request.State, request.Event]
+	notFound error          // what a stranger is told
+	owner    func(S) string // the workspace of a state, "" before there is one; nil: the id is the workspace
+}
+
+func newAggregate[S any, E codec.Event](category string, store eventstore.Store, c *cache, requests *aggregate[request.State, request.Event], now func() time.Time, events []E, evolve func(S, E) S, notFound error, owner func(S) string) *aggregate[S, E] {
+	return &aggregate[S, E]{category, store, codec.New(events), evolve, c, now, requests, notFound, owner}
+}
+
+// folded is a state and how far its stream had been read. It is used by one
+// goroutine at a time: whoever holds lock. The state's maps are changed in
+// place, so it never leaves the lock.
+type folded[S any] struct {
+	lock  chan struct{} // holds one token while locked
+	state S
+	rev   eventstore.Revision
+	pos   eventstore.Position
+}
+
+// locked returns the folded state of a stream, with its lock held.
+func (a *aggregate[S, E]) locked(ctx context.Context, stream string) (*folded[S], error) {
+	fresh := func() any {
+		return &folded[S]{lock: make(chan struct{}, 1), rev: eventstore.NoStream}
+	}
+	var f *folded[S]
+	if a.cache == nil {
+		f = fresh().(*folded[S])
+	} else {
+		f = a.cache.get(stream, fresh).(*folded[S])
+	}
+	select {
+	case f.lock <- struct{}{}:
+		return f, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (a *aggregate[S, E]) unlock(stream string, f *folded[S]) {
+	if a.cache != nil {
+		a.cache.weigh(stream, f, int(f.rev)+1)
+	}
+	<-f.lock
+}
+
+// catchUp folds what was appended to the stream since f was last used.
+func (a *aggregate[S, E]) catchUp(ctx context.Context, stream string, f *folded[S]) error {
+	for r, err := range a.store.ReadStream(ctx, stream, eventstore.StreamQuery{From: f.rev + 1}) {
+		if err != nil {
+			return fmt.Errorf("read %s: %w", stream, err)
+		}
+		e, err := a.codec.Decode(r)
+		if err != nil {
+			return err
+		}
+		f.state, f.rev, f.pos = a.evolve(f.state, e), r.Revision, r.Position
+	}
+	return nil
+}
+
+// with calls use with the present state of the stream with this id.
+func (a *aggregate[S, E]) with(ctx context.Context, id string, use func(S) error) error {
+	stream := a.category + "-" + id
+	f, err := a.locked(ctx, stream)
+	if err != nil {
+		return err
+	}
+	defer a.unlock(stream, f)
+	if err := a.catchUp(ctx, stream, f); err != nil {
+		return err
+	}
+	return use(f.state)
+}
+
+// do runs one command: it folds the stream, lets decide choose, and appends the
+// result. If another process was quicker it starts again from the new state.
+func (a *aggregate[S, E]) do(ctx context.Context, o Origin, name, id string, decide decideFunc[S, E]) (Result, error) {
+	if o.Workspace == "" {
+		return Result{}, errNoWorkspace
+	}
+	first, asked, err := a.firstAnswer(ctx, o)
+	if asked || err != nil {
+		return first, err
+	}
+	res, err := a.run(ctx, o, name, id, decide)
+	if o.Keyed && !res.Changed && (err == nil || isFault(err)) {
+		return a.keepAnswer(ctx, o, name, res, err)
+	}
+	return res, err
+}
+
+func (a *aggregate[S, E]) run(ctx context.Context, o Origin, name, id string, decide decideFunc[S, E]) (Result, error) {
+	stream := a.category + "-" + id
+	command := o.Command
+	if command == uuid.Nil {
+		var err error
+		if command, err = uuid.NewV7(); err != nil {
+			return Result{}, fmt.Errorf("make a command id: %w", err)
+		}
+	}
+	f, err := a.locked(ctx, stream)
+	if err != nil {
+		return Result{}, err
+	}
+	defer a.unlock(stream, f)
+
+	for range attempts {
+		if err := a.catchUp(ctx, stream, f); err != nil {
+			return Result{}, err
+		}
+		events, err := a.choose(ctx, o, stream, f, decide)
+		if err != nil || len(events) == 0 {
+			// What is refused now, or needs no doing, may be this very command's
+			// own effect.
+			if res, found, oerr := a.original(ctx, o, stream, id); found || oerr != nil {
+				return res, oerr
+			}
+			return Result{ID: id, Revision: f.rev, Position: f.pos}, err
+		}
+		batch := make([]eventstore.Event, len(events))
+		meta := a.metadata(o, name, command)
+		for i, e := range events {
+			if batch[i], err = a.codec.Encode(ids.Event(command, i), e, meta); err != nil {
+				return Result{}, err
+			}
+		}
+		res, err := a.store.Append(ctx, stream, f.rev, batch...)
+		switch {
+		case errors.Is(err, eventstore.ErrConflict):
+			if res, found, err := a.original(ctx, o, stream, id); found || err != nil {
+				return res, err
+			}
+			continue
+		case err != nil:
+			return Result{}, fmt.Errorf("append to %s: %w", stream, err)
+		case res.Existing:
+			res, found, err := a.original(ctx, o, stream, id)
+			if err == nil && !found {
+				err = fmt.Errorf("append to %s: the store says that command %s is there, but does not find it", stream, command)
+			}
+			return res, err
+		}
+		for _, e := range events {
+			f.state = a.evolve(f.state, e)
+		}
+		f.rev, f.pos = res.Revision, res.Position
+		return Result{ID: id, Revision: res.Revision, Position: res.Position, Changed: true}, nil
+	}
+	return Result{}, ErrBusy
+}
+
+// choose lets decide choose, if the caller may and the caller's precondition
+// holds.
+func (a *aggregate[S, E]) choose(ctx context.Context, o Origin, stream string, f *folded[S], decide decideFunc[S, E]) ([]E, error) {
+	if a.owner != nil {
+		if w := a.owner(f.state); w != "" && w != o.Workspace {
+			return nil, a.notFound
+		}
+	}
+	if o.IfMatch != nil && *o.IfMatch != f.rev {
+		if f.rev == eventstore.NoStream && a.notFound != nil {
+			return nil, a.notFound
+		}
+		stale := &Stale{Subject: stream, Want: *o.IfMatch, Got: f.rev}
+		for r, err := range a.store.ReadStream(ctx, stream, eventstore.StreamQuery{From: max(stale.Want+1, 0), Limit: staleLimit}) {
+			if err != nil {
+				return nil, fmt.Errorf("read %s: %w", stream, err)
+			}
+			stale.Since = append(stale.Since, r)
+		}
+		return nil, stale
+	}
+	return decide(ctx, f.state)
+}
+
+// original finds the result that the command o had when it first ran.
+func (a *aggregate[S, E]) original(ctx context.Context, o Origin, stream, id string) (Result, bool, error) {
+	if o.Command == uuid.Nil {
+		return Result{}, false, nil
+	}
+	res, n := Result{ID: id}, 0
+	for r, err := range a.store.ReadStream(ctx, stream, eventstore.StreamQuery{Event: ids.Event(o.Command, 0)}) {
+		if err != nil {
+			return Result{}, false, fmt.Errorf("read %s: %w", stream, err)
+		}
+		if r.ID != ids.Event(o.Command, n) {
+			break
+		}
+		if n == 0 && o.Fingerprint != "" {
+			meta, err := eventstore.DecodeMetadata(r)
+			if err != nil {
+				return Result{}, false, err
+			}
+			if meta.Request != o.Fingerprint {
+				return Result{}, false, ErrKeyReused
+			}
+		}
+		res.Revision, res.Position, res.Changed = r.Revision, r.Position, true
+		n++
+	}
+	return res, n > 0, nil
+}
+
+func (a *aggregate[S, E]) metadata(o Origin, name string, command uuid.UUID) eventstore.Metadata {
+	correlation := o.Correlation
+	if correlation == "" {
+		correlation = command.String()
+	}
+	causation := o.Causation
+	if causation == "" {
+		causation = command.String()
+	}
+	occurred := o.OccurredAt
+	if occurred.IsZero() {
+		occurred = a.now()
+	}
+	return eventstore.Metadata{
+		Workspace: o.Workspace, Actor: o.Actor, ActorKind: string(o.ActorKind), Channel: o.Channel,
+		Command: name, CommandID: command.String(), Request: o.Fingerprint,
+		Correlation: correlation, Causation: causation,
+		OccurredAt: occurred.UTC().Truncate(time.Microsecond), Traceparent: o.Traceparent,
+	}
+}
+
+// clock is the default of Options.Now.
+func clock() time.Time { return time.Now() } //nolint:forbidigo // the one place where the clock comes from
+
+func isFault(err error) bool {
+	var f *fault.Error
+	return errors.As(err, &f)
+}

@@ -1,0 +1,263 @@
+package commands
+
+import (
+	"context"
+	"errors"
+
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/status"
+	"github.com/chatledger/chatledger/domain/tag"
+	"github.com/chatledger/chatledger/domain/team"
+	"github.com/chatledger/chatledger/internal/ids"
+)
+
+// Chats runs the commands of package chat. What they say about agents, teams,
+// tags and statuses is checked against the log first.
+type Chats struct {
+	chats    *aggregate[chat.State, chat.Event]
+	agents   Agents
+	teams    Teams
+	tags     Tags
+	statuses Statuses
+}
+
+// decides is a command without conditions outside its own chat.
+func decides[S, E any](decide func(S) ([]E, error)) decideFunc[S, E] {
+	return func(_ context.Context, s S) ([]E, error) { return decide(s) }
+}
+
+// Receive records a customer's message, and opens or reopens the chat.
+func (c Chats) Receive(ctx context.Context, o Origin, id chat.ID, cmd chat.ReceiveMessage) (Result, error) {
+	return c.chats.do(ctx, o, "chat.receive_message", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
+		initial, err := c.statuses.initial(ctx, o.Workspace)
+		if err != nil {
+			return nil, err
+		}
+		cmd.DefaultStatus, cmd.DefaultCategory = string(initial.ID), chat.Category(initial.Category)
+		return cmd.Decide(s)
+	})
+}
+
+// ReceiveReaction records a customer's reaction to a message.
+func (c Chats) ReceiveReaction(ctx context.Context, o Origin, id chat.ID, cmd chat.ReceiveReaction) (Result, error) {
+	return c.chats.do(ctx, o, "chat.receive_reaction", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
+		initial, err := c.statuses.initial(ctx, o.Workspace)
+		if err != nil {
+			return nil, err
+		}
+		cmd.DefaultStatus, cmd.DefaultCategory = string(initial.ID), chat.Category(initial.Category)
+		return cmd.Decide(s)
+	})
+}
+
+// NoticeSystem records what the channel tells about the customer.
+func (c Chats) NoticeSystem(ctx context.Context, o Origin, id chat.ID, cmd chat.NoticeSystem) (Result, error) {
+	return c.chats.do(ctx, o, "chat.notice_system", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
+		initial, err := c.statuses.initial(ctx, o.Workspace)
+		if err != nil {
+			return nil, err
+		}
+		cmd.DefaultStatus, cmd.DefaultCategory = string(initial.ID), chat.Category(initial.Category)
+		return cmd.Decide(s)
+	})
+}
+
+// ShareDetails records details of the visitor, who becomes a contact.
+func (c Chats) ShareDetails(ctx context.Context, o Origin, id chat.ID, cmd chat.ShareDetails) (Result, error) {
+	return c.chats.do(ctx, o, "chat.share_details", string(id), decides(cmd.Decide))
+}
+
+// Send queues an answer. The reactor that hands it to the provider follows.
+func (c Chats) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.SendMessage) (Result, error) {
+	return c.chats.do(ctx, o, "chat.send_message", string(id), decides(cmd.Decide))
+}
+
+// Accept records that the provider took a message.
+func (c Chats) Accept(ctx context.Context, o Origin, id chat.ID, cmd chat.AcceptMessage) (Result, error) {
+	return c.chats.do(ctx, o, "chat.accept_message", string(id), decides(cmd.Decide))
+}
+
+// RecordDelivery records how far a message got.
+func (c Chats) RecordDelivery(ctx context.Context, o Origin, id chat.ID, cmd chat.RecordDelivery) (Result, error) {
+	return c.chats.do(ctx, o, "chat.record_delivery", string(id), decides(cmd.Decide))
+}
+
+// Claim takes a chat that nobody has. Of two agents who claim it at once, one
+// gets it and the other chat.ErrClaimed.
+func (c Chats) Claim(ctx context.Context, o Origin, id chat.ID, cmd chat.Claim) (Result, error) {
+	return c.chats.do(ctx, o, "chat.claim", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
+		return after(c.agents.mayHold(ctx, o.Workspace, string(cmd.By)), cmd.Decide, s)
+	})
+}
+
+// Assign makes an active agent responsible for the chat.
+func (c Chats) Assign(ctx context.Context, o Origin, id chat.ID, cmd chat.Assign) (Result, error) {
+	return c.chats.do(ctx, o, "chat.assign", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
+		return after(c.agents.mayHold(ctx, o.Workspace, string(cmd.To)), cmd.Decide, s)
+	})
+}
+
+// Unassign leaves the chat to nobody.
+func (c Chats) Unassign(ctx context.Context, o Origin, id chat.ID, cmd chat.Unassign) (Result, error) {
+	return c.chats.do(ctx, o, "chat.unassign", string(id), decides(cmd.Decide))
+}
+
+// Transfer hands the chat on to an active agent, a team or the bot.
+func (c Chats) Transfer(ctx context.Context, o Origin, id chat.ID, cmd chat.Transfer) (Result, error) {
+	return c.chats.do(ctx, o, "chat.transfer", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
+		var err error
+		switch {
+		case cmd.Kind == chat.ToAgent && cmd.To != "":
+			err = c.agents.mayHold(ctx, o.Workspace, cmd.To)
+		case cmd.Kind == chat.ToTeam && cmd.To != "":
+			err = c.teams.exists(ctx, o.Workspace, team.ID(cmd.To))
+		}
+		return after(err, cmd.Decide, s)
+	})
+}
+
+// ChangeTags is a delta of tags, each by id or by name.
+type ChangeTags struct {
+	Add, Remove []string
+	MayCreate   bool // a name in Add that is no tag yet becomes one
+}
+
+// ChangeTags adds and removes tags. Adding one that is there, or removing one
+// that is not, changes nothing.
+func (c Chats) ChangeTags(ctx context.Context, o Origin, id chat.ID, cmd ChangeTags) (Result, error) {
+	return c.chats.do(ctx, o, "chat.change_tags", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
+		var delta chat.ChangeTags
+		// Decide first on what is known, so that no tag is made for a chat that
+		// cannot be tagged.
+		if _, err := (chat.ChangeTags{Add: untyped(cmd.Add), Remove: untyped(cmd.Remove)}).Decide(s); err != nil {
+			return nil, err
+		}
+		for _, name := range cmd.Remove {
+			t, err := c.tags.find(ctx, o.Workspace, name)
+			if errors.Is(err, tag.ErrNotFound) {
+				continue // it cannot be on the chat either
+			} else if err != nil {
+				return nil, err
+			}
+			delta.Remove = append(delta.Remove, chat.TagID(t))
+		}
+		for _, name := range cmd.Add {
+			t, err := c.tags.find(ctx, o.Workspace, name)
+			if errors.Is(err, tag.ErrNotFound) && cmd.MayCreate {
+				t, err = c.tags.make(ctx, o, name)
+			}
+			if err != nil {
+				return nil, err
+			}
+			delta.Add = append(delta.Add, chat.TagID(t))
+		}
+		if len(delta.Add)+len(delta.Remove) == 0 {
+			return nil, nil
+		}
+		return delta.Decide(s)
+	})
+}
+
+func untyped(names []string) (tags []chat.TagID) {
+	for _, n := range names {
+		tags = append(tags, chat.TagID(n))
+	}
+	return tags
+}
+
+// AddNote puts a private note on the chat.
+func (c Chats) AddNote(ctx context.Context, o Origin, id chat.ID, cmd chat.AddNote) (Result, error) {
+	return c.chats.do(ctx, o, "chat.add_note", string(id), decides(cmd.Decide))
+}
+
+// EditNote replaces the text of a note.
+func (c Chats) EditNote(ctx context.Context, o Origin, id chat.ID, cmd chat.EditNote) (Result, error) {
+	return c.chats.do(ctx, o, "chat.edit_note", string(id), decides(cmd.Decide))
+}
+
+// DeleteNote takes a note out of the conversation.
+func (c Chats) DeleteNote(ctx context.Context, o Origin, id chat.ID, cmd chat.DeleteNote) (Result, error) {
+	return c.chats.do(ctx, o, "chat.delete_note", string(id), decides(cmd.Decide))
+}
+
+// SetStatus moves the chat to a status of the workspace, given by id or name.
+// One of the closed category closes the chat.
+func (c Chats) SetStatus(ctx context.Context, o Origin, id chat.ID, nameOrID string) (Result, error) {
+	return c.chats.do(ctx, o, "chat.set_status", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
+		to, err := c.statuses.find(ctx, o.Workspace, nameOrID)
+		if err != nil {
+			return nil, err
+		}
+		return chat.SetStatus{Status: string(to.ID), Category: chat.Category(to.Category)}.Decide(s)
+	})
+}
+
+// Close moves the chat to a status of the closed category: the one given by id
+// or name, else the workspace's first.
+func (c Chats) Close(ctx context.Context, o Origin, id chat.ID, nameOrID string) (Result, error) {
+	return c.chats.do(ctx, o, "chat.close", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
+		to, err := c.statuses.closing(ctx, o.Workspace, nameOrID)
+		if err == nil && to.Category != status.Closed {
+			err = chat.ErrStatusNotClosed
+		}
+		if err != nil {
+			return nil, err
+		}
+		return chat.Close{Status: string(to.ID)}.Decide(s)
+	})
+}
+
+// Reopen moves a closed chat to the status given by id or name, else to the
+// workspace's default.
+func (c Chats) Reopen(ctx context.Context, o Origin, id chat.ID, nameOrID string) (Result, error) {
+	return c.chats.do(ctx, o, "chat.reopen", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
+		to, err := c.statuses.initial(ctx, o.Workspace)
+		if nameOrID != "" {
+			to, err = c.statuses.find(ctx, o.Workspace, nameOrID)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return chat.Reopen{Status: string(to.ID), Category: chat.Category(to.Category)}.Decide(s)
+	})
+}
+
+// MarkRead says that everything in the chat has been seen.
+func (c Chats) MarkRead(ctx context.Context, o Origin, id chat.ID, cmd chat.MarkRead) (Result, error) {
+	return c.chats.do(ctx, o, "chat.mark_read", string(id), decides(cmd.Decide))
+}
+
+// Delete hides the chat from every list and count.
+func (c Chats) Delete(ctx context.Context, o Origin, id chat.ID, cmd chat.Delete) (Result, error) {
+	return c.chats.do(ctx, o, "chat.delete", string(id), decides(cmd.Decide))
+}
+
+// Restore brings a deleted chat back.
+func (c Chats) Restore(ctx context.Context, o Origin, id chat.ID, cmd chat.Restore) (Result, error) {
+	return c.chats.do(ctx, o, "chat.restore", string(id), decides(cmd.Decide))
+}
+
+// Look calls use with the present state of a chat of the workspace, which use
+// must neither keep nor change.
+func (c Chats) Look(ctx context.Context, workspace string, id chat.ID, use func(chat.State) error) error {
+	return c.chats.with(ctx, string(id), func(s chat.State) error {
+		if s.Workspace != workspace {
+			return chat.ErrNotFound
+		}
+		return use(s)
+	})
+}
+
+// after decides if the condition that was checked first holds.
+func after[S, E any](condition error, decide func(S) ([]E, error), s S) ([]E, error) {
+	if condition != nil {
+		return nil, condition
+	}
+	return decide(s)
+}
+
+// NewNote returns the id of the note that the command o makes.
+func NewNote(o Origin) chat.NoteID { return chat.NoteID(ids.Of(o.Command, "note")) }
+
+// NewMessage returns the id of the message that the command o makes.
+func NewMessage(o Origin) chat.MessageID { return chat.MessageID(ids.Of(o.Command, "message")) }

@@ -1,0 +1,89 @@
+package commands
+
+import (
+	"context"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/chatledger/chatledger/domain/tag"
+	"github.com/chatledger/chatledger/internal/ids"
+)
+
+// Tags runs the commands of package tag. All tags of a workspace are in one
+// stream, so that a name is unique; a Result's ID is the workspace's.
+type Tags struct {
+	tags *aggregate[tag.State, tag.Event]
+}
+
+// Create adds a tag. Its id is a slug of the name.
+func (c Tags) Create(ctx context.Context, o Origin, cmd tag.Create) (Result, error) {
+	return c.tags.do(ctx, o, "tag.create", o.Workspace, func(_ context.Context, s tag.State) ([]tag.Event, error) {
+		if t, ok := s.Lookup(cmd.Name); ok && cmd.Tag == "" {
+			cmd.Tag = t.ID
+		} else if cmd.Tag == "" {
+			cmd.Tag = tag.ID(freeSlug(cmd.Name, func(id string) bool { _, used := s.Lookup(id); return used }))
+		}
+		return cmd.Decide(s)
+	})
+}
+
+// Rename gives a tag another name, wherever it is used.
+func (c Tags) Rename(ctx context.Context, o Origin, cmd tag.Rename) (Result, error) {
+	return c.tags.do(ctx, o, "tag.rename", o.Workspace, decides(cmd.Decide))
+}
+
+// Recolour gives a tag another colour.
+func (c Tags) Recolour(ctx context.Context, o Origin, cmd tag.Recolour) (Result, error) {
+	return c.tags.do(ctx, o, "tag.recolour", o.Workspace, decides(cmd.Decide))
+}
+
+// Archive takes a tag out of use.
+func (c Tags) Archive(ctx context.Context, o Origin, cmd tag.Archive) (Result, error) {
+	return c.tags.do(ctx, o, "tag.archive", o.Workspace, decides(cmd.Decide))
+}
+
+// Restore takes an archived tag back into use.
+func (c Tags) Restore(ctx context.Context, o Origin, cmd tag.Restore) (Result, error) {
+	return c.tags.do(ctx, o, "tag.restore", o.Workspace, decides(cmd.Decide))
+}
+
+// Find returns the id of the tag with this id or name.
+func (c Tags) Find(ctx context.Context, workspace, nameOrID string) (tag.ID, error) {
+	return c.find(ctx, workspace, nameOrID)
+}
+
+func (c Tags) find(ctx context.Context, workspace, nameOrID string) (id tag.ID, err error) {
+	err = c.tags.with(ctx, workspace, func(s tag.State) error {
+		found, ok := s.Find(nameOrID)
+		if !ok {
+			return tag.ErrNotFound
+		}
+		id = found
+		return nil
+	})
+	return id, err
+}
+
+// make creates the tag that somebody typed, on the way to another command.
+func (c Tags) make(ctx context.Context, o Origin, name string) (tag.ID, error) {
+	o.IfMatch, o.Keyed, o.Fingerprint = nil, false, ""
+	if o.Command != uuid.Nil {
+		o.Command = ids.Command("tag", o.Command.String(), name)
+	}
+	if _, err := c.Create(ctx, o, tag.Create{Name: name}); err != nil {
+		return "", err
+	}
+	return c.find(ctx, o.Workspace, name)
+}
+
+// trimRunes cuts s to at most n bytes without cutting a character.
+func trimRunes(s string, n int) string {
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+func numbered(slug string, n int) string { return slug + "-" + strconv.Itoa(n) }

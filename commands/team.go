@@ -1,0 +1,75 @@
+package commands
+
+import (
+	"context"
+
+	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/team"
+	"github.com/chatledger/chatledger/internal/ids"
+)
+
+// Teams runs the commands of package team. All teams of a workspace are in one
+// stream, so that a name is unique; a Result's ID is the workspace's.
+type Teams struct {
+	teams  *aggregate[team.State, team.Event]
+	agents *aggregate[agent.State, agent.Event]
+}
+
+// Create adds a team. Its id is a slug of the name.
+func (c Teams) Create(ctx context.Context, o Origin, cmd team.Create) (Result, error) {
+	return c.teams.do(ctx, o, "team.create", o.Workspace, func(_ context.Context, s team.State) ([]team.Event, error) {
+		if id, ok := s.Find(cmd.Name); ok && cmd.Team == "" {
+			cmd.Team = id
+		} else if cmd.Team == "" {
+			cmd.Team = team.ID(freeSlug(cmd.Name, s.Known))
+		}
+		return cmd.Decide(s)
+	})
+}
+
+// Rename gives a team another name.
+func (c Teams) Rename(ctx context.Context, o Origin, cmd team.Rename) (Result, error) {
+	return c.teams.do(ctx, o, "team.rename", o.Workspace, decides(cmd.Decide))
+}
+
+// AddMember puts an agent of the workspace into a team.
+func (c Teams) AddMember(ctx context.Context, o Origin, cmd team.AddMember) (Result, error) {
+	return c.teams.do(ctx, o, "team.add_member", o.Workspace, func(ctx context.Context, s team.State) ([]team.Event, error) {
+		var err error
+		if cmd.Agent != "" {
+			err = Agents{c.agents}.Look(ctx, o.Workspace, agent.ID(cmd.Agent), func(s agent.State) error { return s.MayHold() })
+		}
+		return after(err, cmd.Decide, s)
+	})
+}
+
+// RemoveMember takes an agent out of a team.
+func (c Teams) RemoveMember(ctx context.Context, o Origin, cmd team.RemoveMember) (Result, error) {
+	return c.teams.do(ctx, o, "team.remove_member", o.Workspace, decides(cmd.Decide))
+}
+
+// Archive takes a team out of use.
+func (c Teams) Archive(ctx context.Context, o Origin, cmd team.Archive) (Result, error) {
+	return c.teams.do(ctx, o, "team.archive", o.Workspace, decides(cmd.Decide))
+}
+
+// exists refuses a team that is none, or is archived.
+func (c Teams) exists(ctx context.Context, workspace string, id team.ID) error {
+	return c.teams.with(ctx, workspace, func(s team.State) error { return s.Check(id) })
+}
+
+// freeSlug returns the slug of name, numbered if it was used before.
+func freeSlug(name string, used func(id string) bool) string {
+	slug := ids.Slug(name)
+	if len(slug) > 40 {
+		slug = trimRunes(slug, 40)
+	}
+	if slug == "" {
+		return "" // refused by the command, which knows the name of its field
+	}
+	id := slug
+	for n := 2; used(id); n++ {
+		id = numbered(slug, n)
+	}
+	return id
+}

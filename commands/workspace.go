@@ -1,0 +1,37 @@
+package commands
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"github.com/chatledger/chatledger/domain/status"
+	"github.com/chatledger/chatledger/domain/workspace"
+	"github.com/chatledger/chatledger/internal/ids"
+)
+
+// Workspaces runs the commands of package workspace.
+type Workspaces struct {
+	workspaces *aggregate[workspace.State, workspace.Event]
+	statuses   *aggregate[status.State, status.Event]
+}
+
+// Create starts the workspace that o names, with the statuses that every new one
+// has. Creating one that exists changes nothing.
+func (c Workspaces) Create(ctx context.Context, o Origin, cmd workspace.Create) (Result, error) {
+	// The statuses first: whoever sees the workspace may rely on them.
+	seed := o
+	seed.Keyed, seed.Fingerprint, seed.IfMatch = false, "", nil
+	if seed.Command != uuid.Nil {
+		seed.Command = ids.Command("seed", o.Command.String())
+	}
+	if _, err := c.statuses.do(ctx, seed, "status.seed", o.Workspace, decides(status.Seed{}.Decide)); err != nil {
+		return Result{}, err
+	}
+	return c.workspaces.do(ctx, o, "workspace.create", o.Workspace, decides(cmd.Decide))
+}
+
+// Rename gives the workspace another name.
+func (c Workspaces) Rename(ctx context.Context, o Origin, cmd workspace.Rename) (Result, error) {
+	return c.workspaces.do(ctx, o, "workspace.rename", o.Workspace, decides(cmd.Decide))
+}
