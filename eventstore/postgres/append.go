@@ -157,13 +157,12 @@ func (w *writer) commit(batch []*request) {
 	if len(live) == 0 {
 		return
 	}
-	// Not ended by Close: an append that has been sent should be told how it went.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.store.life), operationTimeout)
+	ctx, cancel := w.patient()
 	defer cancel()
-	rounds := rounds(live)
+	rounds := divide(live)
 	answers, err := w.send(ctx, rounds)
 	if err != nil {
-		err = fmt.Errorf("append events: %w", err)
+		err = w.store.failed(context.Background(), "append events", err)
 		for _, r := range live {
 			r.done <- answer{err: err}
 		}
@@ -184,9 +183,25 @@ func (w *writer) commit(batch []*request) {
 	}
 }
 
-// rounds divides a batch so that no stream occurs twice in a round: an append
-// must see what those before it have added to its stream.
-func rounds(batch []*request) [][]*request {
+// patient returns the context of a transaction. Close does not end it at once: an
+// append that has been sent should be told how it went.
+func (w *writer) patient() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.store.life), operationTimeout)
+	stop := context.AfterFunc(w.store.life, func() {
+		grace := time.NewTimer(closeGrace)
+		defer grace.Stop()
+		select {
+		case <-grace.C:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() { stop(); cancel() }
+}
+
+// divide returns the rounds of a batch, so that no stream occurs twice in a
+// round: an append must see what those before it have added to its stream.
+func divide(batch []*request) [][]*request {
 	var all [][]*request
 	seen := make(map[string]int, len(batch))
 	for _, r := range batch {

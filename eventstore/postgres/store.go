@@ -35,6 +35,7 @@ const (
 	connectTimeout   = 10 * time.Second
 	lockTimeout      = 15 * time.Second // for another process's append or migration
 	statementTimeout = 30 * time.Second // in the server
+	closeGrace       = 5 * time.Second  // for the commit that is under way
 	operationTimeout = 45 * time.Second // here, if the server does not answer at all
 )
 
@@ -225,7 +226,7 @@ func storeID(ctx context.Context, pool *pgxpool.Pool) (uuid.UUID, error) {
 
 const insufficientPrivilege = "42501" // SQLSTATE, PostgreSQL manual, appendix A
 
-// Close lets the commit that is under way finish, ends everything else with
+// Close gives the commit that is under way a few seconds to finish, ends everything else with
 // ErrClosed and closes the connections. It may be called more than once.
 func (s *Store) Close() error {
 	s.mu.Lock()
