@@ -8,6 +8,7 @@ export CGO_ENABLED := 0
 TOOLS := bin
 GOTEST ?= go test
 PACKAGES ?= ./...
+GENERATED := ./internal/eventdoc ./eventstore/codec
 WITH_POSTGRES := go run ./internal/testenv/with -install
 
 .DEFAULT_GOAL := help
@@ -50,14 +51,12 @@ format: $(TOOLS)/golangci-lint ## format the source
 	$(TOOLS)/golangci-lint fmt ./...
 
 .PHONY: generate
-generate: ## write what is made from the source: docs/events.md, docs/openapi.json, missing golden files
-	go run ./internal/eventdoc -o docs/events.md
-	go test ./eventstore/codec ./internal/web -run 'Golden' -update
+generate: ## write what is made from the source: docs/events.md, docs/openapi.json, golden files that are missing
+	go test $(GENERATED) -update
 
 .PHONY: check-generated
 check-generated: ## fail if something generated is not what the source says
-	go run ./internal/eventdoc -o docs/events.md -check
-	go test ./eventstore/codec -run 'Golden'
+	go test -count=1 $(GENERATED)
 
 .PHONY: tidy
 tidy: ## tidy the go.mod files
