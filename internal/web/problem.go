@@ -27,7 +27,7 @@ type Problem struct {
 	Status    int      `json:"status" example:"409"`
 	Code      string   `json:"code" example:"chat.claimed" doc:"Stable and machine-readable."`
 	Detail    string   `json:"detail" example:"another agent has the chat" doc:"For people. It may change at any time."`
-	RequestID string   `json:"request_id,omitempty" doc:"Names the request in the server's log."`
+	RequestID string   `json:"request_id,omitempty" doc:"Of a fault of the server: names the request in its log. The header X-Request-Id always does."`
 	Errors    []Detail `json:"errors,omitempty" doc:"What of the request is at fault."`
 
 	Revision *int64   `json:"revision,omitempty" doc:"Of a stale If-Match: the present revision."`
@@ -171,7 +171,9 @@ func (a *API) problem(r *http.Request, err error) *Problem {
 		a.config.Log.Error("request failed", slog.String("request", id), slog.String("route", r.Pattern), slog.Any("error", err))
 		p = internalProblem()
 	}
-	p.RequestID = id
+	if p.Status >= 500 {
+		p.RequestID = id
+	}
 	return p
 }
 
@@ -215,7 +217,6 @@ func (a *API) transform(ctx huma.Context, _ string, v any) (any, error) {
 	if len(p.Errors) > 0 {
 		p.Detail = strings.TrimPrefix(p.Errors[0].Location+": "+p.Errors[0].Message, ": ")
 	}
-	p.RequestID = recordOf(ctx.Context()).id
 	if r, ok := ctx.(*reply); ok {
 		r.status = status
 	}

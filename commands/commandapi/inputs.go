@@ -1,0 +1,341 @@
+package commandapi
+
+import (
+	"context"
+	"strings"
+
+	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/channel"
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/order"
+	"github.com/chatledger/chatledger/domain/status"
+	"github.com/chatledger/chatledger/domain/tag"
+	"github.com/chatledger/chatledger/domain/team"
+	"github.com/chatledger/chatledger/domain/webhook"
+	"github.com/chatledger/chatledger/internal/ids"
+	"github.com/chatledger/chatledger/internal/web"
+)
+
+// What a request addresses, alone and with a body. A body that is a pointer may
+// be left out.
+type (
+	with[B any] struct{ Body B }
+
+	inChat struct {
+		Chat chat.ID `path:"chat"`
+	}
+	chatWith[B any] struct {
+		Chat chat.ID `path:"chat"`
+		Body B
+	}
+	inNote struct {
+		Chat chat.ID     `path:"chat"`
+		Note chat.NoteID `path:"note"`
+	}
+	noteWith[B any] struct {
+		Chat chat.ID     `path:"chat"`
+		Note chat.NoteID `path:"note"`
+		Body B
+	}
+	inOrder struct {
+		Order order.ID `path:"order"`
+	}
+	orderWith[B any] struct {
+		Order order.ID `path:"order"`
+		Body  B
+	}
+	inAgent struct {
+		Agent agent.ID `path:"agent"`
+	}
+	agentWith[B any] struct {
+		Agent agent.ID `path:"agent"`
+		Body  B
+	}
+	inTeam struct {
+		Team team.ID `path:"team"`
+	}
+	teamWith[B any] struct {
+		Team team.ID `path:"team"`
+		Body B
+	}
+	inMember struct {
+		Team  team.ID `path:"team"`
+		Agent string  `path:"agent"`
+	}
+	inTag struct {
+		Tag tag.ID `path:"tag"`
+	}
+	tagWith[B any] struct {
+		Tag  tag.ID `path:"tag"`
+		Body B
+	}
+	inStatus struct {
+		Status status.ID `path:"status"`
+	}
+	statusWith[B any] struct {
+		Status status.ID `path:"status"`
+		Body   B
+	}
+	channelWith[B any] struct {
+		Channel channel.ID `path:"channel"`
+		Body    B
+	}
+	inDelivery struct {
+		Channel  channel.ID `path:"channel"`
+		Delivery webhook.ID `path:"delivery"`
+	}
+)
+
+// SendBody is a text for the customer.
+type SendBody struct {
+	Text string `json:"text" example:"Your parcel left today." doc:"At most 4,096 characters."`
+}
+
+// NoteBody is the text of a note.
+type NoteBody struct {
+	Text string `json:"text" example:"Prefers to be called after six."`
+}
+
+// AssignBody names an agent.
+type AssignBody struct {
+	Agent string `json:"agent" doc:"The id of an active agent."`
+}
+
+// TransferBody says to whom a chat is handed on.
+type TransferBody struct {
+	To     string `json:"to" enum:"agent,team,bot"`
+	Agent  string `json:"agent,omitempty" doc:"The agent's id, with to: agent."`
+	Team   string `json:"team,omitempty" example:"billing" doc:"The team's id, with to: team."`
+	Reason string `json:"reason,omitempty" example:"Has a question about an invoice."`
+}
+
+func (b TransferBody) command(c caller) (chat.Transfer, error) {
+	cmd := chat.Transfer{Kind: chat.TransferKind(b.To), Reason: b.Reason, By: c.By}
+	switch {
+	case cmd.Kind != chat.ToAgent && b.Agent != "":
+		return cmd, web.BadRequest(web.CodeInvalid, "body.agent", "only with to: agent")
+	case cmd.Kind != chat.ToTeam && b.Team != "":
+		return cmd, web.BadRequest(web.CodeInvalid, "body.team", "only with to: team")
+	case cmd.Kind == chat.ToAgent:
+		cmd.To = b.Agent
+	case cmd.Kind == chat.ToTeam:
+		cmd.To = b.Team
+	}
+	return cmd, nil
+}
+
+// StatusBody names a status.
+type StatusBody struct {
+	Status string `json:"status" example:"REVIEW" doc:"Its id or name."`
+}
+
+// OptionalStatusBody may name a status.
+type OptionalStatusBody struct {
+	Status string `json:"status,omitempty" example:"CLOSED" doc:"Its id or name."`
+}
+
+func (b *OptionalStatusBody) status() string {
+	if b == nil {
+		return ""
+	}
+	return b.Status
+}
+
+// TagsBody is a change of tags.
+type TagsBody struct {
+	Add    []string `json:"add,omitempty" maxItems:"100" example:"[\"vip\"]" doc:"Ids or names."`
+	Remove []string `json:"remove,omitempty" maxItems:"100" example:"[\"new\"]" doc:"Ids or names."`
+}
+
+// ReasonBody may say why.
+type ReasonBody struct {
+	Reason string `json:"reason,omitempty" example:"Asked for by the customer." doc:"At most 1,000 characters."`
+}
+
+func (b *ReasonBody) reason() string {
+	if b == nil {
+		return ""
+	}
+	return b.Reason
+}
+
+// OrderBody is an order to be placed.
+type OrderBody struct {
+	Chat     string     `json:"chat,omitempty" doc:"The id of the chat it belongs to."`
+	Currency string     `json:"currency" example:"EUR" doc:"ISO 4217."`
+	Lines    []LineBody `json:"lines" maxItems:"500"`
+	Comment  string     `json:"comment,omitempty" example:"Please ring twice."`
+}
+
+// LineBody is a product of an order.
+type LineBody struct {
+	Product   string `json:"product" example:"SKU-1" doc:"The shop's id for it."`
+	Name      string `json:"name,omitempty" example:"Green tea"`
+	Quantity  int64  `json:"quantity" example:"2"`
+	UnitPrice int64  `json:"unit_price" example:"1050" doc:"In minor units of the currency."`
+}
+
+func (b OrderBody) command(c caller) order.Place {
+	cmd := order.Place{
+		Workspace: c.Workspace, Chat: b.Chat, Source: order.SourceAPI,
+		Comment: b.Comment, Currency: b.Currency, At: c.At,
+	}
+	for _, l := range b.Lines {
+		cmd.Lines = append(cmd.Lines, order.PlaceLine{Product: l.Product, Name: l.Name, Quantity: l.Quantity, UnitPrice: l.UnitPrice})
+	}
+	return cmd
+}
+
+// ShipBody says how an order travels.
+type ShipBody struct {
+	Carrier  string `json:"carrier,omitempty" example:"DHL"`
+	Tracking string `json:"tracking,omitempty" example:"JD0002"`
+}
+
+func (b *ShipBody) command() order.Ship {
+	if b == nil {
+		return order.Ship{}
+	}
+	return order.Ship{Carrier: b.Carrier, Tracking: b.Tracking}
+}
+
+// InviteBody is a new member of staff.
+type InviteBody struct {
+	Name  string `json:"name" example:"Ann"`
+	Email string `json:"email,omitempty" example:"ann@example.com"`
+	Role  string `json:"role" example:"agent" doc:"agent, supervisor, auditor, analyst, admin or bot"`
+}
+
+func (b InviteBody) id(c caller) agent.ID {
+	unique := b.Email
+	if strings.TrimSpace(unique) == "" {
+		unique = b.Name
+	}
+	return agent.ID(ids.Agent(c.Workspace, unique))
+}
+
+// RoleBody names a role.
+type RoleBody struct {
+	Role string `json:"role" example:"supervisor" doc:"agent, supervisor, auditor, analyst, admin or bot"`
+}
+
+// AvailabilityBody says whether somebody is at work.
+type AvailabilityBody struct {
+	Availability string `json:"availability" example:"online" doc:"online, away or offline"`
+}
+
+// NameBody is a name.
+type NameBody struct {
+	Name string `json:"name" example:"Billing"`
+}
+
+// MemberBody names an agent.
+type MemberBody struct {
+	Agent string `json:"agent" doc:"The agent's id."`
+}
+
+// TagBody is a new tag.
+type TagBody struct {
+	Name   string `json:"name" example:"VIP"`
+	Colour string `json:"colour,omitempty" example:"#ffcc00" doc:"#rrggbb"`
+}
+
+// TagPatch changes what it names.
+type TagPatch struct {
+	Name   *string `json:"name,omitempty" example:"VIP"`
+	Colour *string `json:"colour,omitempty" example:"#ffcc00" doc:"#rrggbb"`
+}
+
+// NewStatusBody is a new status.
+type NewStatusBody struct {
+	Name     string `json:"name" example:"Waiting for parts"`
+	Colour   string `json:"colour,omitempty" example:"#3366ff" doc:"#rrggbb"`
+	Category string `json:"category" example:"pending" doc:"open, pending or closed"`
+}
+
+// StatusPatch changes what it names.
+type StatusPatch struct {
+	Name    *string `json:"name,omitempty" example:"In review"`
+	Colour  *string `json:"colour,omitempty" example:"#3366ff" doc:"#rrggbb"`
+	Order   *int    `json:"order,omitempty" minimum:"0" maximum:"1000" example:"2" doc:"Its place in the list, counted from 0; the others close up."`
+	Default *bool   `json:"default,omitempty" enum:"true" doc:"New and reopened chats get it. There is always one: make another the default instead of setting this to false."`
+}
+
+func queuedMessage(r result, c caller, _ *chatWith[SendBody]) QueuedMessage {
+	w := written(r)
+	w.ID = string(commands.NewMessage(c.Origin))
+	return QueuedMessage{Written: w, Chat: r.ID, State: string(chat.Queued)}
+}
+
+func writtenNote(r result, c caller, _ *chatWith[NoteBody]) WrittenNote {
+	w := written(r)
+	w.ID = string(commands.NewNote(c.Origin))
+	return WrittenNote{Written: w, Chat: r.ID}
+}
+
+func (a *api) setAvailability(ctx context.Context, c caller, in *agentWith[AvailabilityBody]) (result, error) {
+	return a.Agents.SetAvailability(ctx, c.Origin, in.Agent, agent.SetAvailability{Availability: agent.Availability(in.Body.Availability)})
+}
+
+func (a *api) setMyAvailability(ctx context.Context, c caller, in *with[AvailabilityBody]) (result, error) {
+	if c.Agent == "" {
+		return result{}, ErrNoAgent
+	}
+	return a.setAvailability(ctx, c, &agentWith[AvailabilityBody]{agent.ID(c.Agent), in.Body})
+}
+
+func (a *api) patchTag(ctx context.Context, c caller, in *tagWith[TagPatch]) (result, error) {
+	var name, colour func(commands.Origin) (result, error)
+	if in.Body.Name != nil {
+		name = func(o commands.Origin) (result, error) {
+			return a.Tags.Rename(ctx, o, tag.Rename{Tag: in.Tag, Name: *in.Body.Name})
+		}
+	}
+	if in.Body.Colour != nil {
+		colour = func(o commands.Origin) (result, error) {
+			return a.Tags.Recolour(ctx, o, tag.Recolour{Tag: in.Tag, Colour: *in.Body.Colour})
+		}
+	}
+	r, err := c.all(name, colour)
+	return called(string(in.Tag), r, err)
+}
+
+func (a *api) patchStatus(ctx context.Context, c caller, in *statusWith[StatusPatch]) (result, error) {
+	var name, colour, place, initial func(commands.Origin) (result, error)
+	if in.Body.Name != nil {
+		name = func(o commands.Origin) (result, error) {
+			return a.Statuses.Rename(ctx, o, status.Rename{Status: in.Status, Name: *in.Body.Name})
+		}
+	}
+	if in.Body.Colour != nil {
+		colour = func(o commands.Origin) (result, error) {
+			return a.Statuses.Recolour(ctx, o, status.Recolour{Status: in.Status, Colour: *in.Body.Colour})
+		}
+	}
+	if in.Body.Order != nil {
+		place = func(o commands.Origin) (result, error) {
+			return a.Statuses.Move(ctx, o, status.Move{Status: in.Status, To: *in.Body.Order})
+		}
+	}
+	if in.Body.Default != nil {
+		initial = func(o commands.Origin) (result, error) {
+			return a.Statuses.SetDefault(ctx, o, status.SetDefault{Status: in.Status})
+		}
+	}
+	r, err := c.all(name, colour, place, initial)
+	return called(string(in.Status), r, err)
+}
+
+func (a *api) retranslate(ctx context.Context, c caller, in *inDelivery) (result, error) {
+	err := a.Webhooks.Look(ctx, c.Workspace, in.Delivery, func(s webhook.State) error {
+		if s.Channel != string(in.Channel) {
+			return webhook.ErrNotFound
+		}
+		return nil
+	})
+	if err != nil {
+		return result{}, err
+	}
+	return a.Webhooks.RequestRetranslation(ctx, c.Origin, in.Delivery, webhook.RequestRetranslation{By: c.Actor})
+}

@@ -1,0 +1,218 @@
+package commandapi
+
+import (
+	"context"
+
+	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/channel"
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/order"
+	"github.com/chatledger/chatledger/domain/status"
+	"github.com/chatledger/chatledger/domain/tag"
+	"github.com/chatledger/chatledger/domain/team"
+	"github.com/chatledger/chatledger/internal/web"
+)
+
+// Who may do what. A bot answers, notes, tags, transfers and orders; it is
+// never responsible for a chat.
+var (
+	staff   = []agent.Role{agent.RoleAgent, agent.RoleSupervisor, agent.RoleAdmin}
+	anyone  = []agent.Role{agent.RoleAgent, agent.RoleBot, agent.RoleSupervisor, agent.RoleAdmin}
+	seniors = []agent.Role{agent.RoleSupervisor, agent.RoleAdmin}
+	admins  = []agent.Role{agent.RoleAdmin}
+)
+
+type result = commands.Result
+
+// routes is the table of everything that can be changed.
+func (a *api) routes() []web.Endpoint {
+	type ctx = context.Context
+	return []web.Endpoint{
+		respond(a, "POST /v1/chats/{chat}/messages", anyone, "Answer the customer",
+			func(ctx ctx, c caller, in *chatWith[SendBody]) (result, error) {
+				return a.Chats.Send(ctx, c.Origin, in.Chat, chat.SendMessage{Message: commands.NewMessage(c.Origin), Text: in.Body.Text, By: c.By, Bot: c.Bot, At: c.At})
+			}, queuedMessage, answers(202), "The message is queued, then sent in order with the others of its chat. A closed chat has to be reopened first."),
+		write(a, "POST /v1/chats/{chat}/claim", staff, "Claim a chat that nobody has",
+			func(ctx ctx, c caller, in *inChat) (result, error) {
+				if c.Agent == "" {
+					return result{}, ErrNoAgent
+				}
+				return a.Chats.Claim(ctx, c.Origin, in.Chat, chat.Claim{By: c.By})
+			}, "Of two agents who claim a chat at once, one gets it and the other a 409."),
+		write(a, "POST /v1/chats/{chat}/assign", staff, "Assign a chat to an active agent",
+			func(ctx ctx, c caller, in *chatWith[AssignBody]) (result, error) {
+				return a.Chats.Assign(ctx, c.Origin, in.Chat, chat.Assign{To: chat.AgentID(in.Body.Agent)})
+			}),
+		write(a, "POST /v1/chats/{chat}/unassign", staff, "Leave a chat to nobody",
+			func(ctx ctx, c caller, in *inChat) (result, error) {
+				return a.Chats.Unassign(ctx, c.Origin, in.Chat, chat.Unassign{})
+			}),
+		write(a, "POST /v1/chats/{chat}/transfer", anyone, "Hand a chat on to an agent, a team or the bot",
+			func(ctx ctx, c caller, in *chatWith[TransferBody]) (result, error) {
+				cmd, err := in.Body.command(c)
+				if err != nil {
+					return result{}, err
+				}
+				return a.Chats.Transfer(ctx, c.Origin, in.Chat, cmd)
+			}),
+		write(a, "POST /v1/chats/{chat}/status", staff, "Move a chat to a status, by id or name",
+			func(ctx ctx, c caller, in *chatWith[StatusBody]) (result, error) {
+				return a.Chats.SetStatus(ctx, c.Origin, in.Chat, in.Body.Status)
+			}),
+		write(a, "POST /v1/chats/{chat}/close", staff, "Close a chat",
+			func(ctx ctx, c caller, in *chatWith[*OptionalStatusBody]) (result, error) {
+				return a.Chats.Close(ctx, c.Origin, in.Chat, in.Body.status())
+			}, "Without a status: the first of the closed category."),
+		write(a, "POST /v1/chats/{chat}/reopen", staff, "Reopen a closed chat",
+			func(ctx ctx, c caller, in *chatWith[*OptionalStatusBody]) (result, error) {
+				return a.Chats.Reopen(ctx, c.Origin, in.Chat, in.Body.status())
+			}, "Without a status: the workspace's default."),
+		write(a, "POST /v1/chats/{chat}/tags", anyone, "Add and remove tags, by id or name",
+			func(ctx ctx, c caller, in *chatWith[TagsBody]) (result, error) {
+				return a.Chats.ChangeTags(ctx, c.Origin, in.Chat, commands.ChangeTags{Add: in.Body.Add, Remove: in.Body.Remove, MayCreate: true})
+			}, "A name that is no tag yet becomes one. Other tags of the chat stay."),
+		respond(a, "POST /v1/chats/{chat}/notes", anyone, "Add a private note",
+			func(ctx ctx, c caller, in *chatWith[NoteBody]) (result, error) {
+				return a.Chats.AddNote(ctx, c.Origin, in.Chat, chat.AddNote{Note: commands.NewNote(c.Origin), Text: in.Body.Text, By: c.By, At: c.At})
+			}, writtenNote, answers(201), "The customer never sees it."),
+		write(a, "PATCH /v1/chats/{chat}/notes/{note}", anyone, "Replace the text of a note",
+			func(ctx ctx, c caller, in *noteWith[NoteBody]) (result, error) {
+				return a.Chats.EditNote(ctx, c.Origin, in.Chat, chat.EditNote{Note: in.Note, Text: in.Body.Text, By: c.By, At: c.At, Any: c.Senior})
+			}, "Supervisors and admins may edit the notes of others."),
+		write(a, "DELETE /v1/chats/{chat}/notes/{note}", anyone, "Delete a note",
+			func(ctx ctx, c caller, in *inNote) (result, error) {
+				return a.Chats.DeleteNote(ctx, c.Origin, in.Chat, chat.DeleteNote{Note: in.Note, By: c.By, At: c.At, Any: c.Senior})
+			}, "Supervisors and admins may delete the notes of others. The history keeps it."),
+		write(a, "POST /v1/chats/{chat}/read", staff, "Mark a chat as read",
+			func(ctx ctx, c caller, in *inChat) (result, error) {
+				return a.Chats.MarkRead(ctx, c.Origin, in.Chat, chat.MarkRead{By: c.By})
+			}),
+		write(a, "DELETE /v1/chats/{chat}", seniors, "Hide a chat from every list and count",
+			func(ctx ctx, c caller, in *chatWith[*ReasonBody]) (result, error) {
+				return a.Chats.Delete(ctx, c.Origin, in.Chat, chat.Delete{By: c.By, Reason: in.Body.reason()})
+			}),
+		write(a, "POST /v1/chats/{chat}/restore", seniors, "Bring a deleted chat back",
+			func(ctx ctx, c caller, in *inChat) (result, error) {
+				return a.Chats.Restore(ctx, c.Origin, in.Chat, chat.Restore{By: c.By})
+			}),
+
+		write(a, "POST /v1/orders", anyone, "Place an order",
+			func(ctx ctx, c caller, in *with[OrderBody]) (result, error) {
+				return a.Orders.Place(ctx, c.Origin, commands.NewOrder(c.Origin), in.Body.command(c))
+			}, answers(201), "Prices are whole numbers of the currency's minor unit: 1050 is EUR 10.50."),
+		write(a, "POST /v1/orders/{order}/confirm", anyone, "Take an order",
+			func(ctx ctx, c caller, in *inOrder) (result, error) {
+				return a.Orders.Confirm(ctx, c.Origin, in.Order, order.Confirm{})
+			}),
+		write(a, "POST /v1/orders/{order}/process", anyone, "Start to work on an order",
+			func(ctx ctx, c caller, in *inOrder) (result, error) {
+				return a.Orders.Process(ctx, c.Origin, in.Order, order.Process{})
+			}),
+		write(a, "POST /v1/orders/{order}/ship", anyone, "Say that an order is on its way",
+			func(ctx ctx, c caller, in *orderWith[*ShipBody]) (result, error) {
+				return a.Orders.Ship(ctx, c.Origin, in.Order, in.Body.command())
+			}),
+		write(a, "POST /v1/orders/{order}/deliver", anyone, "Say that the customer has it",
+			func(ctx ctx, c caller, in *inOrder) (result, error) {
+				return a.Orders.Deliver(ctx, c.Origin, in.Order, order.Deliver{})
+			}),
+		write(a, "POST /v1/orders/{order}/cancel", anyone, "Cancel an order that was not shipped",
+			func(ctx ctx, c caller, in *orderWith[*ReasonBody]) (result, error) {
+				return a.Orders.Cancel(ctx, c.Origin, in.Order, order.Cancel{Reason: in.Body.reason()})
+			}),
+		write(a, "POST /v1/orders/{order}/return", anyone, "Say that the customer sent it back",
+			func(ctx ctx, c caller, in *orderWith[*ReasonBody]) (result, error) {
+				return a.Orders.Return(ctx, c.Origin, in.Order, order.Return{Reason: in.Body.reason()})
+			}),
+
+		write(a, "POST /v1/agents", admins, "Invite a member of staff",
+			func(ctx ctx, c caller, in *with[InviteBody]) (result, error) {
+				return a.Agents.Invite(ctx, c.Origin, in.Body.id(c), agent.Invite{Name: in.Body.Name, Email: in.Body.Email, Role: agent.Role(in.Body.Role)})
+			}, answers(201), "The id follows from the e-mail address, or from the name if there is none."),
+		write(a, "POST /v1/agents/{agent}/role", admins, "Give an agent another role",
+			func(ctx ctx, c caller, in *agentWith[RoleBody]) (result, error) {
+				return a.Agents.ChangeRole(ctx, c.Origin, in.Agent, agent.ChangeRole{Role: agent.Role(in.Body.Role)})
+			}),
+		write(a, "POST /v1/agents/{agent}/deactivate", admins, "End an agent's access",
+			func(ctx ctx, c caller, in *agentWith[*ReasonBody]) (result, error) {
+				return a.Agents.Deactivate(ctx, c.Origin, in.Agent, agent.Deactivate{Reason: in.Body.reason()})
+			}),
+		write(a, "POST /v1/agents/{agent}/reactivate", admins, "Give an agent access again",
+			func(ctx ctx, c caller, in *inAgent) (result, error) {
+				return a.Agents.Reactivate(ctx, c.Origin, in.Agent, agent.Reactivate{})
+			}),
+		write(a, "POST /v1/agents/{agent}/availability", seniors, "Say whether an agent is at work", a.setAvailability),
+		write(a, "PUT /v1/agents/{agent}/availability", seniors, "Say whether an agent is at work", a.setAvailability),
+		write(a, "POST /v1/me/availability", staff, "Say whether you are at work", a.setMyAvailability),
+		write(a, "PUT /v1/me/availability", staff, "Say whether you are at work", a.setMyAvailability),
+
+		write(a, "POST /v1/teams", seniors, "Make a team",
+			func(ctx ctx, c caller, in *with[NameBody]) (result, error) {
+				r, err := a.Teams.Create(ctx, c.Origin, team.Create{Name: in.Body.Name})
+				return a.made(ctx, c, "teams", "team", r, err)
+			}, answers(201), listRevision),
+		write(a, "PATCH /v1/teams/{team}", seniors, "Give a team another name",
+			func(ctx ctx, c caller, in *teamWith[NameBody]) (result, error) {
+				r, err := a.Teams.Rename(ctx, c.Origin, team.Rename{Team: in.Team, Name: in.Body.Name})
+				return called(string(in.Team), r, err)
+			}, listRevision),
+		write(a, "DELETE /v1/teams/{team}", seniors, "Take a team out of use",
+			func(ctx ctx, c caller, in *inTeam) (result, error) {
+				r, err := a.Teams.Archive(ctx, c.Origin, team.Archive{Team: in.Team})
+				return called(string(in.Team), r, err)
+			}, listRevision),
+		write(a, "POST /v1/teams/{team}/members", seniors, "Put an agent into a team",
+			func(ctx ctx, c caller, in *teamWith[MemberBody]) (result, error) {
+				r, err := a.Teams.AddMember(ctx, c.Origin, team.AddMember{Team: in.Team, Agent: in.Body.Agent})
+				return called(string(in.Team), r, err)
+			}, listRevision),
+		write(a, "DELETE /v1/teams/{team}/members/{agent}", seniors, "Take an agent out of a team",
+			func(ctx ctx, c caller, in *inMember) (result, error) {
+				r, err := a.Teams.RemoveMember(ctx, c.Origin, team.RemoveMember{Team: in.Team, Agent: in.Agent})
+				return called(string(in.Team), r, err)
+			}, listRevision),
+
+		write(a, "POST /v1/tags", seniors, "Make a tag",
+			func(ctx ctx, c caller, in *with[TagBody]) (result, error) {
+				r, err := a.Tags.Create(ctx, c.Origin, tag.Create{Name: in.Body.Name, Colour: in.Body.Colour})
+				return a.made(ctx, c, "tags", "tag", r, err)
+			}, answers(201), listRevision),
+		write(a, "PATCH /v1/tags/{tag}", seniors, "Change a tag's name or colour, wherever it is used", a.patchTag, listRevision),
+		write(a, "DELETE /v1/tags/{tag}", seniors, "Take a tag out of use",
+			func(ctx ctx, c caller, in *inTag) (result, error) {
+				r, err := a.Tags.Archive(ctx, c.Origin, tag.Archive{Tag: in.Tag})
+				return called(string(in.Tag), r, err)
+			}, "Chats that have it keep it. "+listRevision),
+		write(a, "POST /v1/tags/{tag}/restore", seniors, "Take a tag back into use",
+			func(ctx ctx, c caller, in *inTag) (result, error) {
+				r, err := a.Tags.Restore(ctx, c.Origin, tag.Restore{Tag: in.Tag})
+				return called(string(in.Tag), r, err)
+			}, listRevision),
+
+		write(a, "POST /v1/statuses", seniors, "Make a status",
+			func(ctx ctx, c caller, in *with[NewStatusBody]) (result, error) {
+				r, err := a.Statuses.Create(ctx, c.Origin, status.Create{Name: in.Body.Name, Colour: in.Body.Colour, Category: status.Category(in.Body.Category)})
+				return a.made(ctx, c, "statuses", "status", r, err)
+			}, answers(201), listRevision),
+		write(a, "PATCH /v1/statuses/{status}", seniors, "Change a status's name, colour or place, or make it the default", a.patchStatus, listRevision),
+		write(a, "DELETE /v1/statuses/{status}", seniors, "Take a status out of use",
+			func(ctx ctx, c caller, in *inStatus) (result, error) {
+				r, err := a.Statuses.Archive(ctx, c.Origin, status.Archive{Status: in.Status})
+				return called(string(in.Status), r, err)
+			}, "Chats that have it keep it. "+listRevision),
+
+		write(a, "PATCH /v1/channels/{channel}", admins, "Give a channel another name",
+			func(ctx ctx, c caller, in *channelWith[NameBody]) (result, error) {
+				return a.Channels.Rename(ctx, c.Origin, in.Channel, channel.Rename{Name: in.Body.Name})
+			}),
+		write(a, "DELETE /v1/channels/{channel}", admins, "Disconnect a channel",
+			func(ctx ctx, c caller, in *channelWith[*ReasonBody]) (result, error) {
+				return a.Channels.Disconnect(ctx, c.Origin, in.Channel, channel.Disconnect{Reason: in.Body.reason()})
+			}, "Nothing is taken from it or sent by it any more. Its chats stay."),
+		write(a, "POST /v1/channels/{channel}/deliveries/{delivery}/retranslate", admins, "Translate a webhook delivery again", a.retranslate,
+			answers(202), "What the server understands today is made into commands; what was made before is not made twice."),
+	}
+}
+
+const listRevision = "The revision is that of the workspace's whole list."
