@@ -288,22 +288,30 @@ func (w *writer) transact(rs []*request) (err error) {
 	return nil
 }
 
-// start begins a transaction that holds the file's write lock. It tries often,
-// because another process that is busy appending leaves only short gaps.
+// start begins a transaction that holds the file's write lock.
 func (w *writer) start() error {
+	err := w.untilFree(func() error { return exec(w.begin) })
+	switch {
+	case err == nil, errors.Is(err, eventstore.ErrClosed):
+		return err
+	case sqlite3.ErrCode(err).ToPrimary() == sqlite3.ResultBusy:
+		return fmt.Errorf("begin: another process has been writing for %v: %w", w.busy, err)
+	default:
+		w.abort(err)
+		return fmt.Errorf("begin: %w", err)
+	}
+}
+
+// untilFree repeats do while another process holds the lock that it needs, for
+// as long as the busy timeout. It tries more often than SQLite does by itself,
+// because a process that is busy appending leaves only short gaps.
+func (s *Store) untilFree(do func() error) error {
 	const pause = time.Millisecond
 	var timer *time.Timer
 	for waited := time.Duration(0); ; waited += pause {
-		err := exec(w.begin)
-		if err == nil {
-			return nil
-		}
-		if sqlite3.ErrCode(err).ToPrimary() != sqlite3.ResultBusy {
-			w.abort(err)
-			return fmt.Errorf("begin: %w", err)
-		}
-		if waited >= w.busy {
-			return fmt.Errorf("begin: another process has been writing for %v: %w", w.busy, err)
+		err := do()
+		if sqlite3.ErrCode(err).ToPrimary() != sqlite3.ResultBusy || waited >= s.busy {
+			return err
 		}
 		if timer == nil {
 			timer = time.NewTimer(pause)
@@ -313,7 +321,7 @@ func (w *writer) start() error {
 		}
 		select {
 		case <-timer.C:
-		case <-w.done:
+		case <-s.done:
 			return eventstore.ErrClosed
 		}
 	}

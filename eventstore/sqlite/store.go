@@ -123,6 +123,9 @@ func (s *Store) prepare(ctx context.Context) error {
 		}
 		schema.Migrations = append(schema.Migrations, string(text))
 	}
+	// With the first tables, in their transaction: no log is ever without.
+	id := uuid.New()
+	schema.Migrations[0] += fmt.Sprintf("\nINSERT INTO meta (key, value) VALUES ('store', x'%x');\n", id[:])
 	schema.AppID = appID
 
 	conn, err := sqlite3.OpenConn(s.path, sqlite3.OpenReadWrite|sqlite3.OpenCreate)
@@ -138,17 +141,13 @@ func (s *Store) prepare(ctx context.Context) error {
 		return err
 	}
 	if version < len(schema.Migrations) {
-		if err := sqlitex.ExecuteTransient(conn, "PRAGMA journal_mode = wal", nil); err != nil {
+		// SQLite's own busy timeout does not cover this one.
+		err := s.untilFree(func() error { return sqlitex.ExecuteTransient(conn, "PRAGMA journal_mode = wal", nil) })
+		if err != nil {
 			return fmt.Errorf("turn on WAL: %w", err)
 		}
 		if err := sqlitemigration.Migrate(ctx, conn, schema); err != nil {
 			return err
-		}
-		id := uuid.New()
-		err := sqlitex.Execute(conn, "INSERT OR IGNORE INTO meta (key, value) VALUES ('store', ?)",
-			&sqlitex.ExecOptions{Args: []any{id[:]}})
-		if err != nil {
-			return fmt.Errorf("name store: %w", err)
 		}
 	}
 	switch app, err := pragma(conn, "application_id"); {
