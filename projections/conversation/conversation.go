@@ -1,0 +1,252 @@
+// Package conversation is what was said in a chat: messages in both directions
+// with how far they got, reactions, notes, and what happened to the chat.
+//
+// It folds and reads; it decides nothing. Reports and reactions may precede the
+// message they are about, and webhooks come in any order: the time in the event
+// decides, and the entries come out the same.
+package conversation
+
+import (
+	"fmt"
+
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/internal/ids"
+	"github.com/chatledger/chatledger/projections"
+)
+
+// Projection keeps the conversations up to date.
+type Projection struct {
+	reports   *projections.Rows[ReportKey, ReportRow]
+	reactions *projections.Rows[ReactionKey, ReactionRow]
+	entries   *projections.Rows[EntryKey, EntryRow]
+}
+
+// New returns the projection with nothing pending.
+func New() projections.Projection {
+	p := &Projection{
+		reports:   projections.NewRows("conversation_reports", func(r *ReportRow) ReportKey { return r.ReportKey }),
+		reactions: projections.NewRows("conversation_reactions", func(r *ReactionRow) ReactionKey { return r.ReactionKey }),
+		entries: projections.NewRows("conversation_entries", func(r *EntryRow) EntryKey { return r.EntryKey },
+			projections.Index{Name: "by_time", Columns: "chat_id, happened_at, tie, entry_id"},
+			projections.Index{Name: "by_provider_id", Columns: "chat_id, provider_id"},
+		),
+	}
+	p.reports.OnChange(p.deliver)
+	return p
+}
+
+// Name returns the name under which the conversations were first published.
+func (*Projection) Name() string { return "conversation.v1" }
+
+// Categories returns the one category of streams that conversations are made of.
+func (*Projection) Categories() []string { return []string{"chat"} }
+
+// Tables returns the entries, and what they are completed with.
+func (p *Projection) Tables() []projections.Table {
+	return []projections.Table{p.reports, p.reactions, p.entries}
+}
+
+// Apply records what e changes in its conversation.
+func (p *Projection) Apply(e projections.Event) {
+	switch f := e.Fact.(type) {
+	case chat.MessageReceived:
+		r := entry(e, KindMessage, string(f.Message))
+		r.At, r.Tie = f.At.UnixMicro(), byProvider(f.ProviderID)
+		r.Direction, r.ProviderID = In, f.ProviderID
+		r.ByKind, r.ByID = customer(e)
+		r.Body = Body{Content: &f.Content, Context: f.Context, Referral: f.Referral}
+		p.entries.Put(r)
+	case chat.MessageQueued:
+		r := entry(e, KindMessage, string(f.Message))
+		r.At, r.Direction = f.At.UnixMicro(), Out
+		r.ByKind, r.ByID = "agent", string(f.By)
+		if f.Bot {
+			r.ByKind = "bot"
+		}
+		r.Body = Body{Content: &chat.Content{Kind: "text", Text: f.Text}}
+		r.Progress = Progress{State: string(chat.Queued), StateAt: r.At}
+		p.entries.Put(r)
+	case chat.MessageAccepted:
+		p.accepted(e, f)
+	case chat.DeliveryRecorded:
+		p.delivery(e, f)
+	case chat.ReactionReceived:
+		p.reaction(e, f)
+	case chat.NoteAdded:
+		r := entry(e, KindNote, string(f.Note))
+		r.At, r.Text = f.At.UnixMicro(), f.Text
+		r.ByKind, r.ByID = "agent", string(f.By)
+		p.entries.Put(r)
+	case chat.NoteEdited:
+		p.entries.Update(EntryKey{e.Subject(), string(f.Note)}, func(r *EntryRow) {
+			r.Text, r.EditedAt, r.EditedBy = f.Text, f.At.UnixMicro(), string(f.By)
+		})
+	case chat.NoteDeleted:
+		p.entries.Delete(EntryKey{e.Subject(), string(f.Note)})
+	default:
+		p.system(e)
+	}
+}
+
+// Entries of the same microsecond are ordered first by where they come from:
+// webhooks by the provider's id, then what a message led to by its id, both the
+// same in every order of arrival; then what we recorded ourselves, in the order
+// of the log.
+func byProvider(id string) string       { return "0" + id }
+func byMessage(m chat.MessageID) string { return "1" + string(m) }
+func byPosition(e projections.Event) string {
+	return fmt.Sprintf("2%019d", e.Position)
+}
+
+// entry returns an entry that e makes, with what all have in common.
+func entry(e projections.Event, kind, id string) EntryRow {
+	return EntryRow{
+		EntryKey: EntryKey{e.Subject(), id}, Workspace: e.Meta.Workspace, Kind: kind,
+		At: e.At(), Tie: byPosition(e), ByKind: e.Meta.ActorKind, ByID: e.Meta.Actor,
+		Revision: int64(e.Revision), Position: int64(e.Position),
+	}
+}
+
+// customer returns who sent what a webhook brought.
+func customer(e projections.Event) (kind, id string) {
+	if e.Meta.ActorKind == "customer" {
+		id = e.Meta.Actor
+	}
+	return "customer", id
+}
+
+// accepted notes that a message got to the provider, and links the reports that
+// name it by the provider's id.
+func (p *Projection) accepted(e projections.Event, f chat.MessageAccepted) {
+	p.entries.Update(EntryKey{e.Subject(), string(f.Message)}, func(r *EntryRow) {
+		r.ProviderID = f.ProviderID
+		// A report that it was sent may have come first. That it was accepted
+		// says the same, and says it in every order of arrival.
+		if chat.Delivery(r.State).Rank() <= chat.Sent.Rank() {
+			r.Progress = Progress{State: string(chat.Sent), StateAt: f.At.UnixMicro()}
+		}
+	})
+	p.report(e, f.ProviderID, func(r *ReportRow) { r.Message = string(f.Message) })
+}
+
+func (p *Projection) delivery(e projections.Event, f chat.DeliveryRecorded) {
+	d := Progress{State: string(f.State), StateAt: f.At.UnixMicro()}
+	if f.Error != nil {
+		d.ErrorCode, d.ErrorTitle, d.ErrorDetails = int64(f.Error.Code), f.Error.Title, f.Error.Details
+	}
+	if f.Message != "" {
+		p.entries.Update(EntryKey{e.Subject(), string(f.Message)}, func(r *EntryRow) { r.reach(d) })
+	}
+	if f.ProviderID != "" {
+		p.report(e, f.ProviderID, func(r *ReportRow) { r.reach(d) })
+	}
+}
+
+func (p *Projection) report(e projections.Event, provider string, fold func(*ReportRow)) {
+	k, workspace := ReportKey{e.Subject(), provider}, e.Meta.Workspace
+	p.reports.Upsert(k, func(r *ReportRow) {
+		r.ReportKey, r.Workspace = k, workspace
+		fold(r)
+	})
+}
+
+// deliver brings what was reported to the message, once that is known.
+func (p *Projection) deliver(_, after *ReportRow) {
+	if after == nil || after.Message == "" {
+		return
+	}
+	d := after.Progress
+	p.entries.Update(EntryKey{after.Chat, after.Message}, func(r *EntryRow) { r.reach(d) })
+}
+
+// reach moves to a later state, never to an earlier one.
+func (p *Progress) reach(d Progress) {
+	if d.State != "" && (p.State == "" || chat.Delivery(d.State).Rank() > chat.Delivery(p.State).Rank()) {
+		*p = d
+	}
+}
+
+// reaction keeps the last one of each person on each message.
+func (p *Projection) reaction(e projections.Event, f chat.ReactionReceived) {
+	kind, sender := customer(e)
+	row := ReactionRow{
+		ReactionKey: ReactionKey{e.Subject(), f.Target, sender}, Workspace: e.Meta.Workspace,
+		SenderKind: kind, Emoji: f.Emoji, At: f.At.UnixMicro(), Tie: f.ProviderID,
+	}
+	p.reactions.Change(row.ReactionKey, func(r *ReactionRow) *ReactionRow {
+		if r != nil && (r.At > row.At || r.At == row.At && r.Tie >= row.Tie) {
+			return r
+		}
+		return &row
+	})
+}
+
+// system records what happened to the chat, unless it is nothing to show.
+func (p *Projection) system(e projections.Event) {
+	r := entry(e, KindSystem, e.ID.String())
+	var s System
+	switch f := e.Fact.(type) {
+	case chat.SystemNoticed:
+		s = System{Type: Noticed, Text: f.Text, Notice: f.Kind, NewNumber: f.NewNumber}
+		r.ID = ids.Message(r.Chat, f.ProviderID)
+		r.At, r.Tie = f.At.UnixMicro(), byProvider(f.ProviderID)
+		r.ByKind, r.ByID = "system", ""
+	case chat.DetailsShared:
+		s = System{Type: Shared, Message: string(f.Message), Details: &Details{
+			Reason: string(f.Reason), Name: f.Name, Emails: f.Emails, Phones: f.Phones,
+			Company: f.Company, City: f.City, Country: f.Country,
+		}}
+		r.At = f.At.UnixMicro()
+		if f.Message != "" {
+			r.Tie = byMessage(f.Message)
+		}
+	case chat.Claimed:
+		s = System{Type: Claimed, To: string(f.By)}
+	case chat.Assigned:
+		s = System{Type: Assigned, To: string(f.To), From: string(f.From)}
+	case chat.Unassigned:
+		s = System{Type: Unassigned, From: string(f.From)}
+	case chat.Transferred:
+		s = System{
+			Type: Transferred, ToKind: string(f.Kind), To: f.To, From: string(f.From), FromTeam: string(f.FromTeam), Reason: f.Reason,
+		}
+	case chat.TagsChanged:
+		s = System{Type: TagsChanged, Added: texts(f.Added), Removed: texts(f.Removed)}
+	case chat.StatusSet:
+		s = System{Type: StatusSet, Status: f.Status, Category: string(f.Category), Was: f.From}
+	case chat.Closed:
+		s = System{Type: Closed, Status: f.Status, Category: string(f.Category), Was: f.From}
+	case chat.Reopened:
+		s = System{Type: Reopened, Status: f.Status, Category: string(f.Category), Was: f.From, Message: string(f.Message)}
+		r.since(e, f.Message)
+	case chat.Deleted:
+		s = System{Type: Deleted, Reason: f.Reason}
+	case chat.Restored:
+		s = System{Type: Restored, Message: string(f.Message)}
+		r.since(e, f.Message)
+	default:
+		return
+	}
+	r.Body.System = &s
+	p.entries.Put(r)
+}
+
+// since dates what a message did to the chat: not when the customer wrote, but
+// when it took effect.
+func (r *EntryRow) since(e projections.Event, m chat.MessageID) {
+	if m != "" {
+		r.At, r.Tie = e.Time.UnixMicro(), byMessage(m)
+		r.ByKind, r.ByID = "system", ""
+	}
+}
+
+func texts[T ~string](list []T) []string {
+	if list == nil {
+		return nil
+	}
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return out
+}

@@ -1,0 +1,237 @@
+package conversation_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/ids"
+	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/conversation"
+	"github.com/chatledger/chatledger/projections/projectionstest"
+	"github.com/chatledger/chatledger/projections/views/viewstest"
+)
+
+func sec(n int) time.Time { return time.Unix(int64(n), 0).UTC() }
+
+func us(n int) int64 { return sec(n).UnixMicro() }
+
+func text(n int, s string) chat.MessageReceived {
+	return chat.MessageReceived{
+		Message: chat.MessageID("m-" + s), ProviderID: "wamid." + s, Content: chat.Content{Kind: "text", Text: s}, At: sec(n),
+	}
+}
+
+func queued(n int, s string) chat.MessageQueued {
+	return chat.MessageQueued{Message: chat.MessageID("o-" + s), Text: s, By: "ann", At: sec(n)}
+}
+
+func accepted(n int, s string) chat.MessageAccepted {
+	return chat.MessageAccepted{Message: chat.MessageID("o-" + s), ProviderID: "wamid.OUT" + s, At: sec(n)}
+}
+
+func report(n int, s string, state chat.Delivery) chat.DeliveryRecorded {
+	return chat.DeliveryRecorded{ProviderID: "wamid.OUT" + s, State: state, At: sec(n)}
+}
+
+// fold returns the entries and reactions of a chat in which facts happened, at
+// seconds 1, 2, 3 …
+func fold(t testing.TB, facts ...any) ([]conversation.EntryRow, projectionstest.Tables) {
+	events := make([]projections.Event, len(facts))
+	for i, f := range facts {
+		e := projectionstest.Event("chat-1", f)
+		e.ID = uuid.UUID{15: byte(i + 1)}
+		e.Meta = eventstore.Metadata{Workspace: "acme", Actor: "ann", ActorKind: "agent"}
+		switch f.(type) {
+		case chat.MessageReceived, chat.ReactionReceived, chat.SystemNoticed:
+			e.Meta.Actor, e.Meta.ActorKind = "1555", "customer"
+		}
+		events[i] = e
+	}
+	tables := projectionstest.Fold(t, conversation.New(), events...)
+	return projectionstest.Rows[conversation.EntryRow](tables, "conversation_entries"), tables
+}
+
+func TestMessages(t *testing.T) {
+	in := chat.MessageReceived{
+		Message: "m", ProviderID: "wamid.1", At: sec(50),
+		Content:  chat.Content{Kind: "image", Text: "look", Media: &chat.Media{ID: "7", MIMEType: "image/jpeg"}},
+		Context:  &chat.Context{ProviderID: "wamid.0"},
+		Referral: &chat.Referral{Headline: "Bikes"},
+	}
+	bot := queued(60, "a")
+	bot.Bot = true
+	got, _ := fold(t, in, bot)
+	want := []conversation.EntryRow{
+		{
+			EntryKey: conversation.EntryKey{Chat: "1", ID: "m"}, Workspace: "acme", Kind: "message", At: us(50), Tie: "0wamid.1",
+			ByKind: "customer", ByID: "1555", Direction: "in", ProviderID: "wamid.1",
+			Body: conversation.Body{Content: &in.Content, Context: in.Context, Referral: in.Referral}, Revision: 0, Position: 1,
+		},
+		{
+			EntryKey: conversation.EntryKey{Chat: "1", ID: "o-a"}, Workspace: "acme", Kind: "message", At: us(60), Tie: "20000000000000000002",
+			ByKind: "bot", ByID: "ann", Direction: "out",
+			Body:     conversation.Body{Content: &chat.Content{Kind: "text", Text: "a"}},
+			Progress: conversation.Progress{State: "queued", StateAt: us(60)}, Revision: 1, Position: 2,
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+}
+
+func TestDelivery(t *testing.T) {
+	failed := report(63, "a", chat.Failed)
+	failed.Error = &chat.DeliveryError{Code: 131047, Title: "Re-engagement", Details: "24 hours"}
+	tests := []struct {
+		name  string
+		given []any
+		want  conversation.Progress
+	}{
+		{"queued", []any{queued(60, "a")}, conversation.Progress{State: "queued", StateAt: us(60)}},
+		{"accepted", []any{queued(60, "a"), accepted(61, "a")}, conversation.Progress{State: "sent", StateAt: us(61)}},
+		{"read", []any{queued(60, "a"), accepted(61, "a"), report(65, "a", chat.Read)}, conversation.Progress{State: "read", StateAt: us(65)}},
+		{
+			"delivered after read", []any{queued(60, "a"), accepted(61, "a"), report(65, "a", chat.Read), report(64, "a", chat.Delivered)},
+			conversation.Progress{State: "read", StateAt: us(65)},
+		},
+		{"reported before it was accepted", []any{queued(60, "a"), report(64, "a", chat.Delivered), accepted(61, "a")}, conversation.Progress{State: "delivered", StateAt: us(64)}},
+		{"reported before it was there", []any{report(64, "a", chat.Delivered), queued(60, "a"), accepted(61, "a")}, conversation.Progress{State: "delivered", StateAt: us(64)}},
+		{"sent, reported first", []any{queued(60, "a"), report(62, "a", chat.Sent), accepted(61, "a")}, conversation.Progress{State: "sent", StateAt: us(61)}},
+		{"of another message", []any{queued(60, "a"), accepted(61, "a"), report(64, "b", chat.Read)}, conversation.Progress{State: "sent", StateAt: us(61)}},
+		{"failed", []any{queued(60, "a"), accepted(61, "a"), failed}, conversation.Progress{
+			State: "failed", StateAt: us(63), ErrorCode: 131047, ErrorTitle: "Re-engagement", ErrorDetails: "24 hours",
+		}},
+		{"failed, but there after all", []any{queued(60, "a"), accepted(61, "a"), failed, report(70, "a", chat.Delivered)}, conversation.Progress{State: "delivered", StateAt: us(70)}},
+		{"never handed over", []any{queued(60, "a"), chat.DeliveryRecorded{Message: "o-a", State: chat.Failed, Error: &chat.DeliveryError{Code: 100}, At: sec(61)}}, conversation.Progress{
+			State: "failed", StateAt: us(61), ErrorCode: 100,
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, _ := fold(t, tt.given...)
+			if len(got) != 1 || got[0].Progress != tt.want {
+				t.Errorf("got %+v, want progress %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestReactions(t *testing.T) {
+	react := func(n int, id, emoji string) chat.ReactionReceived {
+		return chat.ReactionReceived{ProviderID: id, Target: "wamid.a", Emoji: emoji, At: sec(n)}
+	}
+	for name, tt := range map[string]struct {
+		given []any
+		want  string
+	}{
+		"one":                    {[]any{text(10, "a"), react(20, "r1", "👍")}, "👍"},
+		"before its message":     {[]any{react(20, "r1", "👍"), text(10, "a")}, "👍"},
+		"the later one":          {[]any{text(10, "a"), react(20, "r1", "👍"), react(30, "r2", "🎉")}, "🎉"},
+		"the later one, first":   {[]any{text(10, "a"), react(30, "r2", "🎉"), react(20, "r1", "👍")}, "🎉"},
+		"taken away":             {[]any{text(10, "a"), react(20, "r1", "👍"), react(30, "r2", "")}, ""},
+		"taken away, told first": {[]any{text(10, "a"), react(30, "r2", ""), react(20, "r1", "👍")}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, tables := fold(t, tt.given...)
+			got := projectionstest.Rows[conversation.ReactionRow](tables, "conversation_reactions")
+			if len(got) != 1 || got[0].Emoji != tt.want || got[0].Sender != "1555" {
+				t.Errorf("reactions %+v, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestNotes(t *testing.T) {
+	note := chat.NoteAdded{Note: "n", Text: "first", By: "ann", At: sec(5)}
+	edit := chat.NoteEdited{Note: "n", Text: "second", By: "bob", At: sec(6)}
+	got, _ := fold(t, note, edit)
+	if len(got) != 1 || got[0].Kind != "note" || got[0].Text != "second" || got[0].EditedAt != us(6) || got[0].EditedBy != "bob" || got[0].ByID != "ann" {
+		t.Errorf("an edited note: %+v", got)
+	}
+	if got, _ = fold(t, note, edit, chat.NoteDeleted{Note: "n", By: "ann", At: sec(7)}); len(got) != 0 {
+		t.Errorf("a deleted note: %+v", got)
+	}
+}
+
+func TestSystemEntries(t *testing.T) {
+	tests := []struct {
+		fact any
+		want conversation.System
+	}{
+		{chat.SystemNoticed{ProviderID: "wamid.s", Kind: "user_changed_number", Text: "t", NewNumber: "1999", At: sec(1)}, conversation.System{
+			Type: "noticed", Notice: "user_changed_number", Text: "t", NewNumber: "1999",
+		}},
+		{chat.Claimed{By: "ann"}, conversation.System{Type: "claimed", To: "ann"}},
+		{chat.Assigned{To: "bob", From: "ann"}, conversation.System{Type: "assigned", To: "bob", From: "ann"}},
+		{chat.Unassigned{From: "ann"}, conversation.System{Type: "unassigned", From: "ann"}},
+		{chat.Transferred{Kind: chat.ToTeam, To: "sales", From: "ann", FromTeam: "x", Reason: "r"}, conversation.System{
+			Type: "transferred", ToKind: "team", To: "sales", From: "ann", FromTeam: "x", Reason: "r",
+		}},
+		{chat.TagsChanged{Added: []chat.TagID{"vip"}}, conversation.System{Type: "tags_changed", Added: []string{"vip"}}},
+		{chat.StatusSet{Status: "REVIEW", Category: chat.CategoryPending, From: "OPEN"}, conversation.System{
+			Type: "status_set", Status: "REVIEW", Category: "pending", Was: "OPEN",
+		}},
+		{chat.Closed{Status: "CLOSED", Category: chat.CategoryClosed, From: "OPEN"}, conversation.System{
+			Type: "closed", Status: "CLOSED", Category: "closed", Was: "OPEN",
+		}},
+		{chat.Reopened{Status: "OPEN", Category: chat.CategoryOpen, From: "CLOSED", Message: "m"}, conversation.System{
+			Type: "reopened", Status: "OPEN", Category: "open", Was: "CLOSED", Message: "m",
+		}},
+		{chat.Deleted{By: "ann", Reason: "spam"}, conversation.System{Type: "deleted", Reason: "spam"}},
+		{chat.Restored{By: "ann"}, conversation.System{Type: "restored"}},
+		{chat.DetailsShared{Reason: chat.ByForm, Name: "Ana", Emails: []string{"a@x"}, At: sec(1)}, conversation.System{
+			Type: "details_shared", Details: &conversation.Details{Reason: "form", Name: "Ana", Emails: []string{"a@x"}},
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.want.Type, func(t *testing.T) {
+			got, _ := fold(t, tt.fact)
+			if len(got) != 1 || got[0].Kind != "system" || got[0].At != us(1) {
+				t.Fatalf("entries %+v", got)
+			}
+			if diff := cmp.Diff(&tt.want, got[0].Body.System); diff != "" {
+				t.Errorf("entry (-want +got):\n%s", diff)
+			}
+		})
+	}
+	for _, f := range []any{chat.Opened{At: sec(1)}, chat.MarkedRead{By: "ann"}} {
+		if got, _ := fold(t, f); len(got) != 0 {
+			t.Errorf("%T is shown: %+v", f, got)
+		}
+	}
+	got, _ := fold(t, chat.SystemNoticed{ProviderID: "wamid.s", At: sec(1)})
+	if want := ids.Message("1", "wamid.s"); got[0].ID != want {
+		t.Errorf("a notice has the id %s, want %s, whatever event recorded it", got[0].ID, want)
+	}
+}
+
+// Whatever order webhooks arrive in, the conversation is the same.
+func TestLateWebhooksLeadToTheSameConversation(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		story := viewstest.Draw(rt)
+		if diff := cmp.Diff(settled(t, story.InOrder()), settled(t, story.Late(rt))); diff != "" {
+			rt.Fatalf("in order (-), late (+):\n%s", diff)
+		}
+	})
+}
+
+// settled folds events and takes revisions and positions out.
+func settled(t testing.TB, events []projections.Event) []any {
+	tables := projectionstest.Fold(t, conversation.New(), events...)
+	var out []any
+	for _, r := range tables["conversation_entries"] {
+		row := r.(conversation.EntryRow)
+		row.Revision, row.Position = 0, 0
+		if row.Tie[0] == '2' {
+			row.Tie = ""
+		}
+		out = append(out, row)
+	}
+	return append(out, tables["conversation_reactions"]...)
+}

@@ -1,0 +1,187 @@
+// Package visitor is the profile of the person in a chat: each detail with who
+// gave it, when and how.
+//
+// It folds and reads; it decides nothing. Each field is what was said last, by
+// the time in the event and whatever order events arrive in. The name of the
+// profile in the channel and the name that was shared are two fields: a profile
+// that changes does not undo what somebody told.
+package visitor
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/projections"
+)
+
+// maxKept is how many e-mail addresses, and how many numbers, are kept.
+const maxKept = 50
+
+// Projection keeps the profiles up to date.
+type Projection struct {
+	profiles *projections.Rows[string, Row]
+}
+
+// New returns the projection with nothing pending.
+func New() projections.Projection {
+	return &Projection{projections.NewRows("visitor_profiles", func(r *Row) string { return r.Chat })}
+}
+
+// Name returns the name under which the profiles were first published.
+func (*Projection) Name() string { return "visitor.v1" }
+
+// Categories returns the one category of streams that profiles are made of.
+func (*Projection) Categories() []string { return []string{"chat"} }
+
+// Tables returns the one table of profiles.
+func (p *Projection) Tables() []projections.Table { return []projections.Table{p.profiles} }
+
+// Apply records what e says about the visitor.
+func (p *Projection) Apply(e projections.Event) {
+	id := e.Subject()
+	change := func(fold func(*Row)) {
+		p.profiles.Update(id, func(r *Row) {
+			fold(r)
+			r.derive()
+			r.Revision = int64(e.Revision)
+		})
+	}
+	switch f := e.Fact.(type) {
+	case chat.Opened:
+		p.profiles.Upsert(id, func(r *Row) {
+			r.Chat, r.Workspace, r.Channel, r.Customer = id, f.Workspace, f.Channel, f.Customer
+			r.seen(f.At.UnixMicro())
+			r.derive()
+			r.Revision = int64(e.Revision)
+		})
+	case chat.MessageReceived:
+		at := f.At.UnixMicro()
+		name := Field{f.ProfileName, Source{
+			Kind: FromProfile, By: e.Meta.Actor, ByKind: e.Meta.ActorKind,
+			Message: string(f.Message), Revision: int64(e.Revision), At: at,
+		}}
+		change(func(r *Row) {
+			r.seen(at)
+			r.LastActAt = max(r.LastActAt, at)
+			r.Fields.ProfileName = later(r.Fields.ProfileName, name)
+		})
+	case chat.ReactionReceived:
+		at := f.At.UnixMicro()
+		change(func(r *Row) {
+			r.seen(at)
+			r.LastActAt = max(r.LastActAt, at)
+		})
+	case chat.SystemNoticed:
+		change(func(r *Row) { r.seen(f.At.UnixMicro()) })
+	case chat.DetailsShared:
+		change(func(r *Row) { r.shared(e, f) })
+	}
+}
+
+// seen notes that the customer did something at a time.
+func (r *Row) seen(at int64) {
+	if r.FirstSeen == 0 || at < r.FirstSeen {
+		r.FirstSeen = at
+	}
+}
+
+// shared takes details in.
+func (r *Row) shared(e projections.Event, f chat.DetailsShared) {
+	at := f.At.UnixMicro()
+	s := Source{
+		Kind: string(f.Reason), By: e.Meta.Actor, ByKind: e.Meta.ActorKind,
+		Message: string(f.Message), Revision: int64(e.Revision), At: at,
+	}
+	if f.Message == "" {
+		s.Event = e.ID.String()
+	}
+	if f.By != "" {
+		s.By, s.ByKind = string(f.By), "agent"
+	}
+	if tie := s.tie(); !r.IsContact || at < r.ContactAt || at == r.ContactAt && tie < r.ContactTie {
+		r.IsContact, r.ContactReason, r.ContactAt, r.ContactTie = true, string(f.Reason), at, tie
+	}
+	set := func(field *Field, value string) { *field = later(*field, Field{value, s}) }
+	set(&r.Fields.Name, f.Name)
+	set(&r.Fields.Company, f.Company)
+	set(&r.Fields.City, f.City)
+	set(&r.Fields.Country, f.Country)
+	if len(f.Emails) > 0 {
+		set(&r.Fields.Email, f.Emails[0])
+		r.Emails = collect(r.Emails, f.Emails, s)
+	}
+	if len(f.Phones) > 0 {
+		set(&r.Fields.Phone, f.Phones[0])
+		r.Phones = collect(r.Phones, f.Phones, s)
+	}
+}
+
+// tie decides between sources of the same time. It is the same in every order
+// of arrival.
+func (s Source) tie() string {
+	if s.Message != "" {
+		return s.Message
+	}
+	return s.Event
+}
+
+// compare orders fields by when they were said.
+func compare(a, b Field) int {
+	return cmp.Or(cmp.Compare(a.Source.At, b.Source.At), cmp.Compare(a.Source.tie(), b.Source.tie()), cmp.Compare(a.Value, b.Value))
+}
+
+// later returns what was said last of a and b. Nothing is never later.
+func later(a, b Field) Field {
+	if b.Value == "" || a.Value != "" && compare(a, b) >= 0 {
+		return a
+	}
+	return b
+}
+
+// collect returns list with values, each with the source that gave it last, the
+// latest first. It leaves list alone.
+func collect(list []Field, values []string, s Source) []Field {
+	out := slices.Clone(list)
+	for _, v := range values {
+		if v == "" {
+			continue
+		}
+		f := Field{v, s}
+		if i := slices.IndexFunc(out, func(o Field) bool { return o.Value == v }); i >= 0 {
+			out[i] = later(out[i], f)
+		} else {
+			out = append(out, f)
+		}
+	}
+	slices.SortFunc(out, func(a, b Field) int { return compare(b, a) })
+	return out[:min(maxKept, len(out))]
+}
+
+// derive sets the columns that follow from others.
+func (r *Row) derive() {
+	r.LastSeen = max(r.LastActAt, r.FirstSeen)
+	r.Email = r.Fields.Email.Value
+	r.Phone = r.phone().Value
+	r.Name = r.Customer
+	if v := r.Fields.ProfileName.Value; v != "" {
+		r.Name = v
+	}
+	if v := r.Fields.Name.Value; v != "" {
+		r.Name = v
+	}
+}
+
+// phone returns the number that was shared, else the one that the customer
+// writes from.
+func (r *Row) phone() Field {
+	if r.Fields.Phone.Value != "" || r.Customer == "" {
+		return r.Fields.Phone
+	}
+	for _, c := range []byte(r.Customer) {
+		if c < '0' || c > '9' {
+			return Field{}
+		}
+	}
+	return Field{"+" + r.Customer, Source{Kind: FromChannel, By: r.Customer, ByKind: "customer", At: r.FirstSeen}}
+}
