@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -557,6 +558,61 @@ func TestOpenRefuses(t *testing.T) {
 		}
 		if err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%v; want an error without the password", err)
+		}
+	}
+}
+
+// TestReadableEvents: what README.md promises an analyst.
+func TestReadableEvents(t *testing.T) {
+	t.Parallel()
+	url := testenv.Postgres(t)
+	e := events(1)
+	e[0].Data = []byte(`{"text":"olá"}`)
+	add(t, open(t, url), "chat-1", e...)
+	var text string
+	if err := connect(t, url).QueryRow(t.Context(), "SELECT data::json->>'text' FROM chatledger_log.readable_events").Scan(&text); err != nil || text != "olá" {
+		t.Errorf("text = %q, %v", text, err)
+	}
+}
+
+// TestLargeLogIsPaged: reads are cut by bytes too, and go on where they were cut.
+func TestLargeLogIsPaged(t *testing.T) {
+	t.Parallel()
+	s := open(t, testenv.Postgres(t))
+	var want []eventstore.Revision
+	for i := range 12 {
+		e := events(1)
+		e[0].Data = bytes.Repeat([]byte("x"), 1<<20)
+		want = append(want, add(t, s, "chat-1", e...).Revision)
+		add(t, s, fmt.Sprintf("order-%d", i), events(2)...)
+	}
+	revisions := func(seq iter.Seq2[eventstore.Recorded, error]) (got []eventstore.Revision) {
+		for r, err := range seq {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Category() == "chat" {
+				got = append(got, r.Revision)
+			}
+		}
+		return got
+	}
+	back := slices.Clone(want)
+	slices.Reverse(back)
+	for name, tt := range map[string]struct {
+		seq  iter.Seq2[eventstore.Recorded, error]
+		want []eventstore.Revision
+	}{
+		"stream":           {s.ReadStream(t.Context(), "chat-1", eventstore.StreamQuery{}), want},
+		"stream backwards": {s.ReadStream(t.Context(), "chat-1", eventstore.StreamQuery{Backwards: true}), back},
+		"stream limit":     {s.ReadStream(t.Context(), "chat-1", eventstore.StreamQuery{From: 1, Limit: 9}), want[1:10]},
+		"all":              {s.ReadAll(t.Context(), eventstore.AllQuery{}), want},
+		"all backwards":    {s.ReadAll(t.Context(), eventstore.AllQuery{Backwards: true}), back},
+		"filtered":         {s.ReadAll(t.Context(), eventstore.AllQuery{Categories: []string{"chat"}}), want},
+		"filtered, back":   {s.ReadAll(t.Context(), eventstore.AllQuery{Categories: []string{"chat"}, Backwards: true}), back},
+	} {
+		if got := revisions(tt.seq); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %d; want %d", name, got, tt.want)
 		}
 	}
 }

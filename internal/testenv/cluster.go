@@ -263,8 +263,10 @@ func serverUser() (*syscall.Credential, error) {
 
 // Programs returns the directory of the newest PostgreSQL's programs, or
 // ErrMissing.
-func Programs() (string, error) {
-	dirs, err := filepath.Glob("/usr/lib/postgresql/*/bin")
+func Programs() (string, error) { return programs("/usr/lib/postgresql/*/bin") }
+
+func programs(installed string) (string, error) {
+	dirs, err := filepath.Glob(installed)
 	if err != nil {
 		return "", fmt.Errorf("find PostgreSQL: %w", err)
 	}

@@ -3,6 +3,7 @@ package testenv
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -110,12 +111,30 @@ func TestSweepRemovesWhatAKilledSupervisorLeft(t *testing.T) {
 	}
 }
 
-func TestProgramsAreNewest(t *testing.T) {
-	if majorVersion("/usr/lib/postgresql/9/bin") >= majorVersion("/usr/lib/postgresql/17/bin") {
-		t.Error("9 is not older than 17")
+func TestProgramsAreTheNewest(t *testing.T) {
+	root := t.TempDir()
+	installed := filepath.Join(root, "*", "bin")
+	t.Setenv("PATH", root)
+	if _, err := programs(installed); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "apt-get install -y postgresql") {
+		t.Errorf("without PostgreSQL: %v; want the command that installs it", err)
 	}
-	if _, err := Programs(); err != nil {
-		t.Error(err)
+	for version, names := range map[string][]string{
+		"9":  {"initdb", "postgres", "pg_ctl"},
+		"16": {"initdb", "postgres", "pg_ctl"},
+		"17": {"psql"}, // the client alone
+	} {
+		dir := filepath.Join(root, version, "bin")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			if err := os.WriteFile(filepath.Join(dir, name), nil, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got, err := programs(installed); err != nil || got != filepath.Join(root, "16", "bin") {
+		t.Errorf("programs = %s, %v; want 16", got, err)
 	}
 }
 
