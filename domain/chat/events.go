@@ -344,7 +344,7 @@ func (e NoteAdded) apply(s *State) {
 func (e NoteEdited) apply(s *State) {
 	n := s.Notes[e.Note]
 	n.Text = sha256.Sum256([]byte(e.Text))
-	put(&s.Notes, e.Note, n)
+	put(&s.Notes, e.Note, n) // whose note it is stays
 }
 func (e NoteDeleted) apply(s *State) {
 	n := s.Notes[e.Note]

@@ -76,7 +76,7 @@ func (e Moved) apply(s *State) {
 	if i := s.place(e.Status); i >= 0 {
 		item := s.list[i]
 		s.list = slices.Delete(s.list, i, i+1)
-		s.list = slices.Insert(s.list, e.To, item)
+		s.list = slices.Insert(s.list, max(0, min(e.To, len(s.list))), item)
 	}
 }
 func (e DefaultSet) apply(s *State) { s.makeDefault(e.Status) }

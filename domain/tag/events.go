@@ -40,28 +40,26 @@ func (Archived) EventType() string   { return "tag.archived.v1" }
 func (Restored) EventType() string   { return "tag.restored.v1" }
 
 func (e Created) apply(s *State) {
-	s.set(Tag{ID: e.Tag, Name: e.Name, Colour: e.Colour})
+	if s.tags == nil {
+		s.tags = map[ID]Tag{}
+	}
+	s.tags[e.Tag] = Tag{ID: e.Tag, Name: e.Name, Colour: e.Colour}
 	s.names.Add(e.Tag, e.Name)
 }
 func (e Renamed) apply(s *State) {
-	t := s.tags[e.Tag]
-	s.names.Release(t.ID, t.Name)
-	t.Name = e.Name
-	s.set(t)
-	s.names.Add(t.ID, t.Name)
+	s.update(e.Tag, func(t *Tag) {
+		s.names.Release(t.ID, t.Name)
+		t.Name = e.Name
+		s.names.Add(t.ID, t.Name)
+	})
 }
-func (e Recoloured) apply(s *State) {
-	t := s.tags[e.Tag]
-	t.Colour = e.Colour
-	s.set(t)
-}
-func (e Archived) apply(s *State) {
-	t := s.tags[e.Tag]
-	t.Archived = true
-	s.set(t)
-}
-func (e Restored) apply(s *State) {
-	t := s.tags[e.Tag]
-	t.Archived = false
-	s.set(t)
+func (e Recoloured) apply(s *State) { s.update(e.Tag, func(t *Tag) { t.Colour = e.Colour }) }
+func (e Archived) apply(s *State)   { s.update(e.Tag, func(t *Tag) { t.Archived = true }) }
+func (e Restored) apply(s *State)   { s.update(e.Tag, func(t *Tag) { t.Archived = false }) }
+
+func (s *State) update(id ID, change func(*Tag)) {
+	if t, ok := s.tags[id]; ok {
+		change(&t)
+		s.tags[id] = t
+	}
 }

@@ -62,13 +62,6 @@ func (s State) live(id ID) (Tag, error) {
 	return t, nil
 }
 
-func (s *State) set(t Tag) {
-	if s.tags == nil {
-		s.tags = map[ID]Tag{}
-	}
-	s.tags[t.ID] = t
-}
-
 // Refusals.
 var (
 	ErrNotFound  = fault.New(fault.NotFound, "tag.not_found", "no such tag")

@@ -47,15 +47,25 @@ func (e Created) apply(s *State) {
 	s.names.Add(e.Team, e.Name)
 }
 func (e Renamed) apply(s *State) {
-	t := s.teams[e.Team]
-	s.names.Release(t.id, t.name)
-	t.name = e.Name
-	s.names.Add(t.id, t.name)
+	if t := s.teams[e.Team]; t != nil {
+		s.names.Release(t.id, t.name)
+		t.name = e.Name
+		s.names.Add(t.id, t.name)
+	}
 }
-func (e MemberAdded) apply(s *State)   { s.teams[e.Team].members[e.Agent] = struct{}{} }
-func (e MemberRemoved) apply(s *State) { delete(s.teams[e.Team].members, e.Agent) }
+func (e MemberAdded) apply(s *State) {
+	if t := s.teams[e.Team]; t != nil {
+		t.members[e.Agent] = struct{}{}
+	}
+}
+func (e MemberRemoved) apply(s *State) {
+	if t := s.teams[e.Team]; t != nil {
+		delete(t.members, e.Agent)
+	}
+}
 func (e Archived) apply(s *State) {
-	t := s.teams[e.Team]
-	t.archived = true
-	s.names.Release(t.id, t.name)
+	if t := s.teams[e.Team]; t != nil {
+		t.archived = true
+		s.names.Release(t.id, t.name)
+	}
 }

@@ -1,0 +1,239 @@
+package chat_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/internal/domaintest"
+)
+
+type command = domaintest.Command[chat.State, chat.Event]
+
+// commands draws any command whose repeats the State knows, over few values, so
+// that they meet.
+func commands() *rapid.Generator[command] {
+	agents := rapid.SampledFrom([]chat.AgentID{"", "ann", "bob"})
+	words := rapid.SampledFrom([]string{"", "hi", "ho", "\x00"})
+	messages := rapid.SampledFrom([]chat.MessageID{"", "o1", "o2"})
+	providers := rapid.SampledFrom([]string{"", "p1", "p2"})
+	notes := rapid.SampledFrom([]chat.NoteID{"", "n1", "n2"})
+	tags := rapid.SliceOfN(rapid.SampledFrom([]chat.TagID{"", "vip", "late", "new", "old"}), 0, 3)
+	statuses := rapid.SampledFrom([]string{"", "OPEN", "REVIEW", "CLOSED"})
+	categories := rapid.SampledFrom([]chat.Category{"", chat.CategoryOpen, chat.CategoryPending, chat.CategoryClosed})
+	states := rapid.SampledFrom([]chat.Delivery{"", chat.Queued, chat.Sent, chat.Failed, chat.Delivered, chat.Read})
+	kinds := rapid.SampledFrom([]chat.TransferKind{"", chat.ToAgent, chat.ToTeam, chat.ToBot})
+	reasons := rapid.SampledFrom([]chat.ContactReason{"", chat.ByForm, chat.ByAgent, chat.ByChatflow})
+	draws := []func(*rapid.T) command{
+		func(t *rapid.T) command {
+			return chat.SendMessage{Message: messages.Draw(t, "message"), Text: words.Draw(t, "text"), By: agents.Draw(t, "by")}
+		},
+		func(t *rapid.T) command {
+			return chat.AcceptMessage{Message: messages.Draw(t, "message"), ProviderID: providers.Draw(t, "provider")}
+		},
+		func(t *rapid.T) command {
+			return chat.RecordDelivery{Message: messages.Draw(t, "message"), ProviderID: providers.Draw(t, "provider"), State: states.Draw(t, "state")}
+		},
+		func(t *rapid.T) command { return chat.Claim{By: agents.Draw(t, "by")} },
+		func(t *rapid.T) command { return chat.Assign{To: agents.Draw(t, "to")} },
+		func(*rapid.T) command { return chat.Unassign{} },
+		func(t *rapid.T) command {
+			return chat.Transfer{Kind: kinds.Draw(t, "kind"), To: string(agents.Draw(t, "to")), Reason: words.Draw(t, "reason")}
+		},
+		func(t *rapid.T) command {
+			return chat.ChangeTags{Add: tags.Draw(t, "add"), Remove: tags.Draw(t, "remove")}
+		},
+		func(t *rapid.T) command {
+			return chat.AddNote{Note: notes.Draw(t, "note"), Text: words.Draw(t, "text"), By: agents.Draw(t, "by")}
+		},
+		func(t *rapid.T) command {
+			return chat.EditNote{Note: notes.Draw(t, "note"), Text: words.Draw(t, "text"), By: agents.Draw(t, "by"), Any: rapid.Bool().Draw(t, "any")}
+		},
+		func(t *rapid.T) command {
+			return chat.DeleteNote{Note: notes.Draw(t, "note"), By: agents.Draw(t, "by"), Any: rapid.Bool().Draw(t, "any")}
+		},
+		func(t *rapid.T) command {
+			return chat.SetStatus{Status: statuses.Draw(t, "status"), Category: categories.Draw(t, "category")}
+		},
+		func(t *rapid.T) command { return chat.Close{Status: statuses.Draw(t, "status")} },
+		func(t *rapid.T) command {
+			return chat.Reopen{Status: statuses.Draw(t, "status"), Category: categories.Draw(t, "category")}
+		},
+		func(t *rapid.T) command { return chat.MarkRead{By: agents.Draw(t, "by")} },
+		func(t *rapid.T) command {
+			return chat.Delete{By: agents.Draw(t, "by"), Reason: words.Draw(t, "reason")}
+		},
+		func(t *rapid.T) command { return chat.Restore{By: agents.Draw(t, "by")} },
+		func(t *rapid.T) command {
+			return chat.ShareDetails{Reason: reasons.Draw(t, "reason"), Name: words.Draw(t, "name"), By: agents.Draw(t, "by")}
+		},
+	}
+	return rapid.Custom(func(t *rapid.T) command { return rapid.SampledFrom(draws).Draw(t, "kind of command")(t) })
+}
+
+// incoming draws what a channel brings, which makes an event each time.
+func incoming() *rapid.Generator[command] {
+	return rapid.Custom(func(t *rapid.T) command {
+		switch rapid.IntRange(0, 2).Draw(t, "kind of input") {
+		case 0:
+			return chat.ReceiveMessage{Workspace: "acme", Channel: "wa", Customer: "1", DefaultStatus: "OPEN", DefaultCategory: chat.CategoryOpen, Message: "m", ProviderID: "p"}
+		case 1:
+			return chat.ReceiveReaction{Workspace: "acme", Channel: "wa", Customer: "1", DefaultStatus: "OPEN", DefaultCategory: chat.CategoryOpen, ProviderID: "p", Target: "q"}
+		}
+		return chat.NoticeSystem{Workspace: "acme", Channel: "wa", Customer: "1", DefaultStatus: "OPEN", DefaultCategory: chat.CategoryOpen, ProviderID: "p"}
+	})
+}
+
+// Whatever happened: a command that was accepted makes no event when repeated,
+// delivery states only rise, unread is never negative, and tags are a set.
+func TestAnyLifeOfAChat(t *testing.T) {
+	commands, incoming := commands(), incoming()
+	rapid.Check(t, func(t *rapid.T) {
+		var s chat.State
+		ranks := map[string]int{}
+		unread := 0
+		for range rapid.IntRange(1, 60).Draw(t, "length") {
+			var events []chat.Event
+			if rapid.IntRange(0, 4).Draw(t, "who acts") == 0 {
+				c := incoming.Draw(t, "incoming")
+				events, _ = c.Decide(s)
+				for _, e := range events {
+					s = chat.Evolve(s, e)
+				}
+			} else {
+				c := commands.Draw(t, "command")
+				events, _ = c.Decide(s)
+				s = domaintest.Do(t, chat.Evolve, s, c)
+			}
+			for _, e := range events {
+				switch e := e.(type) {
+				case chat.MessageReceived:
+					unread++
+				case chat.MarkedRead:
+					unread = 0
+				case chat.TagsChanged:
+					for _, tag := range e.Added {
+						if _, there := s.Tags[tag]; !there {
+							t.Fatalf("tag %s was added and is not there", tag)
+						}
+					}
+					for _, tag := range e.Removed {
+						if _, there := s.Tags[tag]; there {
+							t.Fatalf("tag %s was removed and is there", tag)
+						}
+					}
+				}
+			}
+			if s.Unread != unread || s.Unread < 0 {
+				t.Fatalf("unread = %d, want %d", s.Unread, unread)
+			}
+			for m, o := range s.Outbound {
+				if o.State.Rank() < ranks[string(m)] {
+					t.Fatalf("message %s went back to %s", m, o.State)
+				}
+				ranks[string(m)] = o.State.Rank()
+				if o.ProviderID != "" && s.Reports[o.ProviderID].Message != m {
+					t.Fatalf("the provider's id of %s stands for %q", m, s.Reports[o.ProviderID].Message)
+				}
+			}
+		}
+	})
+}
+
+// The same messages, acceptances and reports lead to the same state in any order
+// in which a message is queued before it is accepted, and with any repeats.
+func TestDeliveryInAnyOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var cs []command
+		for i := range rapid.IntRange(1, 3).Draw(t, "messages") {
+			m, p := chat.MessageID(fmt.Sprint("o", i)), fmt.Sprint("p", i)
+			cs = append(cs, chat.SendMessage{Message: m, Text: "hi", By: "bob"}, chat.AcceptMessage{Message: m, ProviderID: p})
+			for _, d := range rapid.SliceOfN(rapid.SampledFrom([]chat.Delivery{chat.Sent, chat.Failed, chat.Delivered, chat.Read}), 0, 4).Draw(t, "reports") {
+				cs = append(cs, chat.RecordDelivery{ProviderID: p, State: d})
+			}
+			if rapid.Bool().Draw(t, "we gave up") {
+				cs = append(cs, chat.RecordDelivery{Message: m, State: chat.Failed})
+			}
+		}
+		repeats := rapid.SliceOfN(rapid.SampledFrom(cs), 0, 5).Draw(t, "repeats")
+		one := deliver(t, rapid.Permutation(slices.Concat(cs, repeats)).Draw(t, "one order"))
+		other := deliver(t, rapid.Permutation(cs).Draw(t, "another order"))
+		if !reflect.DeepEqual(one, other) {
+			t.Fatalf("states differ:\n%+v\n%+v", one, other)
+		}
+	})
+}
+
+// deliver runs the commands; what names a message before it is there waits until
+// it is, as the senders of such commands do.
+func deliver(t *rapid.T, cs []command) chat.State {
+	s := domaintest.Fold(chat.Evolve, past{opened})
+	for len(cs) > 0 {
+		var wait []command
+		for _, c := range cs {
+			if _, err := c.Decide(s); errors.Is(err, chat.ErrMessageNotFound) {
+				wait = append(wait, c)
+				continue
+			}
+			s = domaintest.Do(t, chat.Evolve, s, c)
+		}
+		if len(wait) == len(cs) {
+			t.Fatalf("never accepted: %v", wait)
+		}
+		cs = wait
+	}
+	return s
+}
+
+// Reports about one message lead to the furthest of them.
+func TestDeliveryIsTheFurthestReport(t *testing.T) {
+	states := []chat.Delivery{chat.Sent, chat.Failed, chat.Delivered, chat.Read}
+	rapid.Check(t, func(t *rapid.T) {
+		reports := rapid.SliceOf(rapid.SampledFrom(states)).Draw(t, "reports")
+		at := rapid.IntRange(0, len(reports)).Draw(t, "accepted after")
+		s := domaintest.Fold(chat.Evolve, past{opened, queued})
+		want := chat.Sent
+		for i := range len(reports) + 1 {
+			if i == at {
+				s = domaintest.Do(t, chat.Evolve, s, command(chat.AcceptMessage{Message: "o1", ProviderID: "p"}))
+			}
+			if i < len(reports) {
+				s = domaintest.Do(t, chat.Evolve, s, command(chat.RecordDelivery{ProviderID: "p", State: reports[i]}))
+				if reports[i].Rank() > want.Rank() {
+					want = reports[i]
+				}
+			}
+		}
+		if got := s.Outbound["o1"].State; got != want {
+			t.Fatalf("%v lead to %s, want %s", reports, got, want)
+		}
+	})
+}
+
+// A long chat leaves a small state: the customer's messages are only counted.
+func TestStateStaysSmall(t *testing.T) {
+	s := domaintest.Fold(chat.Evolve, past{opened})
+	for range 10_000 {
+		s = chat.Evolve(s, hello)
+	}
+	if s.Unread != 10_000 || len(s.Outbound)+len(s.Reports)+len(s.Notes) > 0 {
+		t.Errorf("state after 10,000 messages: %+v", s)
+	}
+}
+
+// Every refusal is one of the chat's, with a message for people.
+func TestRefusalsAreNamed(t *testing.T) {
+	commands := commands()
+	rapid.Check(t, func(t *rapid.T) {
+		_, err := commands.Draw(t, "command").Decide(chat.State{})
+		if err != nil && (!strings.HasPrefix(err.Error(), "chat.") || len(err.Error()) < 10) {
+			t.Fatalf("refusal %q", err)
+		}
+	})
+}
