@@ -134,6 +134,7 @@ func (w *writer) open() (err error) {
 	w.conn.SetBusyTimeout(w.busy)
 	for _, p := range append([]string{
 		"synchronous = full",        // fsync the WAL before COMMIT returns
+		"fullfsync = on",            // on macOS fsync alone does not reach the disk
 		"wal_autocheckpoint = 4000", // pages of 4 KB: fewer, larger moves from the WAL to the file
 		"journal_size_limit = 67108864",
 		"cache_size = -65536", // 64 MB, for the indexes

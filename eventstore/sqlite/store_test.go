@@ -115,7 +115,7 @@ func TestTheFileIsForPeopleToo(t *testing.T) {
 	e := eventstore.Event{ID: uuid.MustParse("0190a5c0-0000-7000-8000-000000000001"), Type: "chat.opened.v1", Data: []byte(`{"by": "ana"}`)}
 	mustAppend(t, s, "chat-1", e)
 	conn := raw(t, path)
-	got := query(t, conn, "SELECT position, stream, revision, type, recorded_at, id, data ->> 'by', meta IS NULL FROM log")
+	got := query(t, conn, "SELECT position, stream, revision, type, recorded_at, id, data ->> 'by', meta IS NULL FROM readable_events")
 	if want := "1|chat-1|0|chat.opened.v1|2026-02-03T04:05:06.789Z|0190a5c0000070008000000000000001|ana|1"; len(got) != 1 || got[0] != want {
 		t.Errorf("the view has %q; want %q", got, want)
 	}

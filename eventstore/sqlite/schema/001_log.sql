@@ -36,7 +36,7 @@ CREATE UNIQUE INDEX events_revision ON events (stream, revision);
 CREATE UNIQUE INDEX events_id ON events (stream, id);
 
 -- For people: the same with everything spelled out.
-CREATE VIEW log AS
+CREATE VIEW readable_events AS
 SELECT e.position, e.name AS stream, e.revision, t.name AS type,
 	strftime('%Y-%m-%dT%H:%M:%fZ', e.recorded_at / 1e6, 'unixepoch') AS recorded_at,
 	lower(hex(e.id)) AS id, e.data, e.meta
