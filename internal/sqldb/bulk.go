@@ -170,6 +170,19 @@ func sqlType(k Kind, pg bool) string {
 	return "TEXT"
 }
 
+// TableExists reports whether there is a table called name.
+func TableExists(ctx context.Context, tx Tx, name string) (bool, error) {
+	sql := "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1"
+	if tx.engine() == Postgres {
+		sql = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = $1"
+	}
+	n, err := Get[int64](ctx, tx, sql, name)
+	if err != nil {
+		return false, fmt.Errorf("look for table %s: %w", name, err)
+	}
+	return n > 0, nil
+}
+
 // Load calls scan, in no order, for each row of t whose key is among keys: the
 // vectors of its key columns. The columns of the row are those of t.
 func Load(ctx context.Context, tx Tx, t Table, keys Vectors, scan func(Row) error) error {

@@ -1,0 +1,136 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/codec"
+	"github.com/chatledger/chatledger/internal/sqldb"
+)
+
+// item is an event on its way into the fold, or why it cannot go there.
+type item struct {
+	Event
+	err error
+}
+
+// batch is a part of the log: the events up to end that a projection reads.
+type batch struct {
+	items []item
+	end   eventstore.Position
+	err   error // why there is none after it
+}
+
+// decode returns r, decoded. ok is false for a type that nobody here knows: no
+// projection has a case for it.
+func decode(cfg *Config, r eventstore.Recorded) (it item, ok bool) {
+	it.Recorded = r
+	it.Fact, it.err = cfg.Decode(r)
+	var unknown codec.UnknownTypeError
+	if errors.As(it.err, &unknown) {
+		return it, false
+	}
+	if it.err == nil {
+		it.Meta, it.err = eventstore.DecodeMetadata(r)
+	}
+	return it, true
+}
+
+// target is a projection with the tables that its rows are in.
+type target struct {
+	p      Projection
+	tables []Table
+	suffix string // of the tables' names
+	fresh  bool   // a row that no cache has lost, and none has, does not exist
+	marks  []int
+}
+
+func newTarget(p Projection, suffix string, cacheRows int) *target {
+	g := &target{p: p, tables: p.Tables(), suffix: suffix}
+	g.marks = make([]int, len(g.tables))
+	g.begin(false, cacheRows)
+	return g
+}
+
+// begin empties the caches. fresh says that the tables are empty.
+func (g *target) begin(fresh bool, cacheRows int) {
+	g.fresh = fresh
+	for _, t := range g.tables {
+		t.abort()
+		t.limit(cacheRows)
+	}
+}
+
+// panicError is what an Apply, a fold or a hook panicked with.
+type panicError struct{ value any }
+
+func (e panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+// caught runs do and returns a panicError if it panics.
+func caught(do func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = panicError{v}
+		}
+	}()
+	return do()
+}
+
+// record has the projection record what e changes. If it panics, nothing of e
+// is left.
+func (g *target) record(e Event) error {
+	for i, t := range g.tables {
+		g.marks[i] = t.pending()
+	}
+	err := caught(func() error { g.p.Apply(e); return nil })
+	if err != nil {
+		for i, t := range g.tables {
+			t.undo(g.marks[i])
+		}
+	}
+	return err
+}
+
+// fold runs what was recorded, loading rows through tx. The caller aborts if it
+// returns an error, a panicError among them.
+func (g *target) fold(ctx context.Context, tx sqldb.Tx) error {
+	return caught(func() error {
+		return foldTables(g.tables, g.fresh, func(t Table, keys sqldb.Vectors) error {
+			return sqldb.Load(ctx, tx, t.stored(t.Name()+g.suffix), keys, t.loaded)
+		})
+	})
+}
+
+// write stores the last state of each row that changed.
+func (g *target) write(ctx context.Context, tx sqldb.Tx) error {
+	for _, t := range g.tables {
+		table := t.stored(t.Name() + g.suffix)
+		inserts, updates, deletes := t.writes()
+		if err := sqldb.Delete(ctx, tx, table, deletes); err != nil {
+			return err
+		}
+		if err := sqldb.Insert(ctx, tx, table, inserts); err != nil {
+			return err
+		}
+		if err := sqldb.Upsert(ctx, tx, table, updates); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *target) commit() {
+	for _, t := range g.tables {
+		t.commit()
+	}
+}
+
+// abort forgets the batch, and the caches with it: the next one loads anew.
+func (g *target) abort() {
+	g.fresh = false
+	for _, t := range g.tables {
+		t.abort()
+	}
+}

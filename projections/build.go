@@ -1,0 +1,265 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/sqldb"
+)
+
+// Roles of tables beside the live ones, in projection_builds.
+const (
+	roleNew   = "new"
+	roleOld   = "old"
+	roleCheck = "check"
+)
+
+// buildState is a row of the table projection_builds.
+type buildState struct {
+	Name       string              `db:"name"`
+	Role       string              `db:"role"`
+	Generation int64               `db:"generation"`
+	Store      string              `db:"store"`
+	Checkpoint eventstore.Position `db:"checkpoint"`
+	Target     eventstore.Position `db:"target"`
+	Epoch      int64               `db:"epoch"`
+	Owner      string              `db:"owner"`
+	LeaseUntil int64               `db:"lease_until"`
+	Shape      string              `db:"shape"`
+	UpdatedAt  int64               `db:"updated_at"`
+}
+
+// readBuild returns the row, or ok false if there is none.
+func readBuild(ctx context.Context, tx sqldb.Tx, name, role string) (b buildState, ok bool, err error) {
+	b, err = sqldb.Get[buildState](ctx, tx, "SELECT * FROM projection_builds WHERE name = $1 AND role = $2", name, role)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return b, false, nil
+	}
+	return b, err == nil, err
+}
+
+func writeBuild(ctx context.Context, tx sqldb.Tx, b buildState) error {
+	if err := deleteBuild(ctx, tx, b.Name, b.Role); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO projection_builds
+		(name, role, generation, store, checkpoint, target, epoch, owner, lease_until, shape, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, b.Name, b.Role, b.Generation, b.Store,
+		int64(b.Checkpoint), int64(b.Target), b.Epoch, b.Owner, b.LeaseUntil, b.Shape, b.UpdatedAt)
+	return err
+}
+
+func deleteBuild(ctx context.Context, tx sqldb.Tx, name, role string) error {
+	_, err := tx.Exec(ctx, "DELETE FROM projection_builds WHERE name = $1 AND role = $2", name, role)
+	return err
+}
+
+// Progress says how far a rebuild is.
+type Progress struct {
+	Name  string
+	Phase string              // one of the phases below
+	Done  eventstore.Position // every event up to here is in the new tables
+	Total eventstore.Position // where the log ends now
+	Rate  float64             // positions a second, since the rebuild was started or resumed
+	ETA   time.Duration       // until Done is Total, at this rate; 0 if that is not known
+}
+
+// Phases of a rebuild, in their order.
+const (
+	PhaseFold    = "fold"
+	PhaseIndex   = "index"
+	PhaseCatchUp = "catch up"
+	PhaseSwitch  = "switch"
+	PhaseDone    = "done"
+)
+
+// builder folds the log into tables beside the live ones.
+type builder struct {
+	cfg *Config
+	*target
+	state    buildState
+	skip     map[eventstore.Position]bool // events that are not applied
+	progress func(Progress)
+	began    time.Time
+	from     eventstore.Position
+}
+
+// newBuilder takes the build of a role, which another process may be busy with,
+// or has left unfinished: that is resumed, if resume says so and it can be.
+func newBuilder(ctx context.Context, cfg *Config, p Projection, role, suffix string, resume bool) (*builder, error) {
+	b := &builder{cfg: cfg, target: newTarget(p, suffix, cfg.BuildRows), progress: func(Progress) {}}
+	owner := cfg.Owner + "/" + uuid.NewString()[:8]
+	for deadline := cfg.now() + 2*cfg.Lease.Microseconds(); ; pause(ctx, cfg.Poll) {
+		err := b.take(ctx, role, owner, resume)
+		switch {
+		case err == nil:
+			b.began, b.from = cfg.Now(), b.state.Checkpoint
+			return b, nil
+		case !errors.Is(err, errHeld) || cfg.now() > deadline:
+			return nil, fmt.Errorf("start to build %s: %w", p.Name(), err)
+		case ctx.Err() != nil:
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (b *builder) take(ctx context.Context, role, owner string, resume bool) error {
+	head, err := b.cfg.Store.Head(ctx)
+	if err != nil {
+		return err
+	}
+	return b.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+		if err := sqldb.Lock(ctx, tx, "projections"); err != nil {
+			return err
+		}
+		s, found, err := readBuild(ctx, tx, b.p.Name(), role)
+		if err != nil {
+			return err
+		}
+		if found && s.Owner != "" && s.LeaseUntil > b.cfg.now() {
+			return errHeld
+		}
+		usable := found && resume && s.Shape == shapeOf(b.p) && s.Store == head.Store.String() && s.Checkpoint <= head.Position
+		if !usable {
+			generation, err := sqldb.Get[int64](ctx, tx, `SELECT 1 + max(generation) FROM (
+				SELECT generation FROM projections WHERE name = $1
+				UNION ALL SELECT generation FROM projection_builds WHERE name = $1) AS g`, b.p.Name())
+			if err != nil {
+				return err
+			}
+			s = buildState{Name: b.p.Name(), Role: role, Generation: generation, Store: head.Store.String(), Epoch: s.Epoch, Shape: shapeOf(b.p)}
+			if err := createTables(ctx, tx, b.p, b.suffix); err != nil {
+				return err
+			}
+		}
+		s.Epoch++
+		s.Owner, s.LeaseUntil, s.Target, s.UpdatedAt = owner, b.cfg.leaseEnd(), head.Position, b.cfg.now()
+		b.state = s
+		b.begin(s.Checkpoint == 0, b.cfg.BuildRows)
+		return writeBuild(ctx, tx, s)
+	})
+}
+
+// release lets another process resume at once.
+func (b *builder) release(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	return b.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE projection_builds SET owner = '', lease_until = 0 WHERE name = $1 AND role = $2 AND epoch = $3",
+			b.state.Name, b.state.Role, b.state.Epoch)
+		return err
+	})
+}
+
+// foldTo brings the tables to a position, which is not behind the log's end. It
+// fails at an event that cannot be applied.
+func (b *builder) foldTo(ctx context.Context, upTo eventstore.Position, phase string) error {
+	if upTo <= b.state.Checkpoint {
+		return nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	batches := make(chan batch, readAhead)
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		q := eventstore.AllQuery{After: b.state.Checkpoint, Categories: b.p.Categories()}
+		read(ctx, b.cfg, q, upTo, b.cfg.ChunkSize, batches)
+	})
+	defer reader.Wait()
+	defer cancel()
+	for next := range batches {
+		if next.err != nil {
+			return fmt.Errorf("read the log: %w", next.err)
+		}
+		if err := b.apply(ctx, next); err != nil {
+			return err
+		}
+		b.tell(phase, upTo)
+	}
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	if b.state.Checkpoint < upTo { // nothing of what it reads was left
+		return b.apply(ctx, batch{end: upTo})
+	}
+	return nil
+}
+
+// apply folds outside of the transaction that writes, which is therefore short:
+// nobody else writes these tables, as the epoch proves.
+func (b *builder) apply(ctx context.Context, next batch) error {
+	if next.end <= b.state.Checkpoint {
+		return nil
+	}
+	for _, it := range next.items {
+		if b.skip[it.Position] {
+			continue
+		}
+		if it.err == nil {
+			it.err = b.record(it.Event)
+		}
+		if it.err != nil {
+			return &PoisonError{b.state.Name, it.Stream, it.Position, it.err}
+		}
+	}
+	err := b.cfg.DB.Read(ctx, func(tx sqldb.Tx) error { return b.fold(ctx, tx) })
+	if err != nil {
+		b.abort()
+		return fmt.Errorf("fold events up to %d: %w", next.end, err)
+	}
+	err = b.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+		err := one(tx.Exec(ctx, `UPDATE projection_builds SET checkpoint = $1, target = $2, lease_until = $3, updated_at = $4
+			WHERE name = $5 AND role = $6 AND epoch = $7 AND checkpoint = $8`,
+			int64(next.end), int64(max(b.state.Target, next.end)), b.cfg.leaseEnd(), b.cfg.now(),
+			b.state.Name, b.state.Role, b.state.Epoch, int64(b.state.Checkpoint)))
+		if err != nil {
+			return err
+		}
+		return b.write(ctx, tx)
+	})
+	if err != nil {
+		b.abort()
+		return fmt.Errorf("write rows up to %d: %w", next.end, err)
+	}
+	b.commit()
+	b.state.Checkpoint = next.end
+	return nil
+}
+
+func (b *builder) tell(phase string, total eventstore.Position) {
+	p := Progress{Name: b.state.Name, Phase: phase, Done: b.state.Checkpoint, Total: max(total, b.state.Checkpoint)}
+	if d := b.cfg.Now().Sub(b.began).Seconds(); d > 0 {
+		p.Rate = float64(p.Done-b.from) / d
+	}
+	if p.Rate > 0 {
+		p.ETA = time.Duration(float64(p.Total-p.Done) / p.Rate * float64(time.Second))
+	}
+	b.progress(p)
+}
+
+// index makes the secondary indexes, each in a transaction of its own. That may
+// take longer than a lease, so it begins with a long one.
+func (b *builder) index(ctx context.Context) error {
+	for _, sql := range indexes(b.p, b.suffix, b.state.Generation) {
+		err := b.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+			err := one(tx.Exec(ctx, "UPDATE projection_builds SET lease_until = $1 WHERE name = $2 AND role = $3 AND epoch = $4",
+				b.cfg.now()+indexLease.Microseconds(), b.state.Name, b.state.Role, b.state.Epoch))
+			if err != nil {
+				return err
+			}
+			_, err = tx.Exec(ctx, sql)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("make index: %w", err)
+		}
+	}
+	return nil
+}
+
+const indexLease = 5 * time.Minute

@@ -1,0 +1,106 @@
+package projections
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/sqldb"
+)
+
+// Config says what to project, from where to where. The first five fields are
+// required; the others have defaults.
+type Config struct {
+	Store       eventstore.Store
+	DB          sqldb.DB
+	Decode      func(eventstore.Recorded) (any, error) // pure; a codec.UnknownTypeError skips the event
+	Projections []func() Projection                    // each call makes a new instance
+	Now         func() time.Time
+
+	Logger    *slog.Logger  // default: none
+	Waiter    *Waiter       // told of every advance; default: nobody
+	Owner     string        // names this process to people; default: random
+	BatchSize int           // events in a transaction at most; default 2,000
+	ChunkSize int           // events in a transaction of a rebuild at most; default 5,000
+	CacheRows int           // rows kept in memory for each table; default 20,000
+	BuildRows int           // the same in a rebuild; default 500,000
+	Lease     time.Duration // how long a process that has died keeps others waiting; default 15 s
+	Poll      time.Duration // how often a process without the lease looks for it; default 200 ms
+}
+
+// Validate reports what is missing or contradictory.
+func (c Config) Validate() error {
+	switch {
+	case c.Store == nil:
+		return errors.New("projections: Store is missing")
+	case c.DB == nil:
+		return errors.New("projections: DB is missing")
+	case c.Decode == nil:
+		return errors.New("projections: Decode is missing")
+	case c.Now == nil:
+		return errors.New("projections: Now is missing")
+	}
+	names, tables := map[string]bool{}, map[string]string{}
+	for _, make := range c.Projections {
+		p := make()
+		if p.Name() == "" || names[p.Name()] {
+			return fmt.Errorf("projections: two projections are called %q, or one has no name", p.Name())
+		}
+		names[p.Name()] = true
+		for _, t := range p.Tables() {
+			if other, taken := tables[t.Name()]; taken {
+				return fmt.Errorf("projections: table %s is owned by %s and by %s", t.Name(), other, p.Name())
+			}
+			tables[t.Name()] = p.Name()
+		}
+	}
+	return nil
+}
+
+func (c *Config) setDefaults() {
+	setDefault(&c.Logger, slog.New(slog.DiscardHandler))
+	setDefault(&c.Waiter, NewWaiter(c.DB))
+	setDefault(&c.Owner, uuid.NewString())
+	setDefault(&c.BatchSize, 2_000)
+	setDefault(&c.ChunkSize, 5_000)
+	setDefault(&c.CacheRows, defaultCacheRows)
+	setDefault(&c.BuildRows, 500_000)
+	setDefault(&c.Lease, 15*time.Second)
+	setDefault(&c.Poll, 200*time.Millisecond)
+}
+
+func setDefault[T comparable](v *T, value T) {
+	var zero T
+	if *v == zero {
+		*v = value
+	}
+}
+
+// prepared returns c with its defaults, or what is wrong with it.
+func (c Config) prepared() (Config, error) {
+	if err := c.Validate(); err != nil {
+		return c, err
+	}
+	c.setDefaults()
+	return c, nil
+}
+
+// ErrUnknown reports a name that no projection of the Config has.
+var ErrUnknown = errors.New("projections: no such projection")
+
+// find returns a new instance of the projection called name.
+func (c *Config) find(name string) (Projection, error) {
+	for _, make := range c.Projections {
+		if p := make(); p.Name() == name {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s", ErrUnknown, name)
+}
+
+// now returns the time in microseconds since 1970, as rows hold it.
+func (c *Config) now() int64 { return c.Now().UnixMicro() }

@@ -1,0 +1,233 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/sqldb"
+)
+
+// Parked is an event that a projection could not apply, or that waits behind
+// such an event of its stream.
+type Parked struct {
+	Projection string              `db:"projection"`
+	Stream     string              `db:"stream"`
+	Position   eventstore.Position `db:"position"`
+	Revision   eventstore.Revision `db:"revision"`
+	Type       string              `db:"type"`
+	Error      string              `db:"error"` // empty if it only waits
+	Attempts   int64               `db:"attempts"`
+	At         int64               `db:"at"` // microseconds since 1970 UTC; when it was tried last
+}
+
+const (
+	parkedColumns = "projection, stream, position, revision, type, error, attempts, at"
+	ofLive        = "generation = (SELECT generation FROM projections WHERE name = projection)"
+	maxErrorText  = 500 // bytes
+)
+
+// PoisonError reports an event that a projection cannot apply.
+type PoisonError struct {
+	Projection string
+	Stream     string
+	Position   eventstore.Position
+	Err        error
+}
+
+func (e *PoisonError) Error() string {
+	return fmt.Sprintf("projections: %s cannot apply the event at %d (%s): %v", e.Projection, e.Position, e.Stream, e.Err)
+}
+
+// Unwrap returns what the fold failed with.
+func (e *PoisonError) Unwrap() error { return e.Err }
+
+func errorText(err error) string {
+	s := storable(err.Error())
+	if len(s) > maxErrorText {
+		s = storable(s[:maxErrorText])
+	}
+	if s == "" {
+		s = "error"
+	}
+	return s
+}
+
+// ListParked returns parked events of a projection, those that failed before
+// those that wait, at most limit.
+func ListParked(ctx context.Context, db sqldb.DB, projection string, limit int) (list []Parked, err error) {
+	err = db.Read(ctx, func(tx sqldb.Tx) error {
+		list, err = sqldb.Select[Parked](ctx, tx, "SELECT "+parkedColumns+" FROM parked WHERE projection = $1 AND "+ofLive+
+			" ORDER BY error = '', position LIMIT $2", projection, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list parked events: %w", err)
+	}
+	return list, nil
+}
+
+// countParked returns how many events of a projection are parked.
+func countParked(ctx context.Context, tx sqldb.Tx, name string, generation int64) (int64, error) {
+	return sqldb.Get[int64](ctx, tx, "SELECT count(*) FROM parked WHERE projection = $1 AND generation = $2", name, generation)
+}
+
+// parkedStreams returns those streams of the items that have parked events.
+func parkedStreams(ctx context.Context, tx sqldb.Tx, name string, generation int64, items []item) (map[string]bool, error) {
+	streams, seen := []string(nil), map[string]bool{}
+	for _, it := range items {
+		if !seen[it.Stream] {
+			seen[it.Stream] = true
+			streams = append(streams, it.Stream)
+		}
+	}
+	waiting := map[string]bool{}
+	args := []any{name, generation}
+	sql := "SELECT DISTINCT stream FROM parked WHERE projection = $1 AND generation = $2 AND stream IN " + sqldb.In(&args, streams)
+	err := tx.Query(ctx, sql, args, func(r sqldb.Row) error {
+		waiting[r.Text(0)] = true
+		return nil
+	})
+	return waiting, err
+}
+
+// park stores an event, with the error it failed with, or to wait.
+func park(ctx context.Context, tx sqldb.Tx, cfg *Config, name string, generation int64, it item, reason string) error {
+	attempts := 0
+	if reason != "" {
+		attempts = 1
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO parked (projection, generation, stream, position, revision, type, error, attempts, at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		name, generation, it.Stream, int64(it.Position), int64(it.Revision), it.Type, reason, attempts, cfg.now())
+	return err
+}
+
+// Retry applies the parked events of a stream, in order, and returns how many.
+// An event that fails again stays parked, and all behind it: that is a
+// *PoisonError. It works whether or not a Runner runs.
+func Retry(ctx context.Context, cfg Config, projection, stream string) (applied int, err error) {
+	cfg, err = cfg.prepared()
+	if err != nil {
+		return 0, err
+	}
+	p, err := cfg.find(projection)
+	if err != nil {
+		return 0, err
+	}
+	g := newTarget(p, "", cfg.CacheRows)
+	for size := cfg.BatchSize; ; {
+		n, more, err := retryBatch(ctx, &cfg, g, stream, size)
+		applied += n
+		switch poison := (panicError{}); {
+		case errors.Is(err, errLost):
+			continue // the runner was quicker
+		case errors.As(err, &poison) && size > 1:
+			size = 1 // a fold or a hook panicked: find out at which event
+		case err != nil:
+			return applied, fmt.Errorf("retry %s of %s: %w", stream, projection, err)
+		case !more:
+			return applied, nil
+		}
+	}
+}
+
+// retryBatch applies the first parked events of a stream. It moves the epoch on,
+// so that a Runner which has older rows in its caches drops them.
+func retryBatch(ctx context.Context, cfg *Config, g *target, stream string, size int) (applied int, more bool, err error) {
+	var s state
+	var list []Parked
+	err = cfg.DB.Read(ctx, func(tx sqldb.Tx) (err error) {
+		if s, err = readState(ctx, tx, g.p.Name()); err != nil {
+			return err
+		}
+		list, err = sqldb.Select[Parked](ctx, tx, "SELECT "+parkedColumns+
+			" FROM parked WHERE projection = $1 AND generation = $2 AND stream = $3 ORDER BY position LIMIT $4",
+			s.Name, s.Generation, stream, size)
+		return err
+	})
+	if err != nil || len(list) == 0 {
+		return 0, false, err
+	}
+	if s.Shape != shapeOf(g.p) {
+		return 0, false, ErrOtherShape
+	}
+	items, err := reread(ctx, cfg, stream, list)
+	if err != nil {
+		return 0, false, err
+	}
+	var poison *PoisonError
+	err = cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+		applied, poison = 0, nil
+		err := one(tx.Exec(ctx, "UPDATE projections SET epoch = epoch + 1 WHERE name = $1 AND epoch = $2", s.Name, s.Epoch))
+		if err != nil {
+			return err
+		}
+		g.begin(false, cfg.CacheRows)
+		for _, it := range items {
+			if it.err == nil {
+				it.err = g.record(it.Event)
+			}
+			if it.err != nil {
+				poison = &PoisonError{s.Name, stream, it.Position, it.err}
+				break
+			}
+			applied++
+		}
+		if err := g.fold(ctx, tx); err != nil {
+			if panicked := (panicError{}); !errors.As(err, &panicked) || len(items) > 1 {
+				return err
+			}
+			g.begin(false, cfg.CacheRows)
+			applied, poison = 0, &PoisonError{s.Name, stream, items[0].Position, err}
+		}
+		if err := g.write(ctx, tx); err != nil {
+			return err
+		}
+		if poison != nil {
+			_, err := tx.Exec(ctx, `UPDATE parked SET error = $1, attempts = attempts + 1, at = $2
+				WHERE projection = $3 AND generation = $4 AND stream = $5 AND position = $6`,
+				errorText(poison.Err), cfg.now(), s.Name, s.Generation, stream, int64(poison.Position))
+			if err != nil {
+				return err
+			}
+		}
+		if applied == 0 {
+			return nil
+		}
+		_, err = tx.Exec(ctx, "DELETE FROM parked WHERE projection = $1 AND generation = $2 AND stream = $3 AND position <= $4",
+			s.Name, s.Generation, stream, int64(items[applied-1].Position))
+		return err
+	})
+	switch {
+	case err != nil:
+		return 0, false, err
+	case poison != nil:
+		return applied, false, poison
+	}
+	return applied, true, nil
+}
+
+// reread returns the parked events from the log. Those of a type that is no
+// longer known have no Fact, so there is nothing to apply.
+func reread(ctx context.Context, cfg *Config, stream string, list []Parked) ([]item, error) {
+	items := make([]item, 0, len(list))
+	for r, err := range cfg.Store.ReadStream(ctx, stream, eventstore.StreamQuery{From: list[0].Revision}) {
+		if err != nil {
+			return nil, err
+		}
+		if r.Position != list[len(items)].Position {
+			continue
+		}
+		it, known := decode(cfg, r)
+		if !known {
+			it.err = nil
+		}
+		items = append(items, it)
+		if len(items) == len(list) {
+			return items, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: the parked event at %d is not in it", ErrOtherLog, list[len(items)].Position)
+}

@@ -1,0 +1,247 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/sqldb"
+)
+
+// Rebuild folds the log from event zero into fresh tables, beside the live ones
+// and while they are used, and then puts them in their place in one step. The
+// live tables become the old ones, which Rollback brings back. progress, which
+// may be nil, is called after each chunk.
+//
+// A rebuild that was cancelled or killed is resumed by the next one. An event
+// that cannot be applied ends it with a *PoisonError, and the live tables stay.
+func Rebuild(ctx context.Context, cfg Config, name string, progress func(Progress)) (err error) {
+	if err := Prepare(ctx, cfg); err != nil {
+		return err
+	}
+	cfg, err = cfg.prepared()
+	if err != nil {
+		return err
+	}
+	p, err := cfg.find(name)
+	if err != nil {
+		return err
+	}
+	b, err := newBuilder(ctx, &cfg, p, roleNew, suffixNew, true)
+	if err != nil {
+		return fmt.Errorf("rebuild: %w", err)
+	}
+	if progress != nil {
+		b.progress = progress
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("rebuild %s: %w", name, err), b.release(ctx))
+		}
+	}()
+	if err := b.foldToHead(ctx, PhaseFold); err != nil {
+		return err
+	}
+	b.tell(PhaseIndex, b.state.Checkpoint)
+	if err := b.index(ctx); err != nil {
+		return err
+	}
+	if err := b.foldToHead(ctx, PhaseCatchUp); err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		err := b.goLive(ctx)
+		if err == nil {
+			break
+		}
+		if try == maxSwitchTries || !errors.Is(err, errLost) {
+			return err
+		}
+	}
+	b.tell(PhaseDone, b.state.Checkpoint)
+	return nil
+}
+
+const maxPasses = 20 // over a log that grows meanwhile
+
+// foldToHead folds until it has come to the log's end, or nearly: each pass is
+// over what was appended during the one before.
+func (b *builder) foldToHead(ctx context.Context, phase string) error {
+	for range maxPasses {
+		head, err := b.cfg.Store.Head(ctx)
+		if err != nil {
+			return fmt.Errorf("read head of the log: %w", err)
+		}
+		if head.Position <= b.state.Checkpoint {
+			break
+		}
+		if err := b.foldTo(ctx, head.Position, phase); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// goLive takes the lease of the live tables, so that they stand still, brings
+// the new ones to where those are, or further, and switches.
+func (b *builder) goLive(ctx context.Context) error {
+	var live state
+	err := b.cfg.DB.Write(ctx, func(tx sqldb.Tx) (err error) {
+		err = one(tx.Exec(ctx, "UPDATE projections SET epoch = epoch + 1, owner = $1, lease_until = $2 WHERE name = $3",
+			b.state.Owner, b.cfg.leaseEnd(), b.state.Name))
+		if err != nil {
+			return err
+		}
+		live, err = readState(ctx, tx, b.state.Name)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("take lease: %w", err)
+	}
+	b.tell(PhaseSwitch, b.state.Checkpoint)
+	err = b.level(ctx, live)
+	for try := 1; err == nil; try++ {
+		if err = b.swap(ctx, live); err == nil || try == maxSwitchTries || errors.Is(err, errLost) || ctx.Err() != nil {
+			break
+		}
+		pause(ctx, b.cfg.Poll) // somebody reads the tables for long
+		err = nil
+	}
+	if err != nil {
+		return errors.Join(err, release(ctx, b.cfg, live.Name, live.Epoch))
+	}
+	return nil
+}
+
+const maxSwitchTries = 5
+
+// level folds up to the live checkpoint, unless that is of another log.
+func (b *builder) level(ctx context.Context, live state) error {
+	head, err := b.cfg.Store.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("read head of the log: %w", err)
+	}
+	if live.follows(head) != nil {
+		return nil
+	}
+	return b.foldTo(ctx, live.Checkpoint, PhaseSwitch)
+}
+
+// swap makes the new tables live and the live ones old.
+func (b *builder) swap(ctx context.Context, live state) error {
+	err := b.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+		if err := shortLocks(ctx, tx); err != nil {
+			return err
+		}
+		err := one(tx.Exec(ctx, `UPDATE projections SET epoch = epoch + 1, generation = $1, store = $2, checkpoint = $3, shape = $4,
+			owner = '', lease_until = 0, error = '', updated_at = $5 WHERE name = $6 AND epoch = $7`,
+			b.state.Generation, b.state.Store, int64(b.state.Checkpoint), b.state.Shape, b.cfg.now(), live.Name, live.Epoch))
+		if err != nil {
+			return err
+		}
+		still, found, err := readBuild(ctx, tx, b.state.Name, b.state.Role)
+		if err != nil {
+			return err
+		}
+		if !found || still.Epoch != b.state.Epoch {
+			return errLost
+		}
+		if err := renameTables(ctx, tx, b.p, "", suffixOld); err != nil {
+			return err
+		}
+		if err := renameTables(ctx, tx, b.p, suffixNew, ""); err != nil {
+			return err
+		}
+		if err := deleteBuild(ctx, tx, b.state.Name, roleNew); err != nil {
+			return err
+		}
+		// What is parked belongs to a generation: that of the old tables is kept
+		// with them, that of older ones goes.
+		_, err = tx.Exec(ctx, "DELETE FROM parked WHERE projection = $1 AND generation <> $2", live.Name, live.Generation)
+		if err != nil {
+			return err
+		}
+		return writeBuild(ctx, tx, live.old(b.cfg))
+	})
+	if err != nil {
+		return fmt.Errorf("switch tables: %w", err)
+	}
+	return nil
+}
+
+// old returns what is to be known of tables that are live no more.
+func (s state) old(cfg *Config) buildState {
+	return buildState{
+		Name: s.Name, Role: roleOld, Generation: s.Generation, Store: s.Store,
+		Checkpoint: s.Checkpoint, Target: s.Checkpoint, Shape: s.Shape, UpdatedAt: cfg.now(),
+	}
+}
+
+// shortLocks keeps a transaction that waits for a table from making all who
+// come after it wait, too.
+func shortLocks(ctx context.Context, tx sqldb.Tx) error {
+	if sqldb.EngineOf(tx) != sqldb.Postgres {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '2s'")
+	return err
+}
+
+// ErrNothingOld reports that there are no tables to go back to.
+var ErrNothingOld = errors.New("projections: no older tables to go back to")
+
+// Rollback exchanges the live tables and those that the last Rebuild replaced.
+// The checkpoint goes back with them: a Runner catches up from there. A second
+// Rollback undoes the first.
+func Rollback(ctx context.Context, cfg Config, name string) error {
+	if err := Prepare(ctx, cfg); err != nil {
+		return err
+	}
+	cfg, err := cfg.prepared()
+	if err != nil {
+		return err
+	}
+	p, err := cfg.find(name)
+	if err != nil {
+		return err
+	}
+	var back eventstore.Position
+	err = cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+		if err := shortLocks(ctx, tx); err != nil {
+			return err
+		}
+		// The first statement locks the row, so that what is read is the last.
+		if err := one(tx.Exec(ctx, "UPDATE projections SET epoch = epoch + 1, owner = '', lease_until = 0 WHERE name = $1", name)); err != nil {
+			return err
+		}
+		live, err := readState(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		old, found, err := readBuild(ctx, tx, name, roleOld)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return ErrNothingOld
+		}
+		for _, step := range [][2]string{{"", suffixSwap}, {suffixOld, ""}, {suffixSwap, suffixOld}} {
+			if err := renameTables(ctx, tx, p, step[0], step[1]); err != nil {
+				return err
+			}
+		}
+		back = old.Checkpoint
+		_, err = tx.Exec(ctx, `UPDATE projections SET generation = $1, store = $2, checkpoint = $3, shape = $4, error = '', updated_at = $5
+			WHERE name = $6`, old.Generation, old.Store, int64(old.Checkpoint), old.Shape, cfg.now(), name)
+		if err != nil {
+			return err
+		}
+		return writeBuild(ctx, tx, live.old(&cfg))
+	})
+	if err != nil {
+		return fmt.Errorf("roll back %s: %w", name, err)
+	}
+	cfg.Waiter.advance(name, back)
+	return nil
+}

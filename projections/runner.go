@@ -1,0 +1,291 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/sqldb"
+)
+
+// Runner keeps projections up to date with the log. Several may run, in one
+// process or many: each projection is then moved by one of them.
+type Runner struct {
+	cfg   Config
+	owner string
+}
+
+// NewRunner returns a Runner, having made the tables that are missing.
+func NewRunner(ctx context.Context, cfg Config) (*Runner, error) {
+	cfg, err := cfg.prepared()
+	if err != nil {
+		return nil, err
+	}
+	if err := Prepare(ctx, cfg); err != nil {
+		return nil, err
+	}
+	// Two Runners of one process must not take each other for themselves.
+	return &Runner{cfg: cfg, owner: cfg.Owner + "/" + uuid.NewString()[:8]}, nil
+}
+
+// Run projects until ctx ends, each projection by itself: one that is slow or
+// stuck does not hold the others up. It returns nil when all have stopped.
+func (r *Runner) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	for _, make := range r.cfg.Projections {
+		p := make()
+		w := &worker{cfg: &r.cfg, owner: r.owner, target: newTarget(p, "", r.cfg.CacheRows)}
+		w.log = r.cfg.Logger.With("projection", p.Name())
+		all.Go(func() { w.run(ctx) })
+	}
+	all.Wait()
+	return nil
+}
+
+// worker moves one projection.
+type worker struct {
+	cfg   *Config
+	owner string
+	log   *slog.Logger
+	*target
+
+	state  state // as of the last transaction
+	parked int64 // events parked when the lease was taken, and since
+	rate   rate
+}
+
+const maxBackoff = 5 * time.Second
+
+// run takes the lease and leads, again and again, until ctx ends.
+func (w *worker) run(ctx context.Context) {
+	backoff := w.cfg.Poll
+	for ctx.Err() == nil {
+		s, err := acquire(ctx, w.cfg, w.p, w.owner)
+		if err == nil {
+			w.log.InfoContext(ctx, "projection started", "epoch", s.Epoch, "checkpoint", int64(s.Checkpoint))
+			w.state, backoff = s, w.cfg.Poll
+			err = w.lead(ctx)
+		}
+		wait := w.cfg.Poll
+		switch {
+		case ctx.Err() != nil:
+		case errors.Is(err, errLost):
+			w.log.InfoContext(ctx, "projection lost its lease")
+			wait = 0
+		case errors.Is(err, errHeld):
+		default:
+			w.report(ctx, err)
+			wait, backoff = backoff, min(2*backoff, maxBackoff)
+		}
+		pause(ctx, wait)
+	}
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// report logs err, unless it is the one that status shows already, and has
+// status show it.
+func (w *worker) report(ctx context.Context, err error) {
+	text := errorText(err)
+	news := false
+	dberr := w.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+		n, err := tx.Exec(ctx, "UPDATE projections SET error = $1, error_at = $2 WHERE name = $3 AND error <> $1",
+			text, w.cfg.now(), w.p.Name())
+		news = n > 0
+		return err
+	})
+	if news || dberr != nil {
+		w.log.ErrorContext(ctx, "projection stopped", "err", err)
+	}
+}
+
+// lead applies batches until the lease is lost, something fails or ctx ends.
+func (w *worker) lead(ctx context.Context) error {
+	defer func() {
+		if err := release(ctx, w.cfg, w.p.Name(), w.state.Epoch); err != nil {
+			w.log.WarnContext(ctx, "lease not given up", "err", err)
+		}
+	}()
+	w.begin(w.state.Checkpoint == 0, w.cfg.CacheRows)
+	w.rate = rate{value: w.state.Rate}
+	err := w.cfg.DB.Read(ctx, func(tx sqldb.Tx) (err error) {
+		w.parked, err = countParked(ctx, tx, w.p.Name(), w.state.Generation)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("count parked events: %w", err)
+	}
+	w.cfg.Waiter.advance(w.p.Name(), w.state.Checkpoint)
+
+	ctx, cancel := context.WithCancel(ctx)
+	batches := make(chan batch, readAhead)
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		q := eventstore.AllQuery{After: w.state.Checkpoint, Categories: w.p.Categories(), Follow: true}
+		read(ctx, w.cfg, q, 0, w.cfg.BatchSize, batches)
+	})
+	defer reader.Wait()
+	defer cancel()
+
+	renewal := time.NewTicker(max(w.cfg.Lease/3, time.Millisecond))
+	defer renewal.Stop()
+	for {
+		select {
+		case b, ok := <-batches:
+			if !ok {
+				return ctx.Err()
+			}
+			if err := w.apply(ctx, w.more(b, batches)); err != nil {
+				return err
+			}
+		case <-renewal.C:
+			if err := renew(ctx, w.cfg, w.p.Name(), w.state.Epoch); err != nil {
+				return fmt.Errorf("renew lease: %w", err)
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// more adds to b what has been read meanwhile, up to the size of a batch: small
+// appends that come quickly share a transaction.
+func (w *worker) more(b batch, batches <-chan batch) batch {
+	for b.err == nil && len(b.items) < w.cfg.BatchSize/2 {
+		select {
+		case next, ok := <-batches:
+			if !ok {
+				return b
+			}
+			b.items, b.end, b.err = append(b.items, next.items...), next.end, next.err
+		default:
+			return b
+		}
+	}
+	return b
+}
+
+// apply moves the tables and the checkpoint to the end of b, then returns the
+// error that ended the reading, if any.
+func (w *worker) apply(ctx context.Context, b batch) error {
+	if b.end > w.state.Checkpoint {
+		err := w.transact(ctx, b)
+		if panicked := (panicError{}); errors.As(err, &panicked) && len(b.items) > 1 {
+			err = w.oneByOne(ctx, b)
+		}
+		if err != nil {
+			return fmt.Errorf("apply events up to %d: %w", b.end, err)
+		}
+	}
+	if b.err != nil {
+		return fmt.Errorf("read the log: %w", b.err)
+	}
+	return nil
+}
+
+// oneByOne finds out which event it is whose fold or hook panics.
+func (w *worker) oneByOne(ctx context.Context, b batch) error {
+	for i, it := range b.items {
+		single := batch{items: b.items[i : i+1], end: it.Position}
+		err := w.transact(ctx, single)
+		if panicked := (panicError{}); errors.As(err, &panicked) {
+			single.items = []item{{Event: it.Event, err: panicked}}
+			err = w.transact(ctx, single)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if b.end > w.state.Checkpoint {
+		return w.transact(ctx, batch{end: b.end})
+	}
+	return nil
+}
+
+// transact applies b in one transaction: the lease is proven, rows are loaded,
+// folded and written, events that cannot be applied are parked, and the
+// checkpoint moves; or nothing of all that happens.
+func (w *worker) transact(ctx context.Context, b batch) error {
+	var parked int64
+	rate := w.rate.add(w.cfg.Now(), len(b.items))
+	err := w.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+		if err := advance(ctx, tx, w.cfg, w.state, b.end, rate); err != nil {
+			return err
+		}
+		waiting := map[string]bool{}
+		if w.parked > 0 && len(b.items) > 0 {
+			var err error
+			if waiting, err = parkedStreams(ctx, tx, w.p.Name(), w.state.Generation, b.items); err != nil {
+				return err
+			}
+		}
+		for _, it := range b.items {
+			reason := ""
+			if !waiting[it.Stream] {
+				if it.err == nil {
+					it.err = w.record(it.Event)
+				}
+				if it.err == nil {
+					continue
+				}
+				reason = errorText(it.err)
+				w.log.ErrorContext(ctx, "event parked", "stream", it.Stream, "position", int64(it.Position), "type", it.Type)
+			}
+			waiting[it.Stream] = true
+			parked++
+			if err := park(ctx, tx, w.cfg, w.p.Name(), w.state.Generation, it, reason); err != nil {
+				return err
+			}
+		}
+		if err := w.fold(ctx, tx); err != nil {
+			return err
+		}
+		return w.write(ctx, tx)
+	})
+	if err != nil {
+		w.abort()
+		return err
+	}
+	w.commit()
+	w.parked += parked
+	w.state.Checkpoint = b.end
+	w.cfg.Waiter.advance(w.p.Name(), b.end)
+	return nil
+}
+
+// rate is the speed of the last seconds.
+type rate struct {
+	value float64 // events a second
+	since time.Time
+	n     int
+}
+
+// add counts n events and returns the rate, which is renewed every second.
+func (r *rate) add(now time.Time, n int) float64 {
+	if r.since.IsZero() {
+		r.since = now
+	}
+	r.n += n
+	if d := now.Sub(r.since); d >= time.Second {
+		r.value = float64(r.n) / d.Seconds()
+		r.since, r.n = now, 0
+	}
+	return r.value
+}
