@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"regexp"
 	"strconv"
 	"sync"
@@ -144,7 +145,7 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 func configure(c *pgx.ConnConfig, schema string) {
 	c.ConnectTimeout = connectTimeout
 	c.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
-	for k, v := range map[string]string{
+	maps.Copy(c.RuntimeParams, map[string]string{
 		"search_path":                         pgx.Identifier{schema}.Sanitize(),
 		"default_transaction_isolation":       "read committed",
 		"synchronous_commit":                  "on",
@@ -156,9 +157,7 @@ func configure(c *pgx.ConnConfig, schema string) {
 		"enable_bitmapscan":                   "off",
 		"enable_hashjoin":                     "off",
 		"enable_mergejoin":                    "off",
-	} {
-		c.RuntimeParams[k] = v
-	}
+	})
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "chatledger log"
 	}
@@ -217,8 +216,7 @@ func storeID(ctx context.Context, pool *pgxpool.Pool) (uuid.UUID, error) {
 	}
 	var system string
 	err = pool.QueryRow(ctx, "SELECT system_identifier::text FROM pg_control_system()").Scan(&system)
-	var refused *pgconn.PgError
-	if err != nil && !(errors.As(err, &refused) && refused.Code == insufficientPrivilege) {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); err != nil && (!ok || refused.Code != insufficientPrivilege) {
 		return uuid.Nil, fmt.Errorf("read server id: %w", err)
 	}
 	return uuid.NewSHA1(uuid.MustParse(namespace), []byte(row+"/"+system+"/"+place)), nil

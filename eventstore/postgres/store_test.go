@@ -91,11 +91,13 @@ func connect(t testing.TB, url string) *pgx.Conn {
 	return conn
 }
 
-func execute(t testing.TB, conn interface {
-	Exec(context.Context, string, ...any) (pgconn.CommandTag, error)
-}, sql string, args ...any) {
+type executor interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+func execute(t testing.TB, conn executor, sql string) {
 	t.Helper()
-	if _, err := conn.Exec(t.Context(), sql, args...); err != nil {
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
 }
@@ -204,8 +206,10 @@ func TestForeignTransaction(t *testing.T) {
 	}
 }
 
-const rawAppend = `SELECT FROM chatledger_log.append_events(ARRAY['order-1'], ARRAY[-2], ARRAY[1], ARRAY[1],
-	ARRAY[1], ARRAY[1], ARRAY['order-1'], ARRAY[gen_random_uuid()], ARRAY['a'], ARRAY[''::bytea], ARRAY[''::bytea])`
+const rawAppend = `SELECT FROM chatledger_log.append_events(
+	streams => ARRAY['order-1'], wants => ARRAY[-2], firsts => ARRAY[1], counts => ARRAY[1],
+	owners => ARRAY[1], ordinals => ARRAY[1], names => ARRAY['order-1'], ids => ARRAY[gen_random_uuid()],
+	types => ARRAY['a'], datas => ARRAY[''::bytea], metas => ARRAY[''::bytea])`
 
 // TestSlowAppend: while another process has taken a position but not committed
 // it, nobody gets past that position; when it gives up, nothing is missing.

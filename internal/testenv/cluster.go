@@ -273,8 +273,8 @@ func programs(installed string) (string, error) {
 	slices.SortFunc(dirs, func(a, b string) int { return majorVersion(b) - majorVersion(a) })
 	if initdb, err := exec.LookPath("initdb"); err == nil {
 		// A link from /usr/local/bin leads to the other programs.
-		if real, err := filepath.EvalSymlinks(initdb); err == nil {
-			dirs = append(dirs, filepath.Dir(real))
+		if target, err := filepath.EvalSymlinks(initdb); err == nil {
+			dirs = append(dirs, filepath.Dir(target))
 		}
 	}
 	for _, dir := range dirs {

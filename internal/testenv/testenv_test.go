@@ -140,7 +140,7 @@ func TestProgramsAreTheNewest(t *testing.T) {
 
 // shortDir is t.TempDir, but short enough for a socket and open to the server's user.
 func shortDir(t *testing.T) string {
-	dir, err := os.MkdirTemp("/tmp", "cl-")
+	dir, err := os.MkdirTemp("/tmp", "cl-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,8 +74,7 @@ func run(install bool, args []string) (code int, err error) {
 				_ = cmd.Process.Signal(sig)
 			}
 		case err := <-done:
-			var exit *exec.ExitError
-			if errors.As(err, &exit) {
+			if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 				return max(exit.ExitCode(), 1), nil
 			}
 			return 0, err
