@@ -19,6 +19,13 @@ import (
 // was quicker on its stream. Commands of one process wait for each other.
 const attempts = 10
 
+// An append whose outcome is unknown is tried again, since its repeat is
+// harmless: retries times, after retryPause, twice that, and so on.
+const (
+	retries    = 2
+	retryPause = 50 * time.Millisecond
+)
+
 // Refusals that are about the request and no aggregate.
 var (
 	ErrKeyReused   = fault.New(fault.Reused, "request.key_reused", "this idempotency key was used for another request")
@@ -141,6 +148,8 @@ func (a *aggregate[S, E]) run(ctx context.Context, o Origin, name, id string, de
 	}
 	defer a.unlock(stream, f)
 
+	repeat := o.Command != uuid.Nil // the command may have run before
+	failures := 0
 	for range attempts {
 		if err := a.catchUp(ctx, stream, f); err != nil {
 			return Result{}, err
@@ -149,8 +158,10 @@ func (a *aggregate[S, E]) run(ctx context.Context, o Origin, name, id string, de
 		if err != nil || len(events) == 0 {
 			// What is refused now, or needs no doing, may be this very command's
 			// own effect.
-			if res, found, oerr := a.original(ctx, o, stream, id); found || oerr != nil {
-				return res, oerr
+			if repeat {
+				if res, found, oerr := a.original(ctx, o, command, stream, id); found || oerr != nil {
+					return res, oerr
+				}
 			}
 			return Result{ID: id, Revision: f.rev, Position: f.pos}, err
 		}
@@ -164,14 +175,25 @@ func (a *aggregate[S, E]) run(ctx context.Context, o Origin, name, id string, de
 		res, err := a.store.Append(ctx, stream, f.rev, batch...)
 		switch {
 		case errors.Is(err, eventstore.ErrConflict):
-			if res, found, err := a.original(ctx, o, stream, id); found || err != nil {
-				return res, err
+			if repeat {
+				if res, found, err := a.original(ctx, o, command, stream, id); found || err != nil {
+					return res, err
+				}
+			}
+			continue
+		case err != nil && unknown(ctx, err) && failures < retries:
+			// A connection was lost, perhaps after the commit. The events have
+			// ids: appending them again finds them, or stores them once.
+			failures++
+			repeat = true
+			if !pause(ctx, time.Duration(failures)*retryPause) {
+				return Result{}, fmt.Errorf("append to %s: %w", stream, err)
 			}
 			continue
 		case err != nil:
 			return Result{}, fmt.Errorf("append to %s: %w", stream, err)
 		case res.Existing:
-			res, found, err := a.original(ctx, o, stream, id)
+			res, found, err := a.original(ctx, o, command, stream, id)
 			if err == nil && !found {
 				err = fmt.Errorf("append to %s: the store says that command %s is there, but does not find it", stream, command)
 			}
@@ -184,6 +206,24 @@ func (a *aggregate[S, E]) run(ctx context.Context, o Origin, name, id string, de
 		return Result{ID: id, Revision: res.Revision, Position: res.Position, Changed: true}, nil
 	}
 	return Result{}, ErrBusy
+}
+
+// unknown reports whether an append that failed may have been stored, or may
+// succeed if it is tried again.
+func unknown(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && !errors.Is(err, eventstore.ErrInvalid) && !errors.Is(err, eventstore.ErrClosed)
+}
+
+// pause waits for d; it reports false if ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // choose lets decide choose, if the caller may and the caller's precondition
@@ -210,17 +250,14 @@ func (a *aggregate[S, E]) choose(ctx context.Context, o Origin, stream string, f
 	return decide(ctx, f.state)
 }
 
-// original finds the result that the command o had when it first ran.
-func (a *aggregate[S, E]) original(ctx context.Context, o Origin, stream, id string) (Result, bool, error) {
-	if o.Command == uuid.Nil {
-		return Result{}, false, nil
-	}
+// original finds the result that the command had when it first ran.
+func (a *aggregate[S, E]) original(ctx context.Context, o Origin, command uuid.UUID, stream, id string) (Result, bool, error) {
 	res, n := Result{ID: id}, 0
-	for r, err := range a.store.ReadStream(ctx, stream, eventstore.StreamQuery{Event: ids.Event(o.Command, 0)}) {
+	for r, err := range a.store.ReadStream(ctx, stream, eventstore.StreamQuery{Event: ids.Event(command, 0)}) {
 		if err != nil {
 			return Result{}, false, fmt.Errorf("read %s: %w", stream, err)
 		}
-		if r.ID != ids.Event(o.Command, n) {
+		if r.ID != ids.Event(command, n) {
 			break
 		}
 		if n == 0 && o.Fingerprint != "" {
