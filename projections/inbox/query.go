@@ -97,6 +97,9 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 	if strings.Contains(q.Status+q.Category+q.Team+q.Tag+q.Channel, "\x00") || q.Assignee != nil && strings.Contains(*q.Assignee, "\x00") {
 		return Page{}, ErrFilter
 	}
+	if q.Workspace == "" { // under which deleted chats are filed
+		return Page{}, nil
+	}
 	list := "inbox/" + string(q.Sort)
 	var from *place
 	var asOf int64
@@ -209,7 +212,7 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Chat, error) {
 	if strings.Contains(id, "\x00") {
 		return Chat{}, ErrNotFound
 	}
-	c, err := sqldb.Get[Chat](ctx, tx, "SELECT "+chatColumns+" FROM inbox_chats c WHERE c.chat_id = $1 AND c.listed = $2", id, workspace)
+	c, err := sqldb.Get[Chat](ctx, tx, "SELECT "+chatColumns+" FROM inbox_chats c WHERE c.chat_id = $1 AND c.listed = $2 AND c.workspace = $2", id, workspace)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return Chat{}, ErrNotFound
 	}

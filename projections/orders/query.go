@@ -1,0 +1,151 @@
+package orders
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/projections/cursor"
+)
+
+// Refusals.
+var (
+	ErrNotFound = fault.New(fault.NotFound, "order.not_found", "no such order")
+	ErrFilter   = fault.Bad("filter", "filter.invalid", "a filter holds a NUL character")
+)
+
+// Full is an order with who placed it, as the visitors' profiles have it now.
+type Full struct {
+	Order
+	VisitorName  string `db:"visitor_name"`
+	VisitorEmail string `db:"visitor_email"`
+	VisitorPhone string `db:"visitor_phone"`
+}
+
+// Query says which orders to list. An empty filter lets all pass.
+type Query struct {
+	Workspace string
+	Status    string
+	Chat      string
+	Cursor    string // of the page before; "" for the first
+	Limit     int    // 1 to 200; 0 means 50
+}
+
+// Page is a part of the list.
+type Page struct {
+	Orders []Full
+	Next   string // cursor of the next page; "" if this is the last
+}
+
+type place struct {
+	At    int64  `json:"t"`
+	Order string `json:"o"`
+}
+
+const list = "orders"
+
+const selectFull = `SELECT o.*, COALESCE(v.name, '') AS visitor_name, COALESCE(v.email, '') AS visitor_email, COALESCE(v.phone, '') AS visitor_phone
+	FROM orders o LEFT JOIN visitor_profiles v ON v.chat_id = o.chat_id AND v.workspace = o.workspace WHERE `
+
+// List returns a page of the orders that pass every filter, the latest first.
+// When an order was placed never changes, so pages that are read one after
+// another show each order once.
+func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
+	limit, err := cursor.Limit(q.Limit)
+	if err != nil {
+		return Page{}, err
+	}
+	if strings.Contains(q.Status+q.Chat, "\x00") {
+		return Page{}, ErrFilter
+	}
+	where, args := "o.workspace = $1", []any{q.Workspace}
+	arg := func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	}
+	if q.Status != "" {
+		where += " AND o.status = " + arg(q.Status)
+	}
+	if q.Chat != "" {
+		where += " AND o.chat_id = " + arg(q.Chat)
+	}
+	if q.Cursor != "" {
+		var from place
+		if err := cursor.Decode(list, q.Cursor, &from); err != nil {
+			return Page{}, err
+		}
+		where += " AND (o.placed_at, o.order_id) < (" + arg(from.At) + ", " + arg(from.Order) + ")"
+	}
+	rows, err := sqldb.Select[Full](ctx, tx, selectFull+where+" ORDER BY o.placed_at DESC, o.order_id DESC LIMIT "+arg(limit+1), args...)
+	if err != nil {
+		return Page{}, fmt.Errorf("list orders: %w", err)
+	}
+	page := Page{Orders: rows[:min(limit, len(rows))]}
+	if len(rows) > limit {
+		page.Next = cursor.Encode(list, place{rows[limit-1].PlacedAt, rows[limit-1].ID})
+	}
+	return page, nil
+}
+
+// Get returns an order, or ErrNotFound.
+func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Full, error) {
+	if strings.Contains(id, "\x00") {
+		return Full{}, ErrNotFound
+	}
+	o, err := sqldb.Get[Full](ctx, tx, selectFull+"o.order_id = $1 AND o.workspace = $2", id, workspace)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return Full{}, ErrNotFound
+	}
+	if err != nil {
+		return Full{}, fmt.Errorf("get order: %w", err)
+	}
+	return o, nil
+}
+
+// Totals is what the customer of a chat ordered in one currency.
+type Totals struct {
+	Currency string
+	Orders   int64 // placed, whatever became of them; refused ones were never placed
+	Total    int64 // minor units; of those neither cancelled nor returned
+	LastAt   int64 // when the last was placed
+}
+
+// totalsRow holds a sum in two parts, each of which has room for more orders
+// than there can be.
+type totalsRow struct {
+	Currency string `db:"currency"`
+	Orders   int64  `db:"n"`
+	Millions int64  `db:"millions"`
+	Rest     int64  `db:"rest"`
+	LastAt   int64  `db:"last_at"`
+}
+
+// TotalsByChat returns the totals of a chat's orders, by currency. A total that
+// has no room in an int64 is its largest value.
+func TotalsByChat(ctx context.Context, tx sqldb.Tx, workspace, chat string) ([]Totals, error) {
+	if strings.Contains(chat, "\x00") {
+		return nil, nil
+	}
+	rows, err := sqldb.Select[totalsRow](ctx, tx, `SELECT currency, CAST(count(*) AS BIGINT) AS n, max(placed_at) AS last_at,
+			CAST(sum(CASE WHEN status IN ('cancelled', 'returned') THEN 0 ELSE total / 1000000 END) AS BIGINT) AS millions,
+			CAST(sum(CASE WHEN status IN ('cancelled', 'returned') THEN 0 ELSE total % 1000000 END) AS BIGINT) AS rest
+		FROM orders WHERE chat_id = $1 AND workspace = $2 AND status <> 'refused' GROUP BY currency ORDER BY currency`, chat, workspace)
+	if err != nil {
+		return nil, fmt.Errorf("total orders: %w", err)
+	}
+	out := make([]Totals, len(rows))
+	for i, r := range rows {
+		total := int64(math.MaxInt64)
+		millions := r.Millions + r.Rest/1_000_000
+		if millions < math.MaxInt64/1_000_000 {
+			total = millions*1_000_000 + r.Rest%1_000_000
+		}
+		out[i] = Totals{r.Currency, r.Orders, total, r.LastAt}
+	}
+	return out, nil
+}

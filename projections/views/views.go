@@ -1,0 +1,27 @@
+// Package views is the catalogue of the views: all that read the log on behalf
+// of readapi. A view is added by a folder and a line here.
+package views
+
+import (
+	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/conversation"
+	"github.com/chatledger/chatledger/projections/deliveries"
+	"github.com/chatledger/chatledger/projections/directory"
+	"github.com/chatledger/chatledger/projections/history"
+	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/orders"
+	"github.com/chatledger/chatledger/projections/visitor"
+)
+
+// All returns what makes a new instance of each view.
+func All() []func() projections.Projection {
+	return []func() projections.Projection{
+		inbox.New,
+		conversation.New,
+		history.New,
+		visitor.New,
+		orders.New,
+		directory.New,
+		deliveries.New,
+	}
+}
