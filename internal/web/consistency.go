@@ -93,6 +93,14 @@ type Read struct {
 	Wait        int   `query:"wait" minimum:"1" maximum:"10" doc:"How many seconds to wait for min_position; 5 if it is not given."`
 }
 
+// Min returns the position that the answer must reflect.
+func (in Read) Min() eventstore.Position { return eventstore.Position(in.MinPosition) }
+
+// NotReached returns the 503 for a read that cannot reflect min_position yet.
+func (in Read) NotReached() error {
+	return Unavailable(CodeNotReached, fmt.Sprintf("position %d is not reflected yet", in.MinPosition), time.Second)
+}
+
 // Await calls wait, which blocks until the views have reached a position or
 // ctx is done, for as long as the request is willing to wait.
 func (in Read) Await(ctx context.Context, r *Request, wait func(context.Context, eventstore.Position) error) error {
@@ -107,7 +115,7 @@ func (in Read) Await(ctx context.Context, r *Request, wait func(context.Context,
 	defer cancel()
 	err := wait(waitCtx, eventstore.Position(in.MinPosition))
 	if err != nil && ctx.Err() == nil && errors.Is(waitCtx.Err(), context.DeadlineExceeded) {
-		return Unavailable(CodeNotReached, fmt.Sprintf("position %d is not reflected yet", in.MinPosition), time.Second)
+		return in.NotReached()
 	}
 	return err
 }

@@ -235,3 +235,21 @@ func (c *reply) SetStatus(code int) {
 }
 
 func (c *reply) BodyReader() io.Reader { return io.TeeReader(c.humaContext.BodyReader(), c.body) }
+
+// Stream is the output of an endpoint whose Route is a Stream: the handler has
+// decided to answer, and serve writes for as long as it likes.
+type Stream struct {
+	Body func(huma.Context)
+}
+
+// NewStream returns the output that serve writes. serve sets its own headers
+// and deadlines; the read deadline of the server is lifted for it.
+func NewStream(serve func(w http.ResponseWriter, r *http.Request)) *Stream {
+	return &Stream{Body: func(ctx huma.Context) {
+		r, w := humago.Unwrap(ctx)
+		// Otherwise the server would take the deadline of the request for the
+		// end of its connection. An adapter without deadlines needs no lifting.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+		serve(w, r)
+	}}
+}

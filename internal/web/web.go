@@ -45,8 +45,8 @@ type Authenticate func(ctx context.Context, secret string) (Principal, error)
 
 // Config is what New needs. Authenticate and Now have no default.
 type Config struct {
-	Title, Version, Description string
-	Tags                        []Tag // in the order of the readable page
+	Title, Version, Description string // default: those of chatledger's API
+	Tags                        []Tag  // in the order of the readable page; default as above
 
 	Authenticate Authenticate
 	Now          func() time.Time
@@ -60,8 +60,8 @@ type Tag struct{ Name, Description string }
 
 // Limits bound what one caller can ask for. Zero values mean the defaults.
 type Limits struct {
-	Rate         float64       // requests a second and token, on average; default 100
-	Burst        int           // requests at once and token; default 300
+	Rate         float64       // requests a second and token, on average; default 2,000
+	Burst        int           // requests at once and token; default 4,000
 	FailureRate  float64       // failed authentications a second and remote address; default 1
 	FailureBurst int           // failed authentications at once and remote address; default 30
 	Callers      int           // tokens and addresses that are remembered; default 10,000
@@ -71,8 +71,8 @@ type Limits struct {
 }
 
 func (l *Limits) setDefaults() {
-	setDefault(&l.Rate, 100)
-	setDefault(&l.Burst, 300)
+	setDefault(&l.Rate, 2000)
+	setDefault(&l.Burst, 4000)
 	setDefault(&l.FailureRate, 1)
 	setDefault(&l.FailureBurst, 30)
 	setDefault(&l.Callers, 10_000)
@@ -104,6 +104,7 @@ type API struct {
 // public, or if two have the same route: a mistake in the program.
 func New(c Config, endpoints ...Endpoint) *API {
 	c.Limits.setDefaults()
+	c.describe()
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

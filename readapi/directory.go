@@ -1,0 +1,245 @@
+package readapi
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/internal/web"
+	"github.com/chatledger/chatledger/projections/directory"
+)
+
+// inDirectory is the input of the lists of staff and settings, which are short.
+type inDirectory struct {
+	web.Read
+	Cursor string `query:"cursor" doc:"The next_cursor of the page before."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" doc:"1000 if it is not given."`
+	All    bool   `query:"all" doc:"Also what is archived, deactivated or disconnected."`
+}
+
+func (in inDirectory) query(r *web.Request) directory.Query {
+	return directory.Query{Workspace: r.Workspace, InUse: !in.All, Cursor: in.Cursor, Limit: in.Limit}
+}
+
+// list turns a page of the directory into an answer.
+func list[T, U any](page directory.Page[T], err error, show func(T) U) (web.List[U], eventstore.Revision, error) {
+	items := make([]U, len(page.Items))
+	for i, t := range page.Items {
+		items[i] = show(t)
+	}
+	return web.NewList(items, page.Next), none, err
+}
+
+// Agent is a member of staff.
+type Agent struct {
+	ID           string    `json:"id"`
+	Revision     int64     `json:"revision" doc:"For If-Match."`
+	Name         string    `json:"name"`
+	Email        string    `json:"email"`
+	Role         string    `json:"role" enum:"agent,supervisor,auditor,analyst,admin,bot"`
+	Active       bool      `json:"active"`
+	Availability string    `json:"availability" enum:"online,away,offline"`
+	InvitedAt    time.Time `json:"invited_at"`
+}
+
+func newAgent(a directory.Agent) Agent {
+	return Agent{a.ID, a.Revision, a.Name, a.Email, a.Role, a.Active, a.Availability, moment(a.InvitedAt)}
+}
+
+type inAgent struct {
+	web.Read
+	Agent string `path:"agent"`
+}
+
+func listAgents(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inDirectory) (web.List[Agent], eventstore.Revision, error) {
+	page, err := directory.Agents(ctx, tx, in.query(r))
+	return list(page, err, newAgent)
+}
+
+func getAgent(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inAgent) (Agent, eventstore.Revision, error) {
+	a, err := directory.GetAgent(ctx, tx, r.Workspace, in.Agent)
+	return newAgent(a), eventstore.Revision(a.Revision), err
+}
+
+// Team is a group of agents. Its revision is that of the list of teams.
+type Team struct {
+	ID       string   `json:"id"`
+	Revision int64    `json:"revision" doc:"Of the workspace's list of teams, for If-Match."`
+	Name     string   `json:"name"`
+	Members  []string `json:"members" nullable:"false" doc:"Ids of agents."`
+	Archived bool     `json:"archived"`
+}
+
+func newTeam(t directory.Team) Team {
+	return Team{t.ID, t.Revision, t.Name, orEmpty(t.Members), t.Archived}
+}
+
+type inTeam struct {
+	web.Read
+	Team string `path:"team"`
+}
+
+func listTeams(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inDirectory) (web.List[Team], eventstore.Revision, error) {
+	page, err := directory.Teams(ctx, tx, in.query(r))
+	return list(page, err, newTeam)
+}
+
+func getTeam(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inTeam) (Team, eventstore.Revision, error) {
+	t, err := directory.GetTeam(ctx, tx, r.Workspace, in.Team)
+	return newTeam(t), eventstore.Revision(t.Revision), err
+}
+
+// Tag is a tag. Its revision is that of the list of tags.
+type Tag struct {
+	ID       string `json:"id"`
+	Revision int64  `json:"revision" doc:"Of the workspace's list of tags, for If-Match."`
+	Name     string `json:"name"`
+	Colour   string `json:"colour" doc:"#rrggbb, or empty."`
+	Archived bool   `json:"archived"`
+}
+
+func newTag(t directory.Tag) Tag { return Tag{t.ID, t.Revision, t.Name, t.Colour, t.Archived} }
+
+type inTag struct {
+	web.Read
+	Tag string `path:"tag"`
+}
+
+func listTags(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inDirectory) (web.List[Tag], eventstore.Revision, error) {
+	page, err := directory.Tags(ctx, tx, in.query(r))
+	return list(page, err, newTag)
+}
+
+func getTag(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inTag) (Tag, eventstore.Revision, error) {
+	t, err := directory.GetTag(ctx, tx, r.Workspace, in.Tag)
+	return newTag(t), eventstore.Revision(t.Revision), err
+}
+
+// Status is one of the workspace's statuses. Its revision is that of the list.
+type Status struct {
+	ID       string `json:"id" example:"OPEN"`
+	Revision int64  `json:"revision" doc:"Of the workspace's list of statuses, for If-Match."`
+	Name     string `json:"name"`
+	Colour   string `json:"colour" doc:"#rrggbb, or empty."`
+	Category string `json:"category" enum:"open,pending,closed"`
+	Order    *int   `json:"order" doc:"Its place in the list, counted from 0; null if it is archived."`
+	Default  bool   `json:"default" doc:"New and reopened chats get it."`
+	Archived bool   `json:"archived"`
+}
+
+func newStatuses(s directory.Statuses) []Status {
+	var out []Status
+	for i, item := range s.InUse {
+		out = append(out, Status{item.ID, s.Revision, item.Name, item.Colour, item.Category, &i, item.Default, false})
+	}
+	for _, item := range s.Archived {
+		out = append(out, Status{item.ID, s.Revision, item.Name, item.Colour, item.Category, nil, false, true})
+	}
+	return out
+}
+
+type inStatuses struct {
+	web.Read
+	All bool `query:"all" doc:"Also those that are archived."`
+	// The list is short and has one page; these are for callers that read every
+	// list alike.
+	Cursor string `query:"cursor" maxLength:"0" hidden:"true"`
+	Limit  int    `query:"limit" minimum:"1" maximum:"1000" hidden:"true"`
+}
+
+type inStatus struct {
+	web.Read
+	Status string `path:"status"`
+}
+
+func listStatuses(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inStatuses) (web.List[Status], eventstore.Revision, error) {
+	s, err := directory.GetStatuses(ctx, tx, r.Workspace)
+	if !in.All {
+		s.Archived = nil
+	}
+	return web.NewList(newStatuses(s), ""), none, err
+}
+
+func getStatus(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inStatus) (Status, eventstore.Revision, error) {
+	s, err := directory.GetStatuses(ctx, tx, r.Workspace)
+	if err != nil {
+		return Status{}, none, err
+	}
+	for _, item := range newStatuses(s) {
+		if item.ID == in.Status {
+			return item, eventstore.Revision(s.Revision), nil
+		}
+	}
+	return Status{}, none, web.NotFound("status.not_found", "no such status")
+}
+
+// Channel is an account that customers write to.
+type Channel struct {
+	ID        string `json:"id"`
+	Revision  int64  `json:"revision" doc:"For If-Match."`
+	Kind      string `json:"kind" enum:"whatsapp"`
+	Name      string `json:"name"`
+	Account   string `json:"account" doc:"The provider's id of it: for WhatsApp the phone number id."`
+	Phone     string `json:"phone"`
+	Connected bool   `json:"connected"`
+}
+
+func newChannel(c directory.Channel) Channel {
+	return Channel{c.ID, c.Revision, c.Kind, c.Name, c.Account, c.Phone, c.Active}
+}
+
+type inChannel struct {
+	web.Read
+	Channel string `path:"channel"`
+}
+
+func listChannels(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inDirectory) (web.List[Channel], eventstore.Revision, error) {
+	page, err := directory.Channels(ctx, tx, in.query(r))
+	return list(page, err, newChannel)
+}
+
+func getChannel(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChannel) (Channel, eventstore.Revision, error) {
+	c, err := directory.GetChannel(ctx, tx, r.Workspace, in.Channel)
+	return newChannel(c), eventstore.Revision(c.Revision), err
+}
+
+// Me is who is calling.
+type Me struct {
+	Workspace MyWorkspace `json:"workspace"`
+	Role      string      `json:"role"`
+	Token     MyToken     `json:"token"`
+	Agent     *Agent      `json:"agent" doc:"Null if the token belongs to no member of staff."`
+}
+
+// MyWorkspace is the caller's workspace.
+type MyWorkspace struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+// MyToken is the token that was sent, without its secret.
+type MyToken struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+func getMe(ctx context.Context, tx sqldb.Tx, r *web.Request, _ *struct{ web.Read }) (Me, eventstore.Revision, error) {
+	me := Me{Workspace: MyWorkspace{ID: r.Workspace}, Role: string(r.Role), Token: MyToken{r.TokenID, r.Name}}
+	w, err := directory.GetWorkspace(ctx, tx, r.Workspace)
+	if err != nil && !errors.Is(err, directory.ErrWorkspace) {
+		return me, none, err
+	}
+	me.Workspace.Name = w.Name
+	if r.Agent == "" {
+		return me, none, nil
+	}
+	a, err := directory.GetAgent(ctx, tx, r.Workspace, r.Agent)
+	if errors.Is(err, directory.ErrAgent) {
+		return me, none, nil // invited a moment ago
+	}
+	agent := newAgent(a)
+	me.Agent = &agent
+	return me, none, err
+}

@@ -1,0 +1,59 @@
+package readapi
+
+import (
+	"github.com/chatledger/chatledger/internal/web"
+	"github.com/chatledger/chatledger/projections/conversation"
+	"github.com/chatledger/chatledger/projections/deliveries"
+	"github.com/chatledger/chatledger/projections/directory"
+	"github.com/chatledger/chatledger/projections/history"
+	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/orders"
+	"github.com/chatledger/chatledger/projections/visitor"
+)
+
+// Endpoints returns the table of everything that can be read.
+func (a *API) Endpoints() []web.Endpoint {
+	var (
+		inInbox    = (*inbox.Projection)(nil).Name()
+		inTalk     = (*conversation.Projection)(nil).Name()
+		inPast     = (*history.Projection)(nil).Name()
+		inProfiles = (*visitor.Projection)(nil).Name()
+		inSales    = (*orders.Projection)(nil).Name()
+		inStaff    = (*directory.Projection)(nil).Name()
+		inPost     = (*deliveries.Projection)(nil).Name()
+	)
+	views := func(names ...string) []string { return names }
+	return append([]web.Endpoint{
+		read(a, "/v1/chats", anyone, "List chats", views(inInbox), listChats,
+			"Pages stay right while chats change: none is shown twice, and none that stays as it is is left out."),
+		read(a, "/v1/chats/counts", anyone, "How many chats there are on each tab", views(inInbox), countChats),
+		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox), getChat),
+		read(a, "/v1/chats/{chat}/messages", anyone, "Read a conversation", views(inInbox, inTalk), listMessages,
+			"Without before, after or cursor: the newest entries. Items are oldest first."),
+		read(a, "/v1/chats/{chat}/history", people, "Everything that happened to a chat", views(inInbox, inPast), listHistory,
+			"Every event as a typed fact, oldest first. Auditors and admins see that of deleted chats, too."),
+		read(a, "/v1/chats/{chat}/visitor", anyone, "Who is in the chat", views(inInbox, inProfiles, inSales), getVisitor,
+			"For every field: who gave it, how and when."),
+
+		read(a, "/v1/orders", anyone, "List orders, the latest first", views(inSales, inProfiles), listOrders),
+		read(a, "/v1/orders/{order}", anyone, "Get an order", views(inSales, inProfiles), getOrder),
+
+		read(a, "/v1/me", anyone, "Who is calling", views(inStaff), getMe),
+		read(a, "/v1/agents", anyone, "List staff", views(inStaff), listAgents),
+		read(a, "/v1/agents/{agent}", anyone, "Get a member of staff", views(inStaff), getAgent),
+		read(a, "/v1/teams", anyone, "List teams", views(inStaff), listTeams),
+		read(a, "/v1/teams/{team}", anyone, "Get a team", views(inStaff), getTeam),
+		read(a, "/v1/tags", anyone, "List tags", views(inStaff), listTags),
+		read(a, "/v1/tags/{tag}", anyone, "Get a tag", views(inStaff), getTag),
+		read(a, "/v1/statuses", anyone, "List statuses, in their order", views(inStaff), listStatuses),
+		read(a, "/v1/statuses/{status}", anyone, "Get a status", views(inStaff), getStatus),
+
+		read(a, "/v1/channels", anyone, "List channels", views(inStaff), listChannels),
+		read(a, "/v1/channels/{channel}", anyone, "Get a channel", views(inStaff), getChannel),
+		read(a, "/v1/channels/{channel}/deliveries", examiners, "What was delivered by webhook, the latest first", views(inStaff, inPost), listDeliveries),
+		read(a, "/v1/channels/{channel}/deliveries/{delivery}", examiners, "Get a delivery", views(inPost), getDelivery),
+		a.deliveryBody(),
+
+		a.changes(),
+	}, a.health()...)
+}
