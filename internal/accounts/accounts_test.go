@@ -1,0 +1,354 @@
+package accounts_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"go.uber.org/goleak"
+
+	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/eventstore/feed"
+	"github.com/chatledger/chatledger/internal/accounts"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/internal/testenv"
+	"github.com/chatledger/chatledger/reactors"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// clock is a time that tests set.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// onBoth runs a test on both engines. open opens the same database, as another
+// process would.
+func onBoth(t *testing.T, test func(t *testing.T, c *clock, open func() *accounts.Accounts)) {
+	run := func(t *testing.T, openDB func() (sqldb.DB, error)) {
+		c := &clock{at: time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)}
+		test(t, c, func() *accounts.Accounts {
+			db, err := openDB()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := db.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			a, err := accounts.Open(t.Context(), db, c.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return a
+		})
+	}
+	t.Run("sqlite", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "accounts.db")
+		run(t, func() (sqldb.DB, error) { return sqldb.OpenSQLite(t.Context(), path) })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		url := testenv.Postgres(t)
+		run(t, func() (sqldb.DB, error) { return sqldb.OpenPostgres(t.Context(), url, "test_accounts") })
+	})
+}
+
+func TestTokens(t *testing.T) {
+	onBoth(t, func(t *testing.T, c *clock, open func() *accounts.Accounts) {
+		a, ctx := open(), t.Context()
+		n := accounts.NewToken{Workspace: "acme", Role: agent.RoleAgent, Agent: "a1", Name: "Ana", ExpiresAt: c.now().Add(time.Hour)}
+		secret, token, err := a.CreateToken(ctx, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(secret, accounts.Prefix) || len(secret) != len(accounts.Prefix)+43 {
+			t.Errorf("the secret has %d characters", len(secret))
+		}
+		got, err := open().Authenticate(ctx, secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(token, got); diff != "" {
+			t.Errorf("(-created +authenticated):\n%s", diff)
+		}
+		for _, wrong := range []string{"", "cl_", secret + "x", secret[:len(secret)-1], strings.ToUpper(secret), "cl_\x00", "cl_\xff"} {
+			if _, err := a.Authenticate(ctx, wrong); !errors.Is(err, accounts.ErrToken) {
+				t.Errorf("a wrong secret: %v", err)
+			}
+		}
+		other, second, err := a.CreateToken(ctx, accounts.NewToken{Workspace: "other", Role: agent.RoleAdmin, Name: "Root"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.advance(time.Hour)
+		if _, err := a.Authenticate(ctx, secret); !errors.Is(err, accounts.ErrToken) {
+			t.Errorf("expired: %v", err)
+		}
+		if _, err := a.Authenticate(ctx, other); err != nil {
+			t.Errorf("one that does not expire: %v", err)
+		}
+		for range 2 {
+			if err := a.RevokeToken(ctx, second.ID); err != nil {
+				t.Fatal(err)
+			}
+			c.advance(time.Minute)
+		}
+		if _, err := a.Authenticate(ctx, other); !errors.Is(err, accounts.ErrToken) {
+			t.Errorf("revoked: %v", err)
+		}
+		if err := a.RevokeToken(ctx, "nobody's"); !errors.Is(err, accounts.ErrTokenNotFound) {
+			t.Errorf("revoke what is not there: %v", err)
+		}
+		list, err := a.ListTokens(ctx, "other")
+		if err != nil {
+			t.Fatal(err)
+		}
+		second.RevokedAt = c.now().Add(-2 * time.Minute)
+		if diff := cmp.Diff([]accounts.Token{second}, list); diff != "" {
+			t.Errorf("list of one workspace (-want +got):\n%s", diff)
+		}
+		if all, err := a.ListTokens(ctx, ""); err != nil || len(all) != 2 {
+			t.Errorf("list of all: %d, %v", len(all), err)
+		}
+	})
+}
+
+func TestTokensThatAreRefused(t *testing.T) {
+	onBoth(t, func(t *testing.T, c *clock, open func() *accounts.Accounts) {
+		a := open()
+		for _, tc := range []struct {
+			n    accounts.NewToken
+			want error
+		}{
+			{accounts.NewToken{Role: agent.RoleAgent, Name: "x"}, accounts.ErrWorkspace},
+			{accounts.NewToken{Workspace: "w", Role: "king", Name: "x"}, accounts.ErrRole},
+			{accounts.NewToken{Workspace: "w", Role: agent.RoleAgent, Name: " "}, accounts.ErrName},
+			{accounts.NewToken{Workspace: "w", Role: agent.RoleAgent, Name: "a\x00"}, accounts.ErrName},
+			{accounts.NewToken{Workspace: "w", Role: agent.RoleAgent, Name: "x", ExpiresAt: c.now()}, accounts.ErrExpired},
+		} {
+			if _, _, err := a.CreateToken(t.Context(), tc.n); !errors.Is(err, tc.want) {
+				t.Errorf("%+v: %v, want %v", tc.n, err, tc.want)
+			}
+		}
+	})
+}
+
+func TestChannelSecrets(t *testing.T) {
+	onBoth(t, func(t *testing.T, _ *clock, open func() *accounts.Accounts) {
+		a, ctx := open(), t.Context()
+		if _, err := a.ChannelSecrets(ctx, "c1"); !errors.Is(err, accounts.ErrNoSecrets) {
+			t.Errorf("none: %v", err)
+		}
+		want := accounts.ChannelSecrets{VerifyToken: "v-s3cret", AppSecret: "a-s3cret", AccessToken: "t-s3cret", GraphURL: "https://graph.example"}
+		if err := a.PutChannelSecrets(ctx, "c1", want); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.PutChannelSecrets(ctx, "c1", accounts.ChannelSecrets{AccessToken: "n-s3cret"}); err != nil {
+			t.Fatal(err)
+		}
+		want.AccessToken = "n-s3cret"
+		got, err := open().ChannelSecrets(ctx, "c1")
+		if err != nil || got != want {
+			t.Errorf("not what was put: %v", err)
+		}
+		var log strings.Builder
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "secrets", got)
+		for _, s := range []string{fmt.Sprint(got), fmt.Sprintf("%+v %#v %q %s", got, got, got, &got), log.String()} {
+			if strings.Contains(s, "s3cret") {
+				t.Errorf("a secret shows in %s", s)
+			}
+		}
+		if err := a.DeleteChannelSecrets(ctx, "c1"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.ChannelSecrets(ctx, "c1"); !errors.Is(err, accounts.ErrNoSecrets) {
+			t.Errorf("after delete: %v", err)
+		}
+	})
+}
+
+func TestLeases(t *testing.T) {
+	const ttl = 5 * time.Second
+	onBoth(t, func(t *testing.T, c *clock, open func() *accounts.Accounts) {
+		one, two, ctx := open(), open(), t.Context()
+		acquire := func(a *accounts.Accounts, holder string, ttl time.Duration, want int64) {
+			t.Helper()
+			got, err := a.Acquire(ctx, "r", holder, ttl)
+			if err != nil || got != want {
+				t.Fatalf("Acquire by %s: epoch %d, %v, want %d", holder, got, err, want)
+			}
+		}
+		renew := func(a *accounts.Accounts, epoch int64, want bool) {
+			t.Helper()
+			if got, err := a.Renew(ctx, "r", epoch); err != nil || got != want {
+				t.Fatalf("Renew of %d: %v, %v, want %v", epoch, got, err, want)
+			}
+		}
+		acquire(one, "one", ttl, 1)
+		acquire(two, "two", ttl, 0)
+		c.advance(ttl - 1)
+		renew(one, 1, true)
+		acquire(two, "two", ttl, 0) // it moved: the watch begins anew
+		c.advance(ttl - 1)
+		acquire(two, "two", ttl, 0)
+		c.advance(1)
+		acquire(two, "two", ttl, 2)
+		renew(one, 1, false)
+		renew(two, 2, true)
+
+		// Who lost the lease cannot save.
+		at := feed.Checkpoint{Store: uuid.New(), Position: 7}
+		if err := two.Checkpoints(2).Save(ctx, "r", at); err != nil {
+			t.Fatal(err)
+		}
+		if err := one.Checkpoints(1).Save(ctx, "r", feed.Checkpoint{Store: at.Store, Position: 6}); !errors.Is(err, feed.ErrFenced) {
+			t.Errorf("save by the last holder: %v", err)
+		}
+		if got, err := one.Checkpoints(1).Load(ctx, "r"); err != nil || got != at {
+			t.Errorf("Load: %+v, %v", got, err)
+		}
+		if got, err := one.Checkpoints(1).Load(ctx, "unknown"); err != nil || got != (feed.Checkpoint{}) {
+			t.Errorf("Load of none: %+v, %v", got, err)
+		}
+
+		if err := two.Release(ctx, "r", 2); err != nil {
+			t.Fatal(err)
+		}
+		acquire(one, "one", ttl, 3) // released: at once
+		if err := two.Checkpoints(2).Save(ctx, "r", at); !errors.Is(err, feed.ErrFenced) {
+			t.Errorf("save after somebody else acquired: %v", err)
+		}
+		if err := two.Release(ctx, "r", 2); err != nil { // late, and without effect
+			t.Fatal(err)
+		}
+		renew(one, 3, true)
+		acquire(two, "two", 0, 4) // ttl 0: at once
+	})
+}
+
+func TestOneOfManyGetsTheLease(t *testing.T) {
+	onBoth(t, func(t *testing.T, _ *clock, open func() *accounts.Accounts) {
+		stores := []*accounts.Accounts{open(), open(), open(), open()}
+		got := make([]int64, len(stores))
+		var wg sync.WaitGroup
+		for i, a := range stores {
+			wg.Go(func() {
+				var err error
+				if got[i], err = a.Acquire(t.Context(), "r", fmt.Sprint(i), time.Minute); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		sum := int64(0)
+		for _, e := range got {
+			sum += e
+		}
+		if sum != 1 {
+			t.Errorf("epochs %v, want a single 1", got)
+		}
+	})
+}
+
+func TestParking(t *testing.T) {
+	onBoth(t, func(t *testing.T, c *clock, open func() *accounts.Accounts) {
+		a, ctx := open(), t.Context()
+		p := reactors.Parked{Reactor: "r", Position: 9, Stream: "chat-1", Event: uuid.New(), Type: "t", Keys: []string{"k1", "k2"}, Error: "bad \x00\xff"}
+		q := reactors.Parked{Reactor: "r", Position: 5, Stream: "chat-2", Event: uuid.New(), Type: "t", Error: strings.Repeat("é", 600)}
+		for _, p := range []reactors.Parked{p, q, p} {
+			if err := a.Park(ctx, p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.Error, p.Attempts, p.At = "bad \uFFFD", 2, c.now()
+		q.Error, q.Attempts, q.At, q.Keys = strings.Repeat("é", 500), 1, c.now(), []string{}
+		list := func(query reactors.ParkedQuery, want ...reactors.Parked) {
+			t.Helper()
+			got, err := a.ListParked(ctx, query)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(append([]reactors.Parked{}, want...), got); diff != "" {
+				t.Errorf("%+v (-want +got):\n%s", query, diff)
+			}
+		}
+		list(reactors.ParkedQuery{Reactor: "r", Limit: 10}, q, p)
+		list(reactors.ParkedQuery{Reactor: "r", Limit: 1}, q)
+		list(reactors.ParkedQuery{Reactor: "r", After: 5, Limit: 10}, p)
+		list(reactors.ParkedQuery{Reactor: "r", Keys: []string{"k0", "k2", "k9"}, Limit: 10}, p)
+		list(reactors.ParkedQuery{Reactor: "r", Keys: []string{"k0"}, Limit: 10})
+		list(reactors.ParkedQuery{Reactor: "r", OnlyRetry: true, Limit: 10})
+		list(reactors.ParkedQuery{Reactor: "other", Limit: 10})
+		if n, err := a.RetryParked(ctx, "r"); err != nil || n != 2 {
+			t.Errorf("RetryParked: %d, %v", n, err)
+		}
+		if n, err := a.CountParked(ctx, "r"); err != nil || n != (reactors.ParkedCount{Events: 2, Retry: 2}) {
+			t.Errorf("CountParked: %+v, %v", n, err)
+		}
+		if err := a.Park(ctx, p); err != nil { // the other try failed
+			t.Fatal(err)
+		}
+		q.Retry = true
+		list(reactors.ParkedQuery{Reactor: "r", OnlyRetry: true, Limit: 10}, q)
+		for _, at := range []reactors.Parked{p, q, q} {
+			if err := a.Unpark(ctx, "r", at.Position); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list(reactors.ParkedQuery{Reactor: "r", Keys: []string{"k1"}, Limit: 10})
+		if n, err := a.CountParked(ctx, "r"); err != nil || n != (reactors.ParkedCount{}) {
+			t.Errorf("CountParked at the end: %+v, %v", n, err)
+		}
+	})
+}
+
+func TestAttempts(t *testing.T) {
+	onBoth(t, func(t *testing.T, _ *clock, open func() *accounts.Accounts) {
+		a, ctx := open(), t.Context()
+		begin := func(want reactors.Attempt) {
+			t.Helper()
+			if got, err := a.BeginAttempt(ctx, "r", 3); err != nil || got != want {
+				t.Fatalf("BeginAttempt: %+v, %v, want %+v", got, err, want)
+			}
+		}
+		begin(reactors.Attempt{})
+		begin(reactors.Attempt{State: reactors.AttemptBegun})
+		refused := reactors.Attempt{State: reactors.AttemptRefused}
+		if err := a.EndAttempt(ctx, "r", 3, refused); err != nil {
+			t.Fatal(err)
+		}
+		begin(refused)
+		begin(reactors.Attempt{State: reactors.AttemptBegun})
+		accepted := reactors.Attempt{State: reactors.AttemptAccepted, ProviderID: "wamid.1"}
+		if err := a.EndAttempt(ctx, "r", 3, accepted); err != nil {
+			t.Fatal(err)
+		}
+		begin(accepted)
+		begin(accepted)
+		if err := a.ForgetAttempt(ctx, "r", 3); err != nil {
+			t.Fatal(err)
+		}
+		begin(reactors.Attempt{})
+	})
+}
