@@ -15,6 +15,7 @@ type form struct {
 	mapping *sqldb.Mapping
 	columns []sqldb.Column
 	keys    []sqldb.Column
+	row     reflect.Type
 	simple  bool // the key is one value, not a struct
 }
 
@@ -28,7 +29,7 @@ func newForm[K comparable, R any](table string) *form {
 	if err != nil {
 		bad("%v", err)
 	}
-	f := &form{mapping: m, simple: kt.Kind() != reflect.Struct}
+	f := &form{mapping: m, row: rt, simple: kt.Kind() != reflect.Struct}
 	var keyFields []reflect.Type
 	for _, field := range m.Fields {
 		c := sqldb.Column{Name: field.Column, Kind: field.Kind, Key: field.Key}
@@ -93,7 +94,7 @@ func field(row reflect.Value, index []int) reflect.Value {
 func add(to *sqldb.Vector, v reflect.Value) {
 	switch to.Kind {
 	case sqldb.Text:
-		to.Texts = append(to.Texts, storable(v.String()))
+		to.Texts = append(to.Texts, v.String())
 	case sqldb.Int:
 		to.Ints = append(to.Ints, v.Int())
 	case sqldb.Bool:
@@ -111,9 +112,53 @@ func add(to *sqldb.Vector, v reflect.Value) {
 	}
 }
 
+// cleanKey reports whether k has no text that a database refuses.
+func (f *form) cleanKey(k any) bool {
+	if s, ok := k.(string); ok {
+		return isStorable(s)
+	}
+	v := reflect.ValueOf(k)
+	if v.Kind() != reflect.Struct {
+		return v.Kind() != reflect.String || isStorable(v.String())
+	}
+	for i := range v.NumField() {
+		if part := v.Field(i); part.Kind() == reflect.String && !isStorable(part.String()) {
+			return false
+		}
+	}
+	return true
+}
+
+// clean makes the text of a key or of a row what it will be when it is read
+// back.
+func (f *form) clean(v reflect.Value) {
+	switch {
+	case v.Kind() == reflect.String:
+		v.SetString(storable(v.String()))
+	case v.Type() == f.row:
+		for i := range f.mapping.Fields {
+			if m := &f.mapping.Fields[i]; m.Kind == sqldb.Text {
+				if part := field(v, m.Index); !isStorable(part.String()) {
+					part.SetString(storable(part.String()))
+				}
+			}
+		}
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			if part := v.Field(i); part.Kind() == reflect.String {
+				part = reflect.NewAt(part.Type(), part.Addr().UnsafePointer()).Elem() // it need not be exported
+				part.SetString(storable(part.String()))
+			}
+		}
+	}
+}
+
+// isStorable reports whether PostgreSQL takes s for text.
+func isStorable(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) }
+
 // storable returns s without what PostgreSQL refuses in text.
 func storable(s string) string {
-	if strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) {
+	if isStorable(s) {
 		return s
 	}
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")

@@ -1,6 +1,10 @@
 package projections
 
-import "github.com/chatledger/chatledger/internal/sqldb"
+import (
+	"reflect"
+
+	"github.com/chatledger/chatledger/internal/sqldb"
+)
 
 // Table is a Rows of any type, as the runner sees it.
 type Table interface {
@@ -95,6 +99,9 @@ func (t *Rows[K, R]) Delete(k K) {
 // nil, and returns what is to be there afterwards, or nil. The row it returns
 // has key k.
 func (t *Rows[K, R]) Change(k K, fold func(*R) *R) {
+	if !t.form.cleanKey(k) {
+		t.form.clean(reflect.ValueOf(&k).Elem())
+	}
 	t.changes = append(t.changes, change[K, R]{k, fold})
 }
 

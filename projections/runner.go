@@ -187,7 +187,7 @@ func (w *worker) more(b batch, batches <-chan batch) batch {
 func (w *worker) apply(ctx context.Context, b batch) error {
 	if b.end > w.state.Checkpoint {
 		err := w.transact(ctx, b)
-		if panicked := (panicError{}); errors.As(err, &panicked) && len(b.items) > 1 {
+		if panicked := (panicError{}); errors.As(err, &panicked) {
 			err = w.oneByOne(ctx, b)
 		}
 		if err != nil {

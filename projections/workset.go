@@ -72,11 +72,17 @@ func (t *Rows[K, R]) fold() {
 			}
 		}
 		s.new = c.fold(s.new)
-		if s.new != nil && t.key(s.new) != c.key {
-			panic(fmt.Sprintf("projections: table %s: a change of row %v made it row %v", t.name, c.key, t.key(s.new)))
-		}
 	}
 	t.undo(0)
+	for _, s := range t.order {
+		if s.new == nil {
+			continue
+		}
+		t.form.clean(reflect.ValueOf(s.new).Elem())
+		if k := t.key(s.new); k != s.key {
+			panic(fmt.Sprintf("projections: table %s: a change of row %v made it row %v", t.name, s.key, k))
+		}
+	}
 }
 
 func (t *Rows[K, R]) announce() {
