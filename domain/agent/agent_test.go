@@ -91,10 +91,16 @@ func TestMayHold(t *testing.T) {
 
 func TestAnyLifeOfAnAgent(t *testing.T) {
 	commands := rapid.SampledFrom([]command{
-		agent.Invite{Workspace: "acme", Name: "Bob", Role: agent.RoleAgent}, agent.Invite{Workspace: "acme", Name: "Rob", Role: agent.RoleBot},
-		agent.ChangeRole{Role: agent.RoleAgent}, agent.ChangeRole{Role: agent.RoleAdmin}, agent.ChangeRole{},
-		agent.SetAvailability{Availability: agent.Online}, agent.SetAvailability{Availability: agent.Away}, agent.SetAvailability{},
-		agent.Deactivate{}, agent.Reactivate{},
+		agent.Invite{Workspace: "acme", Name: "Bob", Role: agent.RoleAgent},
+		agent.Invite{Workspace: "acme", Name: "Rob", Role: agent.RoleBot},
+		agent.ChangeRole{Role: agent.RoleAgent},
+		agent.ChangeRole{Role: agent.RoleAdmin},
+		agent.ChangeRole{},
+		agent.SetAvailability{Availability: agent.Online},
+		agent.SetAvailability{Availability: agent.Away},
+		agent.SetAvailability{},
+		agent.Deactivate{},
+		agent.Reactivate{},
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		var s agent.State

@@ -48,8 +48,11 @@ func TestDecisions(t *testing.T) {
 
 func TestAnyLifeOfAChannel(t *testing.T) {
 	commands := rapid.SampledFrom([]domaintest.Command[channel.State, channel.Event]{
-		channel.Connect{Workspace: "acme", Kind: channel.WhatsApp, Name: "Shop", Account: "1"}, channel.Connect{},
-		channel.Rename{Name: "Shop"}, channel.Rename{Name: "Store"}, channel.Disconnect{},
+		channel.Connect{Workspace: "acme", Kind: channel.WhatsApp, Name: "Shop", Account: "1"},
+		channel.Connect{},
+		channel.Rename{Name: "Shop"},
+		channel.Rename{Name: "Store"},
+		channel.Disconnect{},
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		var s channel.State

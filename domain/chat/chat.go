@@ -8,17 +8,17 @@ package chat
 // ID names a chat: the one long-lived thread between a customer and a channel.
 type ID string
 
-// MessageID names a message of a chat; NoteID a note.
-type (
-	MessageID string
-	NoteID    string
-)
+// MessageID names a message of a chat.
+type MessageID string
 
-// AgentID names a member of staff, TeamID a team; "" means nobody.
-type (
-	AgentID string
-	TeamID  string
-)
+// NoteID names a note of a chat.
+type NoteID string
+
+// AgentID names a member of staff; "" means nobody.
+type AgentID string
+
+// TeamID names a team; "" means none.
+type TeamID string
 
 // TagID names a tag of the workspace.
 type TagID string

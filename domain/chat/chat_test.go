@@ -95,8 +95,10 @@ func TestSendMessage(t *testing.T) {
 	long := strings.Repeat("é", chat.MaxText)
 	run(t, cases{
 		{Name: "queued", Given: past{opened}, When: with("hi"), Then: past{queued}},
-		{Name: "by a bot", Given: past{opened}, When: chat.SendMessage{Message: "o1", Text: "hi", By: "flow", Bot: true, At: noon},
-			Then: past{chat.MessageQueued{Message: "o1", Text: "hi", By: "flow", Bot: true, At: noon}}},
+		{
+			Name: "by a bot", Given: past{opened}, When: chat.SendMessage{Message: "o1", Text: "hi", By: "flow", Bot: true, At: noon},
+			Then: past{chat.MessageQueued{Message: "o1", Text: "hi", By: "flow", Bot: true, At: noon}},
+		},
 		{Name: "spaces around stay", Given: past{opened}, When: with(" hi\n"), Then: past{chat.MessageQueued{Message: "o1", Text: " hi\n", By: "bob", At: noon}}},
 		{Name: "as long as can be", Given: past{opened}, When: with(long), Then: past{chat.MessageQueued{Message: "o1", Text: long, By: "bob", At: noon}}},
 		{Name: "too long", Given: past{opened}, When: with(long + "é"), Err: chat.ErrTextTooLong},
@@ -142,11 +144,15 @@ func TestRecordDelivery(t *testing.T) {
 		{Name: "sent is known from accepting", Given: past{opened, queued, taken}, When: by(chat.Sent)},
 		{Name: "failed after delivered", Given: past{opened, queued, taken, is(chat.Delivered)}, When: by(chat.Failed)},
 		{Name: "delivered after failed", Given: past{opened, queued, taken, is(chat.Failed)}, When: by(chat.Delivered), Then: past{is(chat.Delivered)}},
-		{Name: "failed with its error", Given: past{opened, queued, taken}, When: chat.RecordDelivery{ProviderID: "wamid.o1", State: chat.Failed, Error: failure, At: later},
-			Then: past{chat.DeliveryRecorded{ProviderID: "wamid.o1", State: chat.Failed, Error: failure, At: later}}},
+		{
+			Name: "failed with its error", Given: past{opened, queued, taken}, When: chat.RecordDelivery{ProviderID: "wamid.o1", State: chat.Failed, Error: failure, At: later},
+			Then: past{chat.DeliveryRecorded{ProviderID: "wamid.o1", State: chat.Failed, Error: failure, At: later}},
+		},
 		{Name: "an error without failure", Given: past{opened, queued, taken}, When: chat.RecordDelivery{ProviderID: "wamid.o1", State: chat.Read, Error: failure, At: later}, Then: past{is(chat.Read)}},
-		{Name: "our own failure", Given: past{opened, queued}, When: chat.RecordDelivery{Message: "o1", State: chat.Failed, Error: failure, At: later},
-			Then: past{chat.DeliveryRecorded{Message: "o1", State: chat.Failed, Error: failure, At: later}}},
+		{
+			Name: "our own failure", Given: past{opened, queued}, When: chat.RecordDelivery{Message: "o1", State: chat.Failed, Error: failure, At: later},
+			Then: past{chat.DeliveryRecorded{Message: "o1", State: chat.Failed, Error: failure, At: later}},
+		},
 		{Name: "no chat: kept", When: by(chat.Delivered), Then: past{is(chat.Delivered)}},
 		{Name: "no chat: no news", Given: past{is(chat.Read)}, When: by(chat.Delivered)},
 		{Name: "no chat: the same", Given: past{is(chat.Read)}, When: by(chat.Read)},
@@ -200,20 +206,30 @@ func TestUnassign(t *testing.T) {
 func TestTransfer(t *testing.T) {
 	sales := chat.Transferred{Kind: chat.ToTeam, To: "sales"}
 	run(t, cases{
-		{Name: "to an agent", Given: past{opened, bobs}, When: chat.Transfer{Kind: chat.ToAgent, To: "ann", Reason: "speaks Greek", By: "bob"},
-			Then: past{chat.Transferred{Kind: chat.ToAgent, To: "ann", From: "bob", Reason: "speaks Greek"}}},
-		{Name: "to an agent: the team stays", Given: past{opened, sales, bobs, chat.Transferred{Kind: chat.ToAgent, To: "ann", From: "bob"}}, When: chat.Transfer{Kind: chat.ToTeam, To: "support"},
-			Then: past{chat.Transferred{Kind: chat.ToTeam, To: "support", From: "ann", FromTeam: "sales"}}},
+		{
+			Name: "to an agent", Given: past{opened, bobs}, When: chat.Transfer{Kind: chat.ToAgent, To: "ann", Reason: "speaks Greek", By: "bob"},
+			Then: past{chat.Transferred{Kind: chat.ToAgent, To: "ann", From: "bob", Reason: "speaks Greek"}},
+		},
+		{
+			Name: "to an agent: the team stays", Given: past{opened, sales, bobs, chat.Transferred{Kind: chat.ToAgent, To: "ann", From: "bob"}}, When: chat.Transfer{Kind: chat.ToTeam, To: "support"},
+			Then: past{chat.Transferred{Kind: chat.ToTeam, To: "support", From: "ann", FromTeam: "sales"}},
+		},
 		{Name: "to an agent: nobody has it", Given: past{opened}, When: chat.Transfer{Kind: chat.ToAgent, To: "ann"}, Err: chat.ErrNotAssigned},
 		{Name: "to the agent who has it", Given: past{opened, bobs}, When: chat.Transfer{Kind: chat.ToAgent, To: "bob"}, Err: chat.ErrTransferToSelf},
-		{Name: "to a team", Given: past{opened, bobs}, When: chat.Transfer{Kind: chat.ToTeam, To: "sales"},
-			Then: past{chat.Transferred{Kind: chat.ToTeam, To: "sales", From: "bob"}}},
+		{
+			Name: "to a team", Given: past{opened, bobs}, When: chat.Transfer{Kind: chat.ToTeam, To: "sales"},
+			Then: past{chat.Transferred{Kind: chat.ToTeam, To: "sales", From: "bob"}},
+		},
 		{Name: "to a team: nobody has it", Given: past{opened}, When: chat.Transfer{Kind: chat.ToTeam, To: "sales"}, Then: past{sales}},
 		{Name: "to the team that has it", Given: past{opened, sales}, When: chat.Transfer{Kind: chat.ToTeam, To: "sales"}},
-		{Name: "to the assignee's team", Given: past{opened, sales, bobs}, When: chat.Transfer{Kind: chat.ToTeam, To: "sales"},
-			Then: past{chat.Transferred{Kind: chat.ToTeam, To: "sales", From: "bob", FromTeam: "sales"}}},
-		{Name: "to the bot", Given: past{opened, sales, bobs}, When: chat.Transfer{Kind: chat.ToBot, To: "ignored"},
-			Then: past{chat.Transferred{Kind: chat.ToBot, From: "bob", FromTeam: "sales"}}},
+		{
+			Name: "to the assignee's team", Given: past{opened, sales, bobs}, When: chat.Transfer{Kind: chat.ToTeam, To: "sales"},
+			Then: past{chat.Transferred{Kind: chat.ToTeam, To: "sales", From: "bob", FromTeam: "sales"}},
+		},
+		{
+			Name: "to the bot", Given: past{opened, sales, bobs}, When: chat.Transfer{Kind: chat.ToBot, To: "ignored"},
+			Then: past{chat.Transferred{Kind: chat.ToBot, From: "bob", FromTeam: "sales"}},
+		},
 		{Name: "to the bot that has it", Given: past{opened}, When: chat.Transfer{Kind: chat.ToBot}},
 		{Name: "no agent", Given: past{opened, bobs}, When: chat.Transfer{Kind: chat.ToAgent}, Err: chat.ErrAgentMissing},
 		{Name: "no team", Given: past{opened, bobs}, When: chat.Transfer{Kind: chat.ToTeam}, Err: chat.ErrTeamMissing},
@@ -233,16 +249,20 @@ func TestChangeTags(t *testing.T) {
 	}
 	run(t, cases{
 		{Name: "added in the order given", Given: past{opened}, When: chat.ChangeTags{Add: []chat.TagID{"vip", "late"}}, Then: past{tagged}},
-		{Name: "only what is new", Given: past{opened, tagged}, When: chat.ChangeTags{Add: []chat.TagID{"vip", "new"}, Remove: []chat.TagID{"late", "other"}},
-			Then: past{chat.TagsChanged{Added: []chat.TagID{"new"}, Removed: []chat.TagID{"late"}}}},
+		{
+			Name: "only what is new", Given: past{opened, tagged}, When: chat.ChangeTags{Add: []chat.TagID{"vip", "new"}, Remove: []chat.TagID{"late", "other"}},
+			Then: past{chat.TagsChanged{Added: []chat.TagID{"new"}, Removed: []chat.TagID{"late"}}},
+		},
 		{Name: "each once", Given: past{opened}, When: chat.ChangeTags{Add: []chat.TagID{"vip", "vip"}}, Then: past{chat.TagsChanged{Added: []chat.TagID{"vip"}}}},
 		{Name: "nothing new", Given: past{opened, tagged}, When: chat.ChangeTags{Add: []chat.TagID{"vip"}, Remove: []chat.TagID{"other"}}},
 		{Name: "nothing at all", Given: past{opened}, When: chat.ChangeTags{}},
 		{Name: "closed", Given: past{opened, closed}, When: chat.ChangeTags{Add: []chat.TagID{"vip", "late"}}, Then: past{tagged}},
 		{Name: "as many as can be", Given: past{opened}, When: chat.ChangeTags{Add: many}, Then: past{chat.TagsChanged{Added: many}}},
 		{Name: "too many", Given: past{opened, chat.TagsChanged{Added: many}}, When: chat.ChangeTags{Add: []chat.TagID{"vip"}}, Err: chat.ErrTooManyTags},
-		{Name: "one for another", Given: past{opened, chat.TagsChanged{Added: many}}, When: chat.ChangeTags{Add: []chat.TagID{"vip"}, Remove: many[:1]},
-			Then: past{chat.TagsChanged{Added: []chat.TagID{"vip"}, Removed: many[:1]}}},
+		{
+			Name: "one for another", Given: past{opened, chat.TagsChanged{Added: many}}, When: chat.ChangeTags{Add: []chat.TagID{"vip"}, Remove: many[:1]},
+			Then: past{chat.TagsChanged{Added: []chat.TagID{"vip"}, Removed: many[:1]}},
+		},
 		{Name: "no id to add", Given: past{opened}, When: chat.ChangeTags{Add: []chat.TagID{""}}, Err: chat.ErrTagToAdd},
 		{Name: "no id to remove", Given: past{opened}, When: chat.ChangeTags{Remove: []chat.TagID{""}}, Err: chat.ErrTagToRemove},
 		{Name: "both ways", Given: past{opened}, When: chat.ChangeTags{Add: []chat.TagID{"vip"}, Remove: []chat.TagID{"vip"}}, Err: chat.ErrTagBothWays},

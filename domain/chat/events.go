@@ -9,11 +9,28 @@ import (
 // Events is the catalogue of everything that can happen to a chat, in the
 // order of a chat's life. The codec is built from it; a test keeps it complete.
 var Events = []Event{
-	Opened{}, MessageReceived{}, ReactionReceived{}, SystemNoticed{}, DetailsShared{},
-	MessageQueued{}, MessageAccepted{}, DeliveryRecorded{},
-	Claimed{}, Assigned{}, Unassigned{}, Transferred{},
-	TagsChanged{}, NoteAdded{}, NoteEdited{}, NoteDeleted{},
-	StatusSet{}, Closed{}, Reopened{}, MarkedRead{}, Deleted{}, Restored{},
+	Opened{},
+	MessageReceived{},
+	ReactionReceived{},
+	SystemNoticed{},
+	DetailsShared{},
+	MessageQueued{},
+	MessageAccepted{},
+	DeliveryRecorded{},
+	Claimed{},
+	Assigned{},
+	Unassigned{},
+	Transferred{},
+	TagsChanged{},
+	NoteAdded{},
+	NoteEdited{},
+	NoteDeleted{},
+	StatusSet{},
+	Closed{},
+	Reopened{},
+	MarkedRead{},
+	Deleted{},
+	Restored{},
 }
 
 // Opened starts a chat: a customer is seen on a channel for the first time.
@@ -308,6 +325,7 @@ func (e MessageAccepted) apply(s *State) {
 	put(&s.Outbound, e.Message, Outbound{State: state, ProviderID: e.ProviderID})
 	put(&s.Reports, e.ProviderID, Report{Message: e.Message})
 }
+
 func (e DeliveryRecorded) apply(s *State) {
 	if m := s.resolve(e.Message, e.ProviderID); m != "" {
 		o := s.Outbound[m]
@@ -330,6 +348,7 @@ func (e Transferred) apply(s *State) {
 		s.Assignee, s.Team = "", ""
 	}
 }
+
 func (e TagsChanged) apply(s *State) {
 	for _, t := range e.Added {
 		put(&s.Tags, t, struct{}{})
@@ -338,14 +357,17 @@ func (e TagsChanged) apply(s *State) {
 		delete(s.Tags, t)
 	}
 }
+
 func (e NoteAdded) apply(s *State) {
 	put(&s.Notes, e.Note, Note{By: e.By, Text: sha256.Sum256([]byte(e.Text))})
 }
+
 func (e NoteEdited) apply(s *State) {
 	n := s.Notes[e.Note]
 	n.Text = sha256.Sum256([]byte(e.Text))
 	put(&s.Notes, e.Note, n) // whose note it is stays
 }
+
 func (e NoteDeleted) apply(s *State) {
 	n := s.Notes[e.Note]
 	n.Deleted = true

@@ -1,8 +1,8 @@
 package money
 
 // exponents is the number of minor-unit digits of each active currency of
-// ISO 4217, list one (SIX, 2025). Codes without a minor unit, such as XAU and
-// XXX, are left out: no amount can be given in them. ANG and BGN were withdrawn
+// ISO 4217, list one (SIX, 2025). Codes without a minor unit, such as gold's
+// XAU, are left out: no amount can be given in them. ANG and BGN were withdrawn
 // lately and stay for orders of before.
 var exponents = map[string]int{
 	"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0,

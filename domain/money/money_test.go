@@ -72,7 +72,7 @@ func TestParseMinor(t *testing.T) {
 		{"٣", "EUR", 0, money.ErrAmount},
 		{"5", "", 0, money.ErrCurrency},
 		{"5", "eur", 0, money.ErrCurrency},
-		{"5", "XXX", 0, money.ErrCurrency},
+		{"5", "XAU", 0, money.ErrCurrency},
 		{"5", "EURO", 0, money.ErrCurrency},
 	}
 	for _, tt := range tests {

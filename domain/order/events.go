@@ -96,6 +96,7 @@ func (Returned) EventType() string          { return "order.returned.v1" }
 func (e Placed) apply(s *State) {
 	*s = State{Exists: true, Workspace: e.Workspace, Status: StatusPlaced}
 }
+
 func (e Refused) apply(s *State) {
 	*s = State{Exists: true, Workspace: e.Workspace, Status: StatusRefused}
 }

@@ -2,6 +2,7 @@ package order_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,8 +24,10 @@ var (
 	noon    = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	placed  = order.Placed{Workspace: "acme", Source: order.SourceAPI, Lines: []order.Line{{Product: "p", Quantity: 1, UnitPrice: 5, Total: 5}}, Items: 1, Total: 5, Currency: "EUR", At: noon}
 	shipped = order.Shipped{Carrier: "DHL", Tracking: "123"}
-	refused = order.Refused{Workspace: "acme", Source: order.SourceWhatsApp, Code: order.ErrMixedCurrencies.Code, Reason: "EUR and USD",
-		Lines: []order.RefusedLine{{Product: "p", Quantity: "1", Price: "5", Currency: "EUR"}}, At: noon}
+	refused = order.Refused{
+		Workspace: "acme", Source: order.SourceWhatsApp, Code: order.ErrMixedCurrencies.Code, Reason: "EUR and USD",
+		Lines: []order.RefusedLine{{Product: "p", Quantity: "1", Price: "5", Currency: "EUR"}}, At: noon,
+	}
 )
 
 func run(t *testing.T, c cases) { t.Helper(); domaintest.Run(t, order.Evolve, c) }
@@ -40,10 +43,7 @@ func TestPlace(t *testing.T) {
 	with := func(change func(*order.Place)) order.Place { c := base; change(&c); return c }
 	lines := func(l ...order.PlaceLine) order.Place { return with(func(c *order.Place) { c.Lines = l }) }
 	line := order.PlaceLine{Product: "p", Quantity: 1, UnitPrice: 1}
-	full := make([]order.PlaceLine, order.MaxLines)
-	for i := range full {
-		full[i] = line
-	}
+	full := slices.Repeat([]order.PlaceLine{line}, order.MaxLines)
 	then := order.Placed{
 		Workspace: "acme", Chat: "c", Channel: "wa", Customer: "33", Message: "m", Source: order.SourceWhatsApp, Catalog: "cat", Comment: "soon please",
 		Lines: []order.Line{{Product: "lamp", Name: "Lamp", Quantity: 2, UnitPrice: 1999, Total: 3998}, {Product: "bulb", Quantity: 3, UnitPrice: 750, Total: 2250}},
@@ -176,7 +176,14 @@ func TestAnyLifeOfAnOrder(t *testing.T) {
 	}
 	commands := rapid.SampledFrom([]command{
 		order.Place{Workspace: "acme", Source: order.SourceAPI, Currency: "EUR", Lines: []order.PlaceLine{{Product: "p", Quantity: 1}}},
-		order.Refuse{Refused: refused}, order.Confirm{}, order.Process{}, order.Ship{Carrier: "DHL"}, order.Ship{}, order.Deliver{}, order.Cancel{}, order.Return{},
+		order.Refuse{Refused: refused},
+		order.Confirm{},
+		order.Process{},
+		order.Ship{Carrier: "DHL"},
+		order.Ship{},
+		order.Deliver{},
+		order.Cancel{},
+		order.Return{},
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		var s order.State

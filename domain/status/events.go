@@ -60,6 +60,7 @@ func (e Created) apply(s *State) {
 		s.makeDefault(e.Status)
 	}
 }
+
 func (e Renamed) apply(s *State) {
 	if i := s.place(e.Status); i >= 0 {
 		s.names.Release(e.Status, s.list[i].Name)
@@ -67,11 +68,13 @@ func (e Renamed) apply(s *State) {
 		s.names.Add(e.Status, e.Name)
 	}
 }
+
 func (e Recoloured) apply(s *State) {
 	if i := s.place(e.Status); i >= 0 {
 		s.list[i].Colour = e.Colour
 	}
 }
+
 func (e Moved) apply(s *State) {
 	if i := s.place(e.Status); i >= 0 {
 		item := s.list[i]

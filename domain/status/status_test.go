@@ -29,8 +29,12 @@ func TestSeed(t *testing.T) {
 		id       status.ID
 		category status.Category
 	}{
-		{"OPEN", status.Open}, {"INPROGRESS", status.Open}, {"REVIEW", status.Pending},
-		{"ONHOLD", status.Pending}, {"DEPENDENCY", status.Pending}, {"CLOSED", status.Closed},
+		{"OPEN", status.Open},
+		{"INPROGRESS", status.Open},
+		{"REVIEW", status.Pending},
+		{"ONHOLD", status.Pending},
+		{"DEPENDENCY", status.Pending},
+		{"CLOSED", status.Closed},
 	}
 	list := s.List()
 	if len(list) != len(want) {
@@ -60,8 +64,10 @@ func TestDecisions(t *testing.T) {
 		{Name: "create what was renamed", Given: seeded(check), When: status.Create{Status: "REVIEW", Name: "REVIEW", Category: status.Pending}, Err: status.ErrExists},
 		{Name: "create under another's name", Given: seeded(check), When: with(func(c *status.Create) { c.Name = "check" }), Err: status.ErrNameTaken},
 		{Name: "create under another's id", Given: seeded(), When: with(func(c *status.Create) { c.Name = "Open" }), Err: status.ErrNameTaken},
-		{Name: "create under an archived one's name", Given: seeded(check, gone), When: status.Create{Status: "CHECK", Name: "Check", Category: status.Pending},
-			Then: past{status.Created{Status: "CHECK", Name: "Check", Category: status.Pending}}},
+		{
+			Name: "create under an archived one's name", Given: seeded(check, gone), When: status.Create{Status: "CHECK", Name: "Check", Category: status.Pending},
+			Then: past{status.Created{Status: "CHECK", Name: "Check", Category: status.Pending}},
+		},
 		{Name: "create without a list", When: create, Err: status.ErrNotSeeded},
 		{Name: "create with an id of no letter", Given: seeded(), When: with(func(c *status.Create) { c.Status = "" }), Err: status.ErrUnnamable},
 		{Name: "create without a name", Given: seeded(), When: with(func(c *status.Create) { c.Name = "" }), Err: status.ErrNameMissing},

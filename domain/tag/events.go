@@ -46,6 +46,7 @@ func (e Created) apply(s *State) {
 	s.tags[e.Tag] = Tag{ID: e.Tag, Name: e.Name, Colour: e.Colour}
 	s.names.Add(e.Tag, e.Name)
 }
+
 func (e Renamed) apply(s *State) {
 	s.update(e.Tag, func(t *Tag) {
 		s.names.Release(t.ID, t.Name)

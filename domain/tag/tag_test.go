@@ -43,8 +43,10 @@ func TestDecisions(t *testing.T) {
 		{Name: "rename to the same", Given: past{vip}, When: tag.Rename{Tag: "vip", Name: "VIP"}},
 		{Name: "rename in case", Given: past{vip}, When: tag.Rename{Tag: "vip", Name: "Vip"}, Then: past{tag.Renamed{Tag: "vip", Name: "Vip", From: "VIP"}}},
 		{Name: "rename back", Given: past{vip, gold}, When: tag.Rename{Tag: "vip", Name: "VIP"}, Then: past{tag.Renamed{Tag: "vip", Name: "VIP", From: "Gold"}}},
-		{Name: "rename to a name given back", Given: past{vip, gold, tag.Renamed{Tag: "vip", Name: "Top", From: "Gold"}, tag.Created{Tag: "new", Name: "New"}}, When: tag.Rename{Tag: "new", Name: "gold"},
-			Then: past{tag.Renamed{Tag: "new", Name: "gold", From: "New"}}},
+		{
+			Name: "rename to a name given back", Given: past{vip, gold, tag.Renamed{Tag: "vip", Name: "Top", From: "Gold"}, tag.Created{Tag: "new", Name: "New"}}, When: tag.Rename{Tag: "new", Name: "gold"},
+			Then: past{tag.Renamed{Tag: "new", Name: "gold", From: "New"}},
+		},
 		{Name: "rename to another's name", Given: past{vip, tag.Created{Tag: "new", Name: "New"}}, When: tag.Rename{Tag: "new", Name: "vip"}, Err: tag.ErrNameTaken},
 		{Name: "rename to an archived one's name", Given: past{vip, gold, inBox, tag.Created{Tag: "new", Name: "New"}}, When: tag.Rename{Tag: "new", Name: "Gold"}, Err: tag.ErrNameTaken},
 		{Name: "rename to nothing", Given: past{vip}, When: tag.Rename{Tag: "vip"}, Err: tag.ErrNameMissing},
@@ -83,9 +85,15 @@ func TestFind(t *testing.T) {
 		want     tag.ID
 		ok       bool
 	}{
-		{"vip", "vip", true}, {"VIP", "vip", true}, {"gold", "vip", true}, {" Gold ", "vip", true},
-		{"late", "late", true}, {"RUNNING LATE", "late", true},
-		{"old", "", false}, {"none", "", false}, {"", "", false},
+		{"vip", "vip", true},
+		{"VIP", "vip", true},
+		{"gold", "vip", true},
+		{" Gold ", "vip", true},
+		{"late", "late", true},
+		{"RUNNING LATE", "late", true},
+		{"old", "", false},
+		{"none", "", false},
+		{"", "", false},
 	}
 	for _, tt := range tests {
 		if got, ok := s.Find(tt.nameOrID); got != tt.want || ok != tt.ok {

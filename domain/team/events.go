@@ -46,6 +46,7 @@ func (e Created) apply(s *State) {
 	s.teams[e.Team] = &entry{id: e.Team, name: e.Name, members: map[string]struct{}{}}
 	s.names.Add(e.Team, e.Name)
 }
+
 func (e Renamed) apply(s *State) {
 	if t := s.teams[e.Team]; t != nil {
 		s.names.Release(t.id, t.name)
@@ -53,16 +54,19 @@ func (e Renamed) apply(s *State) {
 		s.names.Add(t.id, t.name)
 	}
 }
+
 func (e MemberAdded) apply(s *State) {
 	if t := s.teams[e.Team]; t != nil {
 		t.members[e.Agent] = struct{}{}
 	}
 }
+
 func (e MemberRemoved) apply(s *State) {
 	if t := s.teams[e.Team]; t != nil {
 		delete(t.members, e.Agent)
 	}
 }
+
 func (e Archived) apply(s *State) {
 	if t := s.teams[e.Team]; t != nil {
 		t.archived = true

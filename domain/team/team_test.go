@@ -79,8 +79,12 @@ func TestTooMany(t *testing.T) {
 
 func TestQuestions(t *testing.T) {
 	s := domaintest.Fold(team.Evolve, past{
-		sales, bob, team.MemberAdded{Team: "sales", Agent: "ann"}, team.Renamed{Team: "sales", Name: "Shop", From: "Sales"},
-		team.Created{Team: "old", Name: "Old"}, team.MemberAdded{Team: "old", Agent: "sue"}, team.Archived{Team: "old"},
+		sales, bob,
+		team.MemberAdded{Team: "sales", Agent: "ann"},
+		team.Renamed{Team: "sales", Name: "Shop", From: "Sales"},
+		team.Created{Team: "old", Name: "Old"},
+		team.MemberAdded{Team: "old", Agent: "sue"},
+		team.Archived{Team: "old"},
 	})
 	if !s.Exists("sales") || s.Exists("old") || s.Exists("none") || s.Exists("") {
 		t.Error("Exists is wrong")

@@ -54,8 +54,12 @@ func TestDecisions(t *testing.T) {
 
 func TestAnyLifeOfADelivery(t *testing.T) {
 	commands := rapid.SampledFrom([]domaintest.Command[webhook.State, webhook.Event]{
-		webhook.Receive{Workspace: "acme", Channel: "wa", Body: "{}"}, webhook.RecordTranslation{}, webhook.RecordTranslation{Messages: 1, Ignored: []string{"calls"}},
-		webhook.SetAsideDelivery{Code: webhook.Empty}, webhook.SetAsideDelivery{Code: webhook.NotOurs}, webhook.RequestRetranslation{By: "sue"},
+		webhook.Receive{Workspace: "acme", Channel: "wa", Body: "{}"},
+		webhook.RecordTranslation{},
+		webhook.RecordTranslation{Messages: 1, Ignored: []string{"calls"}},
+		webhook.SetAsideDelivery{Code: webhook.Empty},
+		webhook.SetAsideDelivery{Code: webhook.NotOurs},
+		webhook.RequestRetranslation{By: "sue"},
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		var s webhook.State

@@ -54,10 +54,5 @@ func IsColour(s string) bool {
 	if len(s) != 7 || s[0] != '#' {
 		return false
 	}
-	for _, c := range []byte(s[1:]) {
-		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F') {
-			return false
-		}
-	}
-	return true
+	return strings.Trim(s[1:], "0123456789abcdefABCDEF") == ""
 }

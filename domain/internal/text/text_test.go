@@ -23,9 +23,17 @@ func TestRule(t *testing.T) {
 		s    string
 		want error
 	}{
-		{required, "abc", nil}, {required, "éüß", nil}, {required, "éüßx", long}, {required, "", missing}, {required, " \u00a0", missing},
-		{required, "a\x00", unclean}, {required, "a\xff", unclean}, {required, strings.Repeat("\xff", 4), long},
-		{optional, "", nil}, {optional, " ", nil}, {optional, "abcd", long},
+		{required, "abc", nil},
+		{required, "éüß", nil},
+		{required, "éüßx", long},
+		{required, "", missing},
+		{required, " \u00a0", missing},
+		{required, "a\x00", unclean},
+		{required, "a\xff", unclean},
+		{required, strings.Repeat("\xff", 4), long},
+		{optional, "", nil},
+		{optional, " ", nil},
+		{optional, "abcd", long},
 	}
 	for _, tt := range tests {
 		err := tt.rule.Check(tt.s)
