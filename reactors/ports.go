@@ -1,4 +1,3 @@
-// Package reactors hosts whatever answers an event with a side effect.
 package reactors
 
 import (
@@ -49,11 +48,10 @@ type Parked struct {
 
 // ParkedQuery says which parked events to list.
 type ParkedQuery struct {
-	Reactor   string
-	Keys      []string // if not empty: only those that hold one of these keys
-	OnlyRetry bool     // only those for which another try was asked
-	After     eventstore.Position
-	Limit     int // 1 to 1,000
+	Reactor string
+	Keys    []string // if not empty: only those that hold one of these keys
+	After   eventstore.Position
+	Limit   int // 1 to 1,000
 }
 
 // ParkedCount is a reactor's parked events in numbers.

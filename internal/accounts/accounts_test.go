@@ -298,7 +298,6 @@ func TestParking(t *testing.T) {
 		list(reactors.ParkedQuery{Reactor: "r", After: 5, Limit: 10}, p)
 		list(reactors.ParkedQuery{Reactor: "r", Keys: []string{"k0", "k2", "k9"}, Limit: 10}, p)
 		list(reactors.ParkedQuery{Reactor: "r", Keys: []string{"k0"}, Limit: 10})
-		list(reactors.ParkedQuery{Reactor: "r", OnlyRetry: true, Limit: 10})
 		list(reactors.ParkedQuery{Reactor: "other", Limit: 10})
 		if n, err := a.RetryParked(ctx, "r"); err != nil || n != 2 {
 			t.Errorf("RetryParked: %d, %v", n, err)
@@ -309,8 +308,8 @@ func TestParking(t *testing.T) {
 		if err := a.Park(ctx, p); err != nil { // the other try failed
 			t.Fatal(err)
 		}
-		q.Retry = true
-		list(reactors.ParkedQuery{Reactor: "r", OnlyRetry: true, Limit: 10}, q)
+		q.Retry, p.Attempts = true, 3
+		list(reactors.ParkedQuery{Reactor: "r", Limit: 10}, q, p)
 		for _, at := range []reactors.Parked{p, q, q} {
 			if err := a.Unpark(ctx, "r", at.Position); err != nil {
 				t.Fatal(err)

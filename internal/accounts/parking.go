@@ -103,9 +103,6 @@ func (a *Accounts) ListParked(ctx context.Context, q reactors.ParkedQuery) ([]re
 	if len(q.Keys) > 0 {
 		where += " AND position IN (SELECT position FROM parked_keys WHERE reactor = $1 AND key IN " + sqldb.In(&args, q.Keys) + ")"
 	}
-	if q.OnlyRetry {
-		where += " AND retry = 1"
-	}
 	args = append(args, min(max(q.Limit, 1), maxParked))
 	var rows []parkedRow
 	err := a.db.Read(ctx, func(tx sqldb.Tx) (err error) {
