@@ -237,3 +237,25 @@ func TestRefusalsAreNamed(t *testing.T) {
 		}
 	})
 }
+
+// Also where a log holds a report that came too late, the state does not go back.
+func TestEvolveNeverGoesBack(t *testing.T) {
+	states := rapid.SampledFrom([]chat.Delivery{chat.Queued, chat.Sent, chat.Failed, chat.Delivered, chat.Read})
+	rapid.Check(t, func(t *rapid.T) {
+		reports := rapid.SliceOfN(states, 1, 6).Draw(t, "reports")
+		known := domaintest.Fold(chat.Evolve, past{opened, queued, taken})
+		unknown := domaintest.Fold(chat.Evolve, past{opened, queued})
+		want := chat.Sent
+		for _, d := range reports {
+			known = chat.Evolve(known, chat.DeliveryRecorded{ProviderID: "wamid.o1", State: d})
+			unknown = chat.Evolve(unknown, chat.DeliveryRecorded{ProviderID: "wamid.o1", State: d})
+			if d.Rank() > want.Rank() {
+				want = d
+			}
+		}
+		unknown = chat.Evolve(unknown, taken)
+		if known.Outbound["o1"].State != want || unknown.Outbound["o1"].State != want {
+			t.Fatalf("%v lead to %s and %s, want %s", reports, known.Outbound["o1"].State, unknown.Outbound["o1"].State, want)
+		}
+	})
+}

@@ -61,6 +61,7 @@ func TestPlace(t *testing.T) {
 		{Name: "dear", When: lines(order.PlaceLine{Product: "p", Quantity: 1, UnitPrice: order.MaxAmount}), Then: past{most}},
 		{Name: "a line too dear", When: lines(order.PlaceLine{Product: "p", Quantity: 2, UnitPrice: order.MaxAmount/2 + 1}), Err: order.ErrTooLarge},
 		{Name: "an overflowing line", When: lines(order.PlaceLine{Product: "p", Quantity: 1_000_000, UnitPrice: 1<<63 - 1}), Err: order.ErrTooLarge},
+		{Name: "a line that would wrap to nothing", When: lines(order.PlaceLine{Product: "p", Quantity: 4, UnitPrice: 1 << 62}), Err: order.ErrTooLarge},
 		{Name: "a total too dear", When: lines(order.PlaceLine{Product: "p", Quantity: 1, UnitPrice: order.MaxAmount}, line), Err: order.ErrTooLarge},
 		{Name: "no lines", When: lines(), Err: order.ErrNoLines},
 		{Name: "too many lines", When: lines(append(full, line)...), Err: order.ErrTooManyLines},
