@@ -1,0 +1,316 @@
+package readapi_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/chatledger/chatledger/domain/agent"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+func TestOpenAPIDocument(t *testing.T) {
+	const file = "../docs/openapi.json"
+	got := newLedger(t).web.OpenAPI()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(want, got) {
+		t.Errorf("the API has changed; look at the difference, then run this test with -update (-want +got):\n%s",
+			cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")))
+	}
+}
+
+// rules says, for every route, who may call it: in the order agent, bot,
+// supervisor, auditor, analyst, admin. A route that is not here fails the test.
+const rules = `
+a b s . . A  POST /v1/chats/{chat}/messages
+a . s . . A  POST /v1/chats/{chat}/claim
+a . s . . A  POST /v1/chats/{chat}/assign
+a . s . . A  POST /v1/chats/{chat}/unassign
+a b s . . A  POST /v1/chats/{chat}/transfer
+a . s . . A  POST /v1/chats/{chat}/status
+a . s . . A  POST /v1/chats/{chat}/close
+a . s . . A  POST /v1/chats/{chat}/reopen
+a b s . . A  POST /v1/chats/{chat}/tags
+a b s . . A  POST /v1/chats/{chat}/notes
+a b s . . A  PATCH /v1/chats/{chat}/notes/{note}
+a b s . . A  DELETE /v1/chats/{chat}/notes/{note}
+a . s . . A  POST /v1/chats/{chat}/read
+. . s . . A  DELETE /v1/chats/{chat}
+. . s . . A  POST /v1/chats/{chat}/restore
+a b s . . A  POST /v1/orders
+a b s . . A  POST /v1/orders/{order}/confirm
+a b s . . A  POST /v1/orders/{order}/process
+a b s . . A  POST /v1/orders/{order}/ship
+a b s . . A  POST /v1/orders/{order}/deliver
+a b s . . A  POST /v1/orders/{order}/cancel
+a b s . . A  POST /v1/orders/{order}/return
+. . . . . A  POST /v1/agents
+. . . . . A  POST /v1/agents/{agent}/role
+. . . . . A  POST /v1/agents/{agent}/deactivate
+. . . . . A  POST /v1/agents/{agent}/reactivate
+. . s . . A  POST /v1/agents/{agent}/availability
+. . s . . A  PUT /v1/agents/{agent}/availability
+a . s . . A  POST /v1/me/availability
+a . s . . A  PUT /v1/me/availability
+. . s . . A  POST /v1/teams
+. . s . . A  PATCH /v1/teams/{team}
+. . s . . A  DELETE /v1/teams/{team}
+. . s . . A  POST /v1/teams/{team}/members
+. . s . . A  DELETE /v1/teams/{team}/members/{agent}
+. . s . . A  POST /v1/tags
+. . s . . A  PATCH /v1/tags/{tag}
+. . s . . A  DELETE /v1/tags/{tag}
+. . s . . A  POST /v1/tags/{tag}/restore
+. . s . . A  POST /v1/statuses
+. . s . . A  PATCH /v1/statuses/{status}
+. . s . . A  DELETE /v1/statuses/{status}
+. . . . . A  PATCH /v1/channels/{channel}
+. . . . . A  DELETE /v1/channels/{channel}
+. . . . . A  POST /v1/channels/{channel}/deliveries/{delivery}/retranslate
+a b s u y A  GET /v1/chats
+a b s u y A  GET /v1/chats/counts
+a b s u y A  GET /v1/chats/{chat}
+a b s u y A  GET /v1/chats/{chat}/messages
+a . s u y A  GET /v1/chats/{chat}/history
+a b s u y A  GET /v1/chats/{chat}/visitor
+a b s u y A  GET /v1/orders
+a b s u y A  GET /v1/orders/{order}
+a b s u y A  GET /v1/me
+a b s u y A  GET /v1/agents
+a b s u y A  GET /v1/agents/{agent}
+a b s u y A  GET /v1/teams
+a b s u y A  GET /v1/teams/{team}
+a b s u y A  GET /v1/tags
+a b s u y A  GET /v1/tags/{tag}
+a b s u y A  GET /v1/statuses
+a b s u y A  GET /v1/statuses/{status}
+a b s u y A  GET /v1/channels
+a b s u y A  GET /v1/channels/{channel}
+. . . u . A  GET /v1/channels/{channel}/deliveries
+. . . u . A  GET /v1/channels/{channel}/deliveries/{delivery}
+. . . u . A  GET /v1/channels/{channel}/deliveries/{delivery}/body
+a b s u y A  GET /v1/changes
+public       GET /healthz
+public       GET /readyz`
+
+func TestEveryRouteHasItsRule(t *testing.T) {
+	l := newLedger(t)
+	known := map[string]string{}
+	for line := range strings.Lines(strings.TrimSpace(rules)) {
+		known[strings.TrimSpace(line[13:])] = line[:11]
+	}
+	for _, route := range l.web.Routes() {
+		name := route.Method + " " + route.Path
+		rule, ok := known[name]
+		if !ok {
+			t.Errorf("%s has no line in rules", name)
+			continue
+		}
+		delete(known, name)
+		path := strings.NewReplacer("{", "no-", "}", "").Replace(route.Path)
+		body := ""
+		if route.Method != "GET" {
+			body = "[]" // no route takes a list: whoever may call is told so, and nothing happens
+		}
+		if strings.HasPrefix(rule, "public") {
+			if got := l.do("", route.Method, path, ""); got.status == 401 || got.status == 403 {
+				t.Errorf("%s is not public: %d", name, got.status)
+			}
+			continue
+		}
+		for _, secret := range []string{"", "cl_unknown"} {
+			if got := l.do(secret, route.Method, path, body); got.status != 401 || got.header.Get("WWW-Authenticate") == "" {
+				t.Errorf("%s with token %q: %d", name, secret, got.status)
+			}
+		}
+		if route.Stream {
+			path += "?after=x" // refused, or it would go on for ever
+		}
+		may := strings.Fields(rule)
+		for i, role := range allRoles {
+			got := l.do(role, route.Method, path, body)
+			switch {
+			case may[i] == "." && (got.status != 403 || l.object(got)["code"] != "auth.forbidden"):
+				t.Errorf("%s as %s: %d %s, want 403", name, role, got.status, got.body)
+			case may[i] != "." && (got.status == 401 || got.status == 403 || got.status >= 500):
+				t.Errorf("%s as %s: %d %s", name, role, got.status, got.body)
+			}
+		}
+	}
+	for name := range known {
+		t.Errorf("rules has a line for %s, which is no route", name)
+	}
+}
+
+// Everything that a body, a parameter or a header can have wrong is the
+// caller's fault and names what is wrong.
+func TestBadInput(t *testing.T) {
+	l := newLedger(t)
+	ch := l.connect(acme)
+	id := "/v1/chats/" + l.receive(acme, "15551", "hello")
+	delivery := l.deliver(acme, ch, `{"object":"x"}`)
+	order := "/v1/orders/" + l.must(201, agent.RoleAgent, "POST", "/v1/orders", `{"currency":"EUR","lines":[{"product":"tea","quantity":1,"unit_price":100}]}`)["id"].(string)
+	l.get("/v1/orders")
+	const line = `{"product":"tea","quantity":1,"unit_price":100}`
+	for _, tt := range []struct {
+		route, body string
+		status      int
+		location    string
+	}{
+		{"POST " + id + "/messages", `{}`, 400, "body"},
+		{"POST " + id + "/messages", `{"text":""}`, 400, "body.text"},
+		{"POST " + id + "/messages", `{"text":7}`, 400, "body.text"},
+		{"POST " + id + "/messages", `{"text":"` + strings.Repeat("x", 5000) + `"}`, 400, "body.text"},
+		{"POST " + id + "/messages", `{"text":"a","to":"b"}`, 400, "body.to"},
+		{"POST /v1/chats/none/messages", `{"text":"a"}`, 404, ""},
+		{"POST " + id + "/assign", `{"agent":""}`, 400, "body.agent"},
+		{"POST " + id + "/assign", `{"agent":"nobody"}`, 404, ""},
+		{"POST " + id + "/assign", fmt.Sprintf(`{"agent":%q}`, l.agents[agent.RoleAuditor]), 409, ""},
+		{"POST " + id + "/transfer", `{"to":"moon"}`, 400, "body.to"},
+		{"POST " + id + "/transfer", `{"to":"agent"}`, 400, "body.agent"},
+		{"POST " + id + "/transfer", `{"to":"team"}`, 400, "body.team"},
+		{"POST " + id + "/transfer", `{"to":"team","team":"none"}`, 404, ""},
+		{"POST " + id + "/transfer", `{"to":"bot","agent":"ann"}`, 400, "body.agent"},
+		{"POST " + id + "/status", `{"status":"none"}`, 404, ""},
+		{"POST " + id + "/status", `{"status":""}`, 404, ""},
+		{"POST " + id + "/close", `{"status":"OPEN"}`, 400, "body.status"},
+		{"POST " + id + "/tags", `{"add":[""]}`, 400, "body.add"},
+		{"POST " + id + "/tags", `{"add":["a"],"remove":["a"]}`, 400, "body.remove"},
+		{"POST " + id + "/tags", `{"add":"vip"}`, 400, "body.add"},
+		{"POST " + id + "/notes", `{"text":""}`, 400, "body.text"},
+		{"PATCH " + id + "/notes/none", `{"text":"a"}`, 404, ""},
+		{"DELETE " + id + "/notes/none", ``, 404, ""},
+		{"DELETE " + id, `{"reason":"` + strings.Repeat("x", 1001) + `"}`, 400, "body.reason"},
+		{"POST /v1/orders", `{"currency":"EUR","lines":[]}`, 400, "body.lines"},
+		{"POST /v1/orders", `{"currency":"EURO","lines":[` + line + `]}`, 400, "body.currency"},
+		{"POST /v1/orders", `{"currency":"EUR","lines":[{"product":"tea","quantity":0,"unit_price":1}]}`, 400, "body.quantity"},
+		{"POST /v1/orders", `{"currency":"EUR","lines":[{"product":"tea","quantity":1,"unit_price":-1}]}`, 400, "body.unit_price"},
+		{"POST /v1/orders", `{"currency":"EUR","lines":[{"product":"tea","quantity":1,"unit_price":10.5}]}`, 400, "body.lines[0].unit_price"},
+		{"POST /v1/orders", `{"chat":"none","currency":"EUR","lines":[` + line + `]}`, 404, ""},
+		{"POST " + order + "/deliver", ``, 409, ""},
+		{"POST /v1/orders/none/confirm", ``, 404, ""},
+		{"POST /v1/agents", `{"name":"","role":"agent"}`, 400, "body.name"},
+		{"POST /v1/agents", `{"name":"Ann","role":"king"}`, 400, "body.role"},
+		{"POST /v1/agents", `{"name":"Ann","role":"agent","email":"ann"}`, 400, "body.email"},
+		{"POST /v1/agents/none/role", `{"role":"agent"}`, 404, ""},
+		{"POST /v1/me/availability", `{"availability":"asleep"}`, 400, "body.availability"},
+		{"POST /v1/teams", `{"name":""}`, 400, "body.name"},
+		{"POST /v1/teams/none/members", `{"agent":"x"}`, 404, ""},
+		{"POST /v1/tags", `{"name":"VIP","colour":"red"}`, 400, "body.colour"},
+		{"PATCH /v1/tags/none", `{"name":"x"}`, 404, ""},
+		{"PATCH /v1/tags/none", `{}`, 400, "body"},
+		{"POST /v1/statuses", `{"name":"Later","category":"sometime"}`, 400, "body.category"},
+		{"PATCH /v1/statuses/OPEN", `{"order":-1}`, 400, "body.order"},
+		{"PATCH /v1/statuses/OPEN", `{"default":false}`, 400, "body.default"},
+		{"DELETE /v1/statuses/OPEN", ``, 409, ""},
+		{"PATCH /v1/channels/none", `{"name":"x"}`, 404, ""},
+		{"POST /v1/channels/none/deliveries/" + delivery + "/retranslate", ``, 404, ""},
+		{"GET /v1/chats?limit=0", "", 400, "query.limit"},
+		{"GET /v1/chats?limit=201", "", 400, "query.limit"},
+		{"GET /v1/chats?category=half", "", 400, "query.category"},
+		{"GET /v1/chats?unread=perhaps", "", 400, "query.unread"},
+		{"GET /v1/chats?sort=name", "", 400, "query.sort"},
+		{"GET /v1/chats?cursor=abc", "", 400, "query.cursor"},
+		{"GET /v1/chats?state=OPEN", "", 400, "query.state"},
+		{"GET /v1/chats?min_position=x", "", 400, "query.min_position"},
+		{"GET /v1/chats/none", "", 404, ""},
+		{"GET /v1/chats/a%20b", "", 404, ""},
+		{"GET " + id + "/messages?before=x", "", 400, "query.before"},
+		{"GET " + id + "/messages?after=x", "", 400, "query.after"},
+		{"GET " + id + "/messages?cursor=x", "", 400, "query.cursor"},
+		{"GET " + id + "/messages?cursor=a.x", "", 400, "query.after"},
+		{"GET " + id + "/messages?notes=some", "", 400, "query.notes"},
+		{"GET " + id + "/history?after=-1", "", 400, "query.after"},
+		{"GET /v1/chats/none/messages", "", 404, ""},
+		{"GET /v1/chats/none/history", "", 404, ""},
+		{"GET /v1/chats/none/visitor", "", 404, ""},
+		{"GET /v1/orders?status=lost", "", 400, "query.status"},
+		{"GET /v1/orders/none", "", 404, ""},
+		{"GET /v1/agents?limit=1001", "", 400, "query.limit"},
+		{"GET /v1/agents?cursor=x", "", 400, "query.cursor"},
+		{"GET /v1/agents/none", "", 404, ""},
+		{"GET /v1/teams/none", "", 404, ""},
+		{"GET /v1/tags/none", "", 404, ""},
+		{"GET /v1/statuses/none", "", 404, ""},
+		{"GET /v1/channels/none", "", 404, ""},
+		{"GET /v1/channels/none/deliveries", "", 404, ""},
+		{"GET /v1/channels/" + ch + "/deliveries?state=lost", "", 400, "query.state"},
+		{"GET /v1/channels/none/deliveries/" + delivery, "", 404, ""},
+		{"GET /v1/channels/none/deliveries/" + delivery + "/body", "", 404, ""},
+		{"GET /v1/changes?after=x", "", 400, "query.after"},
+		{"GET /v1/changes?after=-1", "", 400, "query.after"},
+		{"GET /v1/changes?after=99999999", "", 400, ""},
+	} {
+		method, path, _ := strings.Cut(tt.route, " ")
+		got := l.do(agent.RoleAdmin, method, path, tt.body)
+		var location string
+		if got.header.Get("Content-Type") == "application/problem+json" {
+			location, _ = l.object(got).at("errors.0.location").(string)
+		}
+		if got.status != tt.status || location != tt.location {
+			t.Errorf("%s %.60s: %d at %q, want %d at %q: %s", tt.route, tt.body, got.status, location, tt.status, tt.location, got.body)
+		}
+	}
+	if got := l.do(agent.RoleAdmin, "GET", "/v1/changes", "", "Last-Event-ID", "x"); got.status != 400 {
+		t.Errorf("a malformed Last-Event-ID: %d %s", got.status, got.body)
+	}
+	if strings.Contains(l.log.String(), "level=ERROR") {
+		t.Errorf("a caller's fault was logged as one of ours:\n%s", l.log)
+	}
+}
+
+// Nothing of one workspace is there for another.
+func TestWorkspacesAreApart(t *testing.T) {
+	l := newLedger(t)
+	ch := l.connect(acme)
+	chat := "/v1/chats/" + l.receive(acme, "15551", "hello")
+	delivery := "/v1/channels/" + ch + "/deliveries/" + l.deliver(acme, ch, `{}`)
+	order := "/v1/orders/" + l.must(201, agent.RoleAgent, "POST", "/v1/orders", `{"currency":"EUR","lines":[{"product":"tea","quantity":1,"unit_price":100}]}`)["id"].(string)
+	note := chat + "/notes/" + l.must(201, agent.RoleAgent, "POST", chat+"/notes", `{"text":"mine"}`)["id"].(string)
+	l.must(201, agent.RoleAdmin, "POST", "/v1/teams", `{"name":"Billing"}`)
+	l.must(200, agent.RoleAdmin, "POST", chat+"/tags", `{"add":["vip"]}`)
+	l.get("/v1/chats")
+	l.get("/v1/channels")
+
+	l.settle("other")
+	stranger, _ := l.token("other", agent.RoleAdmin, "")
+	at := "min_position=" + l.head()
+	for _, path := range []string{chat, chat + "/messages", chat + "/history", chat + "/visitor", order, "/v1/teams/billing", "/v1/tags/vip",
+		"/v1/agents/" + l.agents[agent.RoleAgent], "/v1/channels/" + ch, "/v1/channels/" + ch + "/deliveries", delivery} {
+		l.must(404, stranger, "GET", path+"?"+at, "")
+	}
+	l.must(404, stranger, "GET", delivery+"/body", "")
+	for _, list := range []string{"/v1/chats", "/v1/orders", "/v1/agents", "/v1/teams", "/v1/tags", "/v1/channels"} {
+		if got := l.must(200, stranger, "GET", list+"?"+at, ""); len(got.items()) != 0 {
+			t.Errorf("%s shows %v", list, got)
+		}
+	}
+	for _, tt := range [][2]string{
+		{chat + "/messages", `{"text":"a"}`}, {chat + "/unassign", ``}, {chat + "/close", ``}, {chat + "/tags", `{"add":["x"]}`}, {chat + "/notes", `{"text":"a"}`},
+		{chat + "/read", ``}, {chat + "/restore", ``}, {order + "/confirm", ``}, {"/v1/agents/" + l.agents[agent.RoleAgent] + "/deactivate", ``}, {delivery + "/retranslate", ``},
+	} {
+		l.must(404, stranger, "POST", tt[0], tt[1])
+		l.must(404, stranger, "POST", tt[0], tt[1], "If-Match", `"0"`)
+	}
+	l.must(404, stranger, "PATCH", note, `{"text":"theirs"}`)
+	l.must(404, stranger, "DELETE", chat, ``)
+	l.must(404, stranger, "DELETE", "/v1/channels/"+ch, ``)
+	if got := l.get(chat); got["unread"] != 1.0 || !slices.Equal(got["tags"].([]any), []any{"vip"}) {
+		t.Errorf("the stranger changed the chat: %v", got)
+	}
+}
