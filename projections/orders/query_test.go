@@ -1,0 +1,159 @@
+package orders_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/order"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/codec"
+	"github.com/chatledger/chatledger/eventstore/memory"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/internal/testenv"
+	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/cursor"
+	"github.com/chatledger/chatledger/projections/orders"
+	"github.com/chatledger/chatledger/projections/views/viewstest"
+	"github.com/chatledger/chatledger/projections/visitor"
+)
+
+func onBoth(t *testing.T, test func(*testing.T, *viewstest.Ledger)) {
+	parts := viewstest.Parts{
+		Log:      func() eventstore.Store { return memory.New(time.Now) },
+		Postgres: testenv.Postgres,
+		Now:      time.Now,
+	}
+	viewstest.OnBoth(t, parts, []func() projections.Projection{orders.New, visitor.New}, test)
+}
+
+func TestOrdersAreShownWithTheirVisitors(t *testing.T) {
+	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
+		l.Record(t, "chat-c", chat.Opened{Workspace: "acme", Channel: "ch", Customer: "1555", At: sec(1)},
+			chat.DetailsShared{Reason: chat.ByForm, Name: "Camille", Emails: []string{"c@x"}, At: sec(2)})
+		l.Record(t, "order-1", placed(), order.Confirmed{})
+		alone := placed()
+		alone.Chat, alone.Source = "", "api"
+		l.Record(t, "order-2", alone)
+		l.Read(t, func(tx sqldb.Tx) {
+			o, err := orders.Get(t.Context(), tx, "acme", "1")
+			if err != nil || o.VisitorName != "Camille" || o.VisitorEmail != "c@x" || o.VisitorPhone != "+1555" || o.Status != "confirmed" || o.Revision != 1 {
+				t.Errorf("order %+v, %v", o, err)
+			}
+			if diff := cmp.Diff([]orders.Line{{Product: "a", Quantity: 2, UnitPrice: 1999, Total: 3998}, {Product: "b", Name: "B", Quantity: 3, UnitPrice: 750, Total: 2250}}, o.Lines); diff != "" {
+				t.Errorf("lines (-want +got):\n%s", diff)
+			}
+			if o, err = orders.Get(t.Context(), tx, "acme", "2"); err != nil || o.VisitorName != "" || o.Total != 6248 {
+				t.Errorf("an order without a chat: %+v, %v", o, err)
+			}
+			for _, at := range [][2]string{{"other", "1"}, {"acme", "3"}, {"acme", "\x00"}} {
+				if _, err := orders.Get(t.Context(), tx, at[0], at[1]); !errors.Is(err, orders.ErrNotFound) {
+					t.Errorf("get %q: %v, want %v", at, err, orders.ErrNotFound)
+				}
+			}
+		})
+		l.Verify(t)
+	})
+}
+
+func TestList(t *testing.T) {
+	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
+		var want, confirmed, ofD []string
+		for i := 29; i >= 0; i-- {
+			p := placed()
+			p.At = sec(i / 3) // some at the same time
+			id := fmt.Sprintf("o%02d", i)
+			facts := []codec.Event{p}
+			want = append(want, id)
+			if i%5 == 0 {
+				p.Chat = "d"
+				facts = []codec.Event{p, order.Confirmed{}}
+				confirmed, ofD = append(confirmed, id), append(ofD, id)
+			}
+			l.Record(t, "order-"+id, facts...)
+		}
+		other := placed()
+		other.Workspace = "other"
+		l.RecordIn(t, "other", "order-else", other)
+		l.Read(t, func(tx sqldb.Tx) {
+			for _, limit := range []int{1, 4, 30, 100} {
+				for _, tt := range []struct {
+					query orders.Query
+					want  []string
+				}{
+					{orders.Query{}, want},
+					{orders.Query{Status: "confirmed"}, confirmed},
+					{orders.Query{Chat: "d"}, ofD},
+					{orders.Query{Chat: "d", Status: "placed"}, nil},
+				} {
+					q := tt.query
+					q.Workspace, q.Limit = "acme", limit
+					var got []string
+					for {
+						page, err := orders.List(t.Context(), tx, q)
+						if err != nil {
+							t.Fatal(err)
+						}
+						for _, o := range page.Orders {
+							got = append(got, o.ID)
+						}
+						if q.Cursor = page.Next; q.Cursor == "" {
+							break
+						}
+					}
+					if diff := cmp.Diff(tt.want, got); diff != "" {
+						t.Errorf("%+v (-want +got):\n%s", tt.query, diff)
+					}
+				}
+			}
+			if _, err := orders.List(t.Context(), tx, orders.Query{Cursor: cursor.Encode("history", 3)}); !errors.Is(err, cursor.ErrInvalid) {
+				t.Errorf("a cursor of another list: %v", err)
+			}
+			if _, err := orders.List(t.Context(), tx, orders.Query{Limit: 300}); !errors.Is(err, cursor.ErrLimit) {
+				t.Errorf("too much: %v", err)
+			}
+		})
+	})
+}
+
+func TestTotals(t *testing.T) {
+	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
+		place := func(id, chat, currency string, total int64, at int, then ...codec.Event) {
+			p := placed()
+			p.Chat, p.Currency, p.Total, p.At = chat, currency, total, sec(at)
+			l.Record(t, "order-"+id, append([]codec.Event{p}, then...)...)
+		}
+		place("1", "c", "EUR", 6248, 10)
+		place("2", "c", "EUR", 1_999_999, 30)
+		place("3", "c", "EUR", 500, 20, order.Cancelled{})
+		place("4", "c", "JPY", 1200, 15)
+		place("5", "d", "EUR", 7, 15)
+		l.Record(t, "order-6", order.Refused{Workspace: "acme", Chat: "c", At: sec(99)})
+		place("7", "huge", "EUR", math.MaxInt64, 1)
+		place("8", "huge", "EUR", math.MaxInt64, 2)
+		l.Read(t, func(tx sqldb.Tx) {
+			for chatID, want := range map[string][]orders.Totals{
+				"c": {
+					{Currency: "EUR", Orders: 3, Total: 2_006_247, LastAt: us(30)},
+					{Currency: "JPY", Orders: 1, Total: 1200, LastAt: us(15)},
+				},
+				"d":      {{Currency: "EUR", Orders: 1, Total: 7, LastAt: us(15)}},
+				"huge":   {{Currency: "EUR", Orders: 2, Total: math.MaxInt64, LastAt: us(2)}},
+				"nobody": {},
+			} {
+				got, err := orders.TotalsByChat(t.Context(), tx, "acme", chatID)
+				if diff := cmp.Diff(want, got); err != nil || diff != "" {
+					t.Errorf("%s: %v (-want +got):\n%s", chatID, err, diff)
+				}
+			}
+			if got, err := orders.TotalsByChat(t.Context(), tx, "other", "c"); err != nil || len(got) > 0 {
+				t.Errorf("of another workspace: %+v, %v", got, err)
+			}
+		})
+	})
+}
