@@ -130,13 +130,14 @@ func openLite(ctx context.Context, path string, o options, writer bool) (*liteCo
 		"cache_size = -16000",
 		"temp_store = MEMORY",
 		"foreign_keys = ON",
-		"query_only = ON",
 	}
 	if writer {
-		pragmas[len(pragmas)-1] = "cache_size = -64000"
+		pragmas = append(pragmas, "cache_size = -64000")
+	} else {
+		pragmas = append(pragmas, "query_only = ON")
 	}
 	if o.durable {
-		pragmas[2] = "synchronous = FULL"
+		pragmas = append(pragmas, "synchronous = FULL")
 	}
 	err = c.within(ctx, busyTimeout, func() error {
 		for _, p := range pragmas {
