@@ -68,6 +68,13 @@ type panicError struct{ value any }
 
 func (e panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 
+// isPoison reports whether err lies in the events of a batch: they would fail
+// again.
+func isPoison(err error) bool {
+	panicked := panicError{}
+	return errors.As(err, &panicked) || sqldb.Rejected(err)
+}
+
 // caught runs do and returns a panicError if it panics.
 func caught(do func() error) (err error) {
 	defer func() {

@@ -120,11 +120,15 @@ func Retry(ctx context.Context, cfg Config, projection, stream string) (applied 
 	for size := cfg.BatchSize; ; {
 		n, more, err := retryBatch(ctx, &cfg, g, stream, size)
 		applied += n
-		switch poison := (panicError{}); {
+		poison := (*PoisonError)(nil)
+		switch {
 		case errors.Is(err, errLost):
 			continue // the runner was quicker
-		case errors.As(err, &poison) && size > 1:
-			size = 1 // a fold or a hook panicked: find out at which event
+		case isPoison(err) && !errors.As(err, &poison):
+			if size == 1 {
+				return applied, keep(ctx, &cfg, g, stream, err)
+			}
+			size = 1 // a fold, a hook or the database failed: find out at which event
 		case err != nil:
 			return applied, fmt.Errorf("retry %s of %s: %w", stream, projection, err)
 		case !more:
@@ -176,20 +180,13 @@ func retryBatch(ctx context.Context, cfg *Config, g *target, stream string, size
 			applied++
 		}
 		if err := g.fold(ctx, tx); err != nil {
-			if panicked := (panicError{}); !errors.As(err, &panicked) || len(items) > 1 {
-				return err
-			}
-			g.begin(false, cfg.CacheRows)
-			applied, poison = 0, &PoisonError{s.Name, stream, items[0].Position, err}
+			return err
 		}
 		if err := g.write(ctx, tx); err != nil {
 			return err
 		}
 		if poison != nil {
-			_, err := tx.Exec(ctx, `UPDATE parked SET error = $1, attempts = attempts + 1, at = $2
-				WHERE projection = $3 AND generation = $4 AND stream = $5 AND position = $6`,
-				errorText(poison.Err), cfg.now(), s.Name, s.Generation, stream, int64(poison.Position))
-			if err != nil {
+			if err := noteFailure(ctx, tx, cfg, s, poison); err != nil {
 				return err
 			}
 		}
@@ -207,6 +204,36 @@ func retryBatch(ctx context.Context, cfg *Config, g *target, stream string, size
 		return applied, false, poison
 	}
 	return applied, true, nil
+}
+
+// noteFailure keeps why a parked event failed again.
+func noteFailure(ctx context.Context, tx sqldb.Tx, cfg *Config, s state, poison *PoisonError) error {
+	_, err := tx.Exec(ctx, `UPDATE parked SET error = $1, attempts = attempts + 1, at = $2
+		WHERE projection = $3 AND generation = $4 AND stream = $5 AND position = $6`,
+		errorText(poison.Err), cfg.now(), s.Name, s.Generation, poison.Stream, int64(poison.Position))
+	return err
+}
+
+// keep leaves the first event of a stream parked, since applying it alone
+// failed, and returns a *PoisonError.
+func keep(ctx context.Context, cfg *Config, g *target, stream string, reason error) error {
+	poison := &PoisonError{Projection: g.p.Name(), Stream: stream, Err: reason}
+	err := cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+		s, err := readState(ctx, tx, g.p.Name())
+		if err != nil {
+			return err
+		}
+		poison.Position, err = sqldb.Get[eventstore.Position](ctx, tx,
+			"SELECT min(position) FROM parked WHERE projection = $1 AND generation = $2 AND stream = $3", s.Name, s.Generation, stream)
+		if err != nil {
+			return err
+		}
+		return noteFailure(ctx, tx, cfg, s, poison)
+	})
+	if err != nil {
+		return fmt.Errorf("note why %s failed: %w", stream, err)
+	}
+	return poison
 }
 
 // reread returns the parked events from the log. Those of a type that is no

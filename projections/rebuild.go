@@ -114,7 +114,7 @@ func (b *builder) goLive(ctx context.Context) error {
 	return nil
 }
 
-const maxSwitchTries = 5
+const maxSwitchTries = 20
 
 // level folds up to the live checkpoint, unless that is of another log.
 func (b *builder) level(ctx context.Context, live state) error {
@@ -179,12 +179,13 @@ func (s state) old(cfg *Config) buildState {
 }
 
 // shortLocks keeps a transaction that waits for a table from making all who
-// come after it wait, too.
+// come after it wait, too. It gives up before PostgreSQL looks for deadlocks
+// (after a second), so that it is never a reader who has to.
 func shortLocks(ctx context.Context, tx sqldb.Tx) error {
 	if sqldb.EngineOf(tx) != sqldb.Postgres {
 		return nil
 	}
-	_, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '2s'")
+	_, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '500ms'")
 	return err
 }
 

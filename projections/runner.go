@@ -187,7 +187,7 @@ func (w *worker) more(b batch, batches <-chan batch) batch {
 func (w *worker) apply(ctx context.Context, b batch) error {
 	if b.end > w.state.Checkpoint {
 		err := w.transact(ctx, b)
-		if panicked := (panicError{}); errors.As(err, &panicked) {
+		if isPoison(err) {
 			err = w.oneByOne(ctx, b)
 		}
 		if err != nil {
@@ -200,13 +200,14 @@ func (w *worker) apply(ctx context.Context, b batch) error {
 	return nil
 }
 
-// oneByOne finds out which event it is whose fold or hook panics.
+// oneByOne finds out which event it is whose fold or hook panics, or whose rows
+// the database rejects.
 func (w *worker) oneByOne(ctx context.Context, b batch) error {
 	for i, it := range b.items {
 		single := batch{items: b.items[i : i+1], end: it.Position}
 		err := w.transact(ctx, single)
-		if panicked := (panicError{}); errors.As(err, &panicked) {
-			single.items = []item{{Event: it.Event, err: panicked}}
+		if isPoison(err) {
+			single.items = []item{{Event: it.Event, err: err}}
 			err = w.transact(ctx, single)
 		}
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -257,6 +258,61 @@ func TestPoisonParksItsStreamOnly(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestWhatTheDatabaseRejectsIsPoison(t *testing.T) {
+	onBoth(t, func(t *testing.T, e *env) {
+		if err := projections.Prepare(t.Context(), e.config()); err != nil {
+			t.Fatal(err)
+		}
+		exec := func(sql string) {
+			t.Helper()
+			err := e.db.Write(t.Context(), func(tx sqldb.Tx) error { _, err := tx.Exec(t.Context(), sql); return err })
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		exec("CREATE UNIQUE INDEX no_two ON toy_items (n)")
+		e.append(t, "item-1", put{Owner: "a", N: 1})
+		at := e.append(t, "item-2", put{Owner: "a", N: 1})
+		cfg := e.config()
+		start(t, cfg)
+		waitFor(t, e.db, "toy.v1", e.append(t, "item-3", put{Owner: "a", N: 3}))
+		e.append(t, "item-2", put{Owner: "a", N: 2})
+		waitFor(t, e.db, "toy.v1", e.append(t, "item-4", put{Owner: "a", N: 4}))
+		checkTables(t, e.folded(t, func(r eventstore.Recorded) bool { return r.Stream == "item-2" }), readTables(t, e.db))
+		if s := status(t, cfg); s.Parked != 2 || s.Failed != 1 {
+			t.Errorf("status %+v", s)
+		}
+		var still *projections.PoisonError
+		cfg.BatchSize = 1
+		if n, err := projections.Retry(t.Context(), cfg, "toy.v1", "item-2"); n != 0 || !errors.As(err, &still) || still.Position != at {
+			t.Errorf("retry: %d, %v", n, err)
+		}
+		exec("DROP INDEX no_two")
+		if n, err := projections.Retry(t.Context(), cfg, "toy.v1", "item-2"); n != 2 || err != nil {
+			t.Errorf("retry after mending: %d, %v", n, err)
+		}
+		checkTables(t, e.folded(t, nil), readTables(t, e.db))
+	})
+}
+
+func TestSeveralProcessesPrepareAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, e *env) {
+		var all sync.WaitGroup
+		for range 4 {
+			cfg := e.config()
+			cfg.DB = e.open(t)
+			all.Go(func() {
+				if err := projections.Prepare(t.Context(), cfg); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		start(t, e.config())
+		waitFor(t, e.db, "toy.v1", e.fill(t, 5))
+	})
 }
 
 func TestOtherLogIsRefused(t *testing.T) {

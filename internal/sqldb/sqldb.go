@@ -11,6 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"zombiezen.com/go/sqlite"
 )
 
 // Engine names a database engine.
@@ -128,6 +131,22 @@ func Script(ctx context.Context, tx Tx, sql string) error {
 		}
 	}
 	return nil
+}
+
+// Rejected reports whether err says that the database refuses the values of a
+// row, for ever: a constraint, a length, a range. Anything else may pass.
+func Rejected(err error) bool {
+	if pg := (*pgconn.PgError)(nil); errors.As(err, &pg) && len(pg.Code) == 5 {
+		switch pg.Code[:2] {
+		case "22", "23", "54": // data exception, integrity constraint, program limit exceeded
+			return true
+		}
+	}
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultConstraint, sqlite.ResultTooBig, sqlite.ResultMismatch, sqlite.ResultRange:
+		return true
+	}
+	return false
 }
 
 // In appends values to args and returns the list of their placeholders, in
