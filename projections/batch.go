@@ -43,7 +43,7 @@ type target struct {
 	p      Projection
 	tables []Table
 	suffix string // of the tables' names
-	fresh  bool   // a row that no cache has lost, and none has, does not exist
+	fresh  bool   // the tables were empty when the caches were
 	marks  []int
 }
 

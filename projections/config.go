@@ -27,7 +27,7 @@ type Config struct {
 	BatchSize int           // events in a transaction at most; default 2,000
 	ChunkSize int           // events in a transaction of a rebuild at most; default 5,000
 	CacheRows int           // rows kept in memory for each table; default 20,000
-	BuildRows int           // the same in a rebuild; default 500,000
+	BuildRows int           // the same in a rebuild; default 100,000
 	Lease     time.Duration // how long a process that has died keeps others waiting; default 15 s
 	Poll      time.Duration // how often a process without the lease looks for it; default 200 ms
 }
@@ -68,7 +68,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.BatchSize, 2_000)
 	setDefault(&c.ChunkSize, 5_000)
 	setDefault(&c.CacheRows, defaultCacheRows)
-	setDefault(&c.BuildRows, 500_000)
+	setDefault(&c.BuildRows, 100_000)
 	setDefault(&c.Lease, 15*time.Second)
 	setDefault(&c.Poll, 200*time.Millisecond)
 }

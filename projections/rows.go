@@ -129,8 +129,8 @@ type workset interface {
 	undo(n int)
 
 	// prepare takes the rows that the changes need from the cache, and returns
-	// the keys of those to be loaded. fresh says that what is not cached does
-	// not exist.
+	// the keys of those to be loaded. fresh says that the table was empty when
+	// the cache was: what that has never held does not exist.
 	prepare(fresh bool) sqldb.Vectors
 
 	// loaded takes a row that prepare asked for.
@@ -151,9 +151,6 @@ type workset interface {
 
 	// limit sets how many rows the cache holds, and empties it.
 	limit(rows int)
-
-	// complete reports whether the cache has not lost a row since it was empty.
-	complete() bool
 
 	// all returns the rows of the cache, sorted by their keys, as []R.
 	all() []any

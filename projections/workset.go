@@ -31,7 +31,6 @@ func (t *Rows[K, R]) undo(n int) {
 
 func (t *Rows[K, R]) prepare(fresh bool) sqldb.Vectors {
 	missing := sqldb.NewVectors(t.form.keys, 0)
-	fresh = fresh && t.cache.complete
 	for i := range t.changes {
 		k := t.changes[i].key
 		if t.touched[k] != nil {
@@ -42,7 +41,7 @@ func (t *Rows[K, R]) prepare(fresh bool) sqldb.Vectors {
 		t.order = append(t.order, s)
 		row, known := t.cache.get(k)
 		s.old = row
-		if !known && !fresh {
+		if !known && !(fresh && !t.cache.seen(k)) {
 			t.form.addKey(missing, reflect.ValueOf(k))
 		}
 	}
@@ -143,8 +142,6 @@ func (t *Rows[K, R]) forget() {
 }
 
 func (t *Rows[K, R]) limit(rows int) { t.cache.limit(rows) }
-
-func (t *Rows[K, R]) complete() bool { return t.cache.complete }
 
 func (t *Rows[K, R]) all() []any {
 	var rows []*R
