@@ -22,6 +22,9 @@ const (
 	codeStarting = "stream.starting"
 )
 
+// startTimeout bounds how long a client waits for a server that is starting.
+const startTimeout = 2 * time.Second
+
 // inChanges says where to begin. The header is what a browser sends when it
 // reconnects; it is newer than the address it was given first.
 type inChanges struct {
@@ -57,9 +60,11 @@ func (a *API) changes() web.Endpoint {
 		if err != nil {
 			return nil, err
 		}
+		starting, cancel := context.WithTimeout(ctx, startTimeout)
+		defer cancel()
 		select {
 		case <-a.hub.started:
-		default:
+		case <-starting.Done():
 			return nil, web.Unavailable(codeStarting, "the server has just started", time.Second)
 		}
 		head, err := a.Store.Head(ctx)

@@ -17,15 +17,16 @@ import (
 	"github.com/chatledger/chatledger/projections/visitor"
 )
 
-// paging is embedded by the input of every list that has pages.
-type paging struct {
+// Paging is embedded by the input of every list that has pages. It is exported
+// since huma looks for parameters in exported fields only.
+type Paging struct {
 	Cursor string `query:"cursor" doc:"The next_cursor of the page before."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"200" doc:"50 if it is not given."`
 }
 
 type inChats struct {
 	web.Read
-	paging
+	Paging
 	Status   string `query:"status" example:"OPEN" doc:"The id of a status."`
 	Category string `query:"category" enum:"open,pending,closed" doc:"Of the status."`
 	Assignee string `query:"assignee" example:"me" doc:"me, none or the id of an agent."`
@@ -289,7 +290,7 @@ func listMessages(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inMessag
 
 type inHistory struct {
 	web.Read
-	paging
+	Paging
 	Chat  string `path:"chat"`
 	After string `query:"after" pattern:"^(0|[1-9][0-9]{0,17})$" doc:"Only what happened after this revision."`
 }

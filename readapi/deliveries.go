@@ -17,7 +17,7 @@ import (
 
 type inDeliveries struct {
 	web.Read
-	paging
+	Paging
 	Channel string `path:"channel"`
 	State   string `query:"state" enum:"received,translated,set_aside"`
 }

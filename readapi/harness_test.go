@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -80,6 +79,8 @@ func (l *logBuffer) String() string {
 }
 
 const acme = "acme"
+
+type query = eventstore.AllQuery
 
 var allRoles = []agent.Role{agent.RoleAgent, agent.RoleBot, agent.RoleSupervisor, agent.RoleAuditor, agent.RoleAnalyst, agent.RoleAdmin}
 
@@ -292,7 +293,7 @@ func (l *ledger) must(status int, as any, method, path, body string, header ...s
 	l.t.Helper()
 	a := l.do(as, method, path, body, header...)
 	if a.status != status {
-		l.t.Fatalf("%s %s %s = %d %s, want %d\n%s", method, path, body, a.status, a.body, status, l.log)
+		l.t.Fatalf("%s %s %s = %d %s, want %d", method, path, body, a.status, a.body, status)
 	}
 	return l.object(a)
 }
@@ -368,5 +369,3 @@ func until(t *testing.T, what string, ok func() bool) {
 		}
 	}
 }
-
-var _ io.Writer = (*logBuffer)(nil)

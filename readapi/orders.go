@@ -12,7 +12,7 @@ import (
 
 type inOrders struct {
 	web.Read
-	paging
+	Paging
 	Status string `query:"status" enum:"placed,confirmed,processing,shipped,delivered,cancelled,returned,refused"`
 	Chat   string `query:"chat" doc:"The id of a chat."`
 }

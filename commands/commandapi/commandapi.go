@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -142,42 +141,24 @@ func (a *api) caller(r *web.Request) (caller, error) {
 	return c, nil
 }
 
-// part returns the origin of the n-th command of a request that is more than
-// one. Only the first is under the caller's condition: it moves the revision on.
-func (c caller) part(n int) commands.Origin {
-	o := c.Origin
-	o.Command = ids.Command("part", c.Command.String(), fmt.Sprint(n))
-	if n > 0 {
-		o.IfMatch = nil
+// one runs the one change that a PATCH asks for. Each is a command of its own, so
+// that of several, a later one could be refused with the earlier ones done; a
+// PATCH has to be all or nothing.
+func one(changes ...func() (commands.Result, error)) (commands.Result, error) {
+	var chosen func() (commands.Result, error)
+	for _, c := range changes {
+		switch {
+		case c != nil && chosen != nil:
+			return commands.Result{}, web.BadRequest(web.CodeInvalid, "body", "give one thing to change at a time")
+		case c != nil:
+			chosen = c
+		}
 	}
-	return o
+	if chosen == nil {
+		return commands.Result{}, web.BadRequest(web.CodeInvalid, "body", "nothing to change is given")
+	}
+	return chosen()
 }
-
-// all runs the parts of a request that are asked for, and returns the result
-// of the last one that changed something.
-func (c caller) all(parts ...func(commands.Origin) (commands.Result, error)) (last commands.Result, err error) {
-	n := 0
-	for _, run := range parts {
-		if run == nil {
-			continue
-		}
-		res, err := run(c.part(n))
-		if err != nil {
-			return last, err
-		}
-		if n == 0 || res.Changed {
-			last = res
-		}
-		n++
-	}
-	if n == 0 {
-		return last, errNothingToChange
-	}
-	return last, nil
-}
-
-var errNothingToChange = web.NewProblem(http.StatusBadRequest, web.CodeInvalid, "body: nothing to change is given",
-	web.Detail{Location: "body", Message: "nothing to change is given"})
 
 // made returns r with the id of what the command made, which is in its first
 // event under name: the things of one list share a stream.

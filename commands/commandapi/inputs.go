@@ -241,7 +241,7 @@ type TagBody struct {
 	Colour string `json:"colour,omitempty" example:"#ffcc00" doc:"#rrggbb"`
 }
 
-// TagPatch changes what it names.
+// TagPatch changes the one thing that it names.
 type TagPatch struct {
 	Name   *string `json:"name,omitempty" example:"VIP"`
 	Colour *string `json:"colour,omitempty" example:"#ffcc00" doc:"#rrggbb"`
@@ -254,7 +254,7 @@ type NewStatusBody struct {
 	Category string `json:"category" example:"pending" doc:"open, pending or closed"`
 }
 
-// StatusPatch changes what it names.
+// StatusPatch changes the one thing that it names.
 type StatusPatch struct {
 	Name    *string `json:"name,omitempty" example:"In review"`
 	Colour  *string `json:"colour,omitempty" example:"#3366ff" doc:"#rrggbb"`
@@ -286,44 +286,44 @@ func (a *api) setMyAvailability(ctx context.Context, c caller, in *with[Availabi
 }
 
 func (a *api) patchTag(ctx context.Context, c caller, in *tagWith[TagPatch]) (result, error) {
-	var name, colour func(commands.Origin) (result, error)
+	var name, colour func() (result, error)
 	if in.Body.Name != nil {
-		name = func(o commands.Origin) (result, error) {
-			return a.Tags.Rename(ctx, o, tag.Rename{Tag: in.Tag, Name: *in.Body.Name})
+		name = func() (result, error) {
+			return a.Tags.Rename(ctx, c.Origin, tag.Rename{Tag: in.Tag, Name: *in.Body.Name})
 		}
 	}
 	if in.Body.Colour != nil {
-		colour = func(o commands.Origin) (result, error) {
-			return a.Tags.Recolour(ctx, o, tag.Recolour{Tag: in.Tag, Colour: *in.Body.Colour})
+		colour = func() (result, error) {
+			return a.Tags.Recolour(ctx, c.Origin, tag.Recolour{Tag: in.Tag, Colour: *in.Body.Colour})
 		}
 	}
-	r, err := c.all(name, colour)
+	r, err := one(name, colour)
 	return called(string(in.Tag), r, err)
 }
 
 func (a *api) patchStatus(ctx context.Context, c caller, in *statusWith[StatusPatch]) (result, error) {
-	var name, colour, place, initial func(commands.Origin) (result, error)
+	var name, colour, place, initial func() (result, error)
 	if in.Body.Name != nil {
-		name = func(o commands.Origin) (result, error) {
-			return a.Statuses.Rename(ctx, o, status.Rename{Status: in.Status, Name: *in.Body.Name})
+		name = func() (result, error) {
+			return a.Statuses.Rename(ctx, c.Origin, status.Rename{Status: in.Status, Name: *in.Body.Name})
 		}
 	}
 	if in.Body.Colour != nil {
-		colour = func(o commands.Origin) (result, error) {
-			return a.Statuses.Recolour(ctx, o, status.Recolour{Status: in.Status, Colour: *in.Body.Colour})
+		colour = func() (result, error) {
+			return a.Statuses.Recolour(ctx, c.Origin, status.Recolour{Status: in.Status, Colour: *in.Body.Colour})
 		}
 	}
 	if in.Body.Order != nil {
-		place = func(o commands.Origin) (result, error) {
-			return a.Statuses.Move(ctx, o, status.Move{Status: in.Status, To: *in.Body.Order})
+		place = func() (result, error) {
+			return a.Statuses.Move(ctx, c.Origin, status.Move{Status: in.Status, To: *in.Body.Order})
 		}
 	}
 	if in.Body.Default != nil {
-		initial = func(o commands.Origin) (result, error) {
-			return a.Statuses.SetDefault(ctx, o, status.SetDefault{Status: in.Status})
+		initial = func() (result, error) {
+			return a.Statuses.SetDefault(ctx, c.Origin, status.SetDefault{Status: in.Status})
 		}
 	}
-	r, err := c.all(name, colour, place, initial)
+	r, err := one(name, colour, place, initial)
 	return called(string(in.Status), r, err)
 }
 

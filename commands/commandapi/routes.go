@@ -178,7 +178,7 @@ func (a *api) routes() []web.Endpoint {
 				r, err := a.Tags.Create(ctx, c.Origin, tag.Create{Name: in.Body.Name, Colour: in.Body.Colour})
 				return a.made(ctx, c, "tags", "tag", r, err)
 			}, answers(201), listRevision),
-		write(a, "PATCH /v1/tags/{tag}", seniors, "Change a tag's name or colour, wherever it is used", a.patchTag, listRevision),
+		write(a, "PATCH /v1/tags/{tag}", seniors, "Change a tag's name or colour, wherever it is used", a.patchTag, oneThing+listRevision),
 		write(a, "DELETE /v1/tags/{tag}", seniors, "Take a tag out of use",
 			func(ctx ctx, c caller, in *inTag) (result, error) {
 				r, err := a.Tags.Archive(ctx, c.Origin, tag.Archive{Tag: in.Tag})
@@ -195,7 +195,7 @@ func (a *api) routes() []web.Endpoint {
 				r, err := a.Statuses.Create(ctx, c.Origin, status.Create{Name: in.Body.Name, Colour: in.Body.Colour, Category: status.Category(in.Body.Category)})
 				return a.made(ctx, c, "statuses", "status", r, err)
 			}, answers(201), listRevision),
-		write(a, "PATCH /v1/statuses/{status}", seniors, "Change a status's name, colour or place, or make it the default", a.patchStatus, listRevision),
+		write(a, "PATCH /v1/statuses/{status}", seniors, "Change a status's name, colour or place, or make it the default", a.patchStatus, oneThing+listRevision),
 		write(a, "DELETE /v1/statuses/{status}", seniors, "Take a status out of use",
 			func(ctx ctx, c caller, in *inStatus) (result, error) {
 				r, err := a.Statuses.Archive(ctx, c.Origin, status.Archive{Status: in.Status})
@@ -215,4 +215,7 @@ func (a *api) routes() []web.Endpoint {
 	}
 }
 
-const listRevision = "The revision is that of the workspace's whole list."
+const (
+	oneThing     = "One thing at a time. "
+	listRevision = "The revision is that of the workspace's whole list."
+)
