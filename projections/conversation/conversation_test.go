@@ -97,7 +97,8 @@ func TestDelivery(t *testing.T) {
 		{"accepted", []any{queued(60, "a"), accepted(61, "a")}, conversation.Progress{State: "sent", StateAt: us(61)}},
 		{"read", []any{queued(60, "a"), accepted(61, "a"), report(65, "a", chat.Read)}, conversation.Progress{State: "read", StateAt: us(65)}},
 		{
-			"delivered after read", []any{queued(60, "a"), accepted(61, "a"), report(65, "a", chat.Read), report(64, "a", chat.Delivered)},
+			"delivered after read",
+			[]any{queued(60, "a"), accepted(61, "a"), report(65, "a", chat.Read), report(64, "a", chat.Delivered)},
 			conversation.Progress{State: "read", StateAt: us(65)},
 		},
 		{"reported before it was accepted", []any{queued(60, "a"), report(64, "a", chat.Delivered), accepted(61, "a")}, conversation.Progress{State: "delivered", StateAt: us(64)}},

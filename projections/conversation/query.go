@@ -173,9 +173,9 @@ func (q Query) sql(forwards bool, limit int) (string, []any, error) {
 		var from place
 		if err := cursor.Decode(list, c, &from); err != nil {
 			if forwards {
-				return "", nil, badAfter
+				return "", nil, errAfter
 			}
-			return "", nil, badBefore
+			return "", nil, errBefore
 		}
 		n := len(args)
 		args = append(args, from.At, from.Tie, from.Entry)
@@ -189,8 +189,8 @@ func (q Query) sql(forwards bool, limit int) (string, []any, error) {
 
 // Refusals of a damaged or foreign cursor: cursor.ErrInvalid, with the field.
 var (
-	badBefore = fault.Bad("before", cursor.ErrInvalid.Code, cursor.ErrInvalid.Msg)
-	badAfter  = fault.Bad("after", cursor.ErrInvalid.Code, cursor.ErrInvalid.Msg)
+	errBefore = fault.Bad("before", cursor.ErrInvalid.Code, cursor.ErrInvalid.Msg)
+	errAfter  = fault.Bad("after", cursor.ErrInvalid.Code, cursor.ErrInvalid.Msg)
 )
 
 // entries completes rows with the reactions to them and the messages they

@@ -18,26 +18,30 @@ import (
 type Projection struct {
 	chats  *projections.Rows[string, Row]
 	counts *projections.Rows[CountKey, CountRow]
-	tags   *projections.Rows[TagRow, TagEntry]
+	tags   *projections.Rows[TagKey, TagRow]
 }
 
 // New returns the projection with nothing pending.
 func New() projections.Projection {
+	// What follows chat_id is there so that a list finds its page in the index
+	// alone, before it looks at a row.
+	const filters = ", status, assignee, category, team, channel, has_unread"
 	p := &Projection{
 		chats: projections.NewRows("inbox_chats", func(r *Row) string { return r.ID },
-			projections.Index{Name: "by_activity", Columns: "listed, last_activity_at, chat_id"},
+			projections.Index{Name: "by_activity", Columns: "listed, last_activity_at, chat_id" + filters},
 			projections.Index{Name: "by_status", Columns: "listed, status, last_activity_at, chat_id"},
-			projections.Index{Name: "by_assignee", Columns: "listed, assignee, last_activity_at, chat_id"},
+			projections.Index{Name: "by_assignee", Columns: "listed, assignee, last_activity_at, chat_id, category, has_unread"},
 			projections.Index{Name: "by_both", Columns: "listed, assignee, status, last_activity_at, chat_id"},
 			projections.Index{Name: "by_team", Columns: "listed, team, last_activity_at, chat_id"},
 			projections.Index{Name: "by_channel", Columns: "listed, channel, last_activity_at, chat_id"},
 			projections.Index{Name: "by_unread", Columns: "listed, has_unread, last_activity_at, chat_id"},
-			projections.Index{Name: "by_created", Columns: "listed, created_at, chat_id"},
-			projections.Index{Name: "by_waiting", Columns: "listed, waiting_order, chat_id"},
+			projections.Index{Name: "by_created", Columns: "listed, created_at, chat_id" + filters},
+			projections.Index{Name: "by_waiting", Columns: "listed, waiting_order, chat_id, last_activity_at" + filters},
+			projections.Index{Name: "by_assignee_waiting", Columns: "listed, assignee, waiting_order, chat_id, last_activity_at, status, category"},
 		),
 		counts: projections.NewRows("inbox_counts", func(r *CountRow) CountKey { return r.CountKey }),
-		tags: projections.NewRows("inbox_tags", func(r *TagEntry) TagRow { return r.TagRow },
-			projections.Index{Name: "by_activity", Columns: "listed, tag, last_activity_at, chat_id"},
+		tags: projections.NewRows("inbox_tags", func(r *TagRow) TagKey { return r.TagKey },
+			projections.Index{Name: "by_activity", Columns: "listed, tag, last_activity_at, chat_id, status, assignee"},
 		),
 	}
 	p.chats.OnChange(p.count)
@@ -306,8 +310,8 @@ func counted(r *Row) []CountKey {
 func (p *Projection) tag(before, after *Row) {
 	b, a := tagged(before), tagged(after)
 	for _, t := range b {
-		if !slices.ContainsFunc(a, func(u TagEntry) bool { return u.TagRow == t.TagRow }) {
-			p.tags.Delete(t.TagRow)
+		if !slices.ContainsFunc(a, func(u TagRow) bool { return u.TagKey == t.TagKey }) {
+			p.tags.Delete(t.TagKey)
 		}
 	}
 	for _, t := range a {
@@ -318,13 +322,16 @@ func (p *Projection) tag(before, after *Row) {
 }
 
 // tagged returns the entries of the tag index that a chat is in.
-func tagged(r *Row) []TagEntry {
+func tagged(r *Row) []TagRow {
 	if r == nil || r.Listed == "" {
 		return nil
 	}
-	out := make([]TagEntry, len(r.Tags))
+	out := make([]TagRow, len(r.Tags))
 	for i, t := range r.Tags {
-		out[i] = TagEntry{TagRow{r.Listed, t, r.Status, r.Assignee, r.LastActivityAt, r.ID}, r.Category}
+		out[i] = TagRow{
+			TagKey{r.Listed, t, r.Status, r.Assignee, r.LastActivityAt, r.ID},
+			r.Category, r.Team, r.Channel, r.HasUnread, r.CreatedAt, r.WaitingOrder,
+		}
 	}
 	return out
 }

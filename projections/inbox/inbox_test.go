@@ -134,21 +134,21 @@ func TestDerivedTablesFollow(t *testing.T) {
 		name   string
 		when   []any
 		counts map[inbox.CountKey]int64
-		tags   []inbox.TagRow
+		tags   []inbox.TagKey
 	}{
 		{"unassigned", nil, map[inbox.CountKey]int64{
 			{Listed: "acme", Dimension: "all", Category: "open"}:                   1,
 			{Listed: "acme", Dimension: "assignee", Category: "open"}:              1,
 			{Listed: "acme", Dimension: "status", Value: "OPEN", Category: "open"}: 1,
 			{Listed: "acme", Dimension: "unread", Category: "open"}:                1,
-		}, []inbox.TagRow{{Listed: "acme", Tag: "vip", Status: "OPEN", LastActivityAt: us(10), Chat: "1"}}},
+		}, []inbox.TagKey{{Listed: "acme", Tag: "vip", Status: "OPEN", LastActivityAt: us(10), Chat: "1"}}},
 		{"worked on", []any{
 			chat.Claimed{By: "ann"}, chat.MarkedRead{By: "ann"}, answer(30, "bye"), chat.Closed{Status: "DONE", Category: chat.CategoryClosed},
 		}, map[inbox.CountKey]int64{
 			{Listed: "acme", Dimension: "all", Category: "closed"}:                    1,
 			{Listed: "acme", Dimension: "assignee", Value: "ann", Category: "closed"}: 1,
 			{Listed: "acme", Dimension: "status", Value: "DONE", Category: "closed"}:  1,
-		}, []inbox.TagRow{{Listed: "acme", Tag: "vip", Status: "DONE", Assignee: "ann", LastActivityAt: us(30), Chat: "1"}}},
+		}, []inbox.TagKey{{Listed: "acme", Tag: "vip", Status: "DONE", Assignee: "ann", LastActivityAt: us(30), Chat: "1"}}},
 		{"deleted", []any{chat.Deleted{By: "ann"}}, map[inbox.CountKey]int64{}, nil},
 	}
 	for _, tt := range tests {
@@ -161,9 +161,9 @@ func TestDerivedTablesFollow(t *testing.T) {
 			if diff := cmp.Diff(tt.counts, counts); diff != "" {
 				t.Errorf("counters (-want +got):\n%s", diff)
 			}
-			var tags []inbox.TagRow
-			for _, r := range projectionstest.Rows[inbox.TagEntry](tables, "inbox_tags") {
-				tags = append(tags, r.TagRow)
+			var tags []inbox.TagKey
+			for _, r := range projectionstest.Rows[inbox.TagRow](tables, "inbox_tags") {
+				tags = append(tags, r.TagKey)
 			}
 			if diff := cmp.Diff(tt.tags, tags); diff != "" {
 				t.Errorf("tag index (-want +got):\n%s", diff)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -116,7 +117,7 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 			return Page{}, fmt.Errorf("list chats: %w", err)
 		}
 	}
-	sql, args := q.sql(by, from, limit+1)
+	sql, args := q.sql(sqldb.EngineOf(tx), by, from, limit+1)
 	rows, err := sqldb.Select[Row](ctx, tx, sql, args...)
 	if err != nil {
 		return Page{}, fmt.Errorf("list chats: %w", err)
@@ -133,78 +134,85 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 	return page, nil
 }
 
-// conditions collects the parts of a WHERE and their arguments.
-type conditions struct {
-	parts []string
-	args  []any
-}
-
-func (c *conditions) arg(v any) string {
-	c.args = append(c.args, v)
-	return "$" + strconv.Itoa(len(c.args))
-}
-
-func (c *conditions) equal(column string, v any) {
-	c.parts = append(c.parts, column+" = "+c.arg(v))
-}
-
-func (c *conditions) String() string { return strings.Join(c.parts, " AND ") }
-
-// sql returns the query. With a tag, the tag index names the chats in their
-// order; it knows status, assignee and category too, so that other rows are
-// looked at only for what it does not know.
-func (q Query) sql(by order, from *place, limit int) (string, []any) {
-	var c conditions
+// sql returns the query: a page of ids, found in one index, then the rows.
+func (q Query) sql(engine sqldb.Engine, by order, from *place, limit int) (string, []any) {
+	var args []any
+	arg := func(v any) string {
+		args = append(args, v)
+		return "$" + strconv.Itoa(len(args))
+	}
+	table, where := "inbox_chats", "listed = "+arg(q.Workspace)
+	if q.Tag != "" {
+		table, where = "inbox_tags", where+" AND tag = "+arg(q.Tag)
+	}
+	drives := func(string) bool { return true }
+	if engine == sqldb.SQLite && q.Tag == "" {
+		drives = q.driver()
+	}
+	equal := func(column, value string) {
+		if drives(column) {
+			where += " AND " + column + " = " + arg(value)
+		} else {
+			where += " AND (" + column + " || '') = " + arg(value) // no index serves an expression
+		}
+	}
+	for _, f := range []struct{ column, value string }{
+		{"status", q.Status}, {"category", q.Category}, {"team", q.Team}, {"channel", q.Channel},
+	} {
+		if f.value != "" {
+			equal(f.column, f.value)
+		}
+	}
+	if q.Assignee != nil {
+		equal("assignee", *q.Assignee)
+	}
+	if q.Unread != nil {
+		if drives("has_unread") {
+			where += " AND has_unread = " + arg(*q.Unread)
+		} else {
+			where += " AND (NOT has_unread) <> " + arg(*q.Unread)
+		}
+	}
 	compare, direction := " > ", ""
 	if by.descending {
 		compare, direction = " < ", " DESC"
 	}
-	tagOrdered := q.Tag != "" && by.column == "last_activity_at"
-	chats, index := "c.", "c." // prefixes of what the tag index does not know, and of what it knows
-	if tagOrdered {
-		index = "t."
-	}
-	c.equal(index+"listed", q.Workspace)
-	if tagOrdered {
-		c.equal("t.tag", q.Tag)
-	}
-	if q.Status != "" {
-		c.equal(index+"status", q.Status)
-	}
-	if q.Assignee != nil {
-		c.equal(index+"assignee", *q.Assignee)
-	}
-	if q.Category != "" {
-		c.equal(index+"category", q.Category)
-	}
-	if q.Team != "" {
-		c.equal(chats+"team", q.Team)
-	}
-	if q.Channel != "" {
-		c.equal(chats+"channel", q.Channel)
-	}
-	if q.Unread != nil {
-		c.equal(chats+"has_unread", *q.Unread)
-	}
-	if q.Tag != "" && !tagOrdered {
-		c.parts = append(c.parts, "c.chat_id IN (SELECT t.chat_id FROM inbox_tags t WHERE t.listed = "+
-			c.arg(q.Workspace)+" AND t.tag = "+c.arg(q.Tag)+")")
-	}
 	if from != nil {
-		c.parts = append(c.parts, "("+index+by.column+", "+index+"chat_id)"+compare+"("+c.arg(from.Value)+", "+c.arg(from.Chat)+")")
+		where += " AND (" + by.column + ", chat_id)" + compare + "(" + arg(from.Value) + ", " + arg(from.Chat) + ")"
 		if from.AsOf != 0 {
 			// Whoever was answered since the first page has moved to the end
 			// of this order, and was perhaps seen already.
-			c.parts = append(c.parts, "c.last_activity_at <= "+c.arg(from.AsOf))
+			where += " AND last_activity_at <= " + arg(from.AsOf)
 		}
 	}
-	table := "inbox_chats c"
-	if tagOrdered {
-		table = "inbox_tags t JOIN inbox_chats c ON c.chat_id = t.chat_id"
+	return "SELECT " + chatColumns + ", c.waiting_order FROM (SELECT chat_id AS id, " + by.column + " AS place FROM " + table +
+		" WHERE " + where + " ORDER BY " + by.column + direction + ", chat_id" + direction + " LIMIT " + arg(limit) +
+		") p JOIN inbox_chats c ON c.chat_id = p.id ORDER BY p.place" + direction + ", p.id" + direction, args
+}
+
+// driver says which filters may choose the index. PostgreSQL knows how many
+// rows each lets pass; SQLite takes them all for alike, and would read by one
+// that half the rows pass.
+func (q Query) driver() func(column string) bool {
+	only := func(columns ...string) func(string) bool {
+		return func(c string) bool { return slices.Contains(columns, c) }
 	}
-	return "SELECT " + chatColumns + ", c.waiting_order FROM " + table + " WHERE " + c.String() +
-		" ORDER BY " + index + by.column + direction + ", " + index + "chat_id" + direction +
-		" LIMIT " + c.arg(limit), c.args
+	named := q.Assignee != nil && *q.Assignee != ""
+	switch {
+	case q.Sort == ByWaiting && q.Assignee != nil, q.Sort == ByCreated && named:
+		return only("assignee")
+	case q.Sort != ByActivity:
+		return only()
+	case q.Assignee != nil:
+		return only("assignee", "status")
+	case q.Team != "":
+		return only("team")
+	case q.Unread != nil && *q.Unread:
+		return only("has_unread")
+	case q.Status != "":
+		return only("status")
+	}
+	return only("channel")
 }
 
 // Get returns a chat that is not deleted, or ErrNotFound.

@@ -93,9 +93,9 @@ type CountRow struct {
 	N int64 `db:"n"`
 }
 
-// TagRow is the key of inbox_tags, which is clustered by it: the chats with a
+// TagKey is the key of inbox_tags, which is clustered by it: the chats with a
 // tag, a status and an assignee lie together in the order of the list.
-type TagRow struct {
+type TagKey struct {
 	Listed         string `db:"listed,key"`
 	Tag            string `db:"tag,key"`
 	Status         string `db:"status,key"`
@@ -104,8 +104,14 @@ type TagRow struct {
 	Chat           string `db:"chat_id,key"`
 }
 
-// TagEntry is a row of inbox_tags.
-type TagEntry struct {
-	TagRow
-	Category string `db:"category"`
+// TagRow is a row of inbox_tags: with what lists filter and sort by, so that
+// they need not look at the chat.
+type TagRow struct {
+	TagKey
+	Category     string `db:"category"`
+	Team         string `db:"team"`
+	Channel      string `db:"channel"`
+	HasUnread    bool   `db:"has_unread"`
+	CreatedAt    int64  `db:"created_at"`
+	WaitingOrder int64  `db:"waiting_order"`
 }
