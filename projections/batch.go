@@ -28,8 +28,7 @@ type batch struct {
 func decode(cfg *Config, r eventstore.Recorded) (it item, ok bool) {
 	it.Recorded = r
 	it.Fact, it.err = cfg.Decode(r)
-	var unknown codec.UnknownTypeError
-	if errors.As(it.err, &unknown) {
+	if _, unknown := errors.AsType[codec.UnknownTypeError](it.err); unknown {
 		return it, false
 	}
 	if it.err == nil {
@@ -71,8 +70,8 @@ func (e panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
 // isPoison reports whether err lies in the events of a batch: they would fail
 // again.
 func isPoison(err error) bool {
-	panicked := panicError{}
-	return errors.As(err, &panicked) || sqldb.Rejected(err)
+	_, panicked := errors.AsType[panicError](err)
+	return panicked || sqldb.Rejected(err)
 }
 
 // caught runs do and returns a panicError if it panics.

@@ -63,8 +63,8 @@ func newBenchView() projections.Projection {
 			projections.Index{Name: "by_time", Columns: "chat_id, at, message_id"}),
 		projections.NewRows("bench_counts", func(r *benchCount) string { return r.Assignee }),
 	}
-	v.chats.OnChange(func(old, new *benchChat) {
-		for i, r := range []*benchChat{old, new} {
+	v.chats.OnChange(func(before, after *benchChat) {
+		for i, r := range []*benchChat{before, after} {
 			if r != nil {
 				v.counts.Upsert(r.Assignee, func(c *benchCount) { c.Assignee, c.N = r.Assignee, c.N+int64(2*i-1) })
 			}

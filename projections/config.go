@@ -45,8 +45,8 @@ func (c Config) Validate() error {
 		return errors.New("projections: Now is missing")
 	}
 	names, tables := map[string]bool{}, map[string]string{}
-	for _, make := range c.Projections {
-		p := make()
+	for _, create := range c.Projections {
+		p := create()
 		if p.Name() == "" || names[p.Name()] {
 			return fmt.Errorf("projections: two projections are called %q, or one has no name", p.Name())
 		}
@@ -94,8 +94,8 @@ var ErrUnknown = errors.New("projections: no such projection")
 
 // find returns a new instance of the projection called name.
 func (c *Config) find(name string) (Projection, error) {
-	for _, make := range c.Projections {
-		if p := make(); p.Name() == name {
+	for _, create := range c.Projections {
+		if p := create(); p.Name() == name {
 			return p, nil
 		}
 	}

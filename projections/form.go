@@ -121,8 +121,8 @@ func (f *form) cleanKey(k any) bool {
 	if v.Kind() != reflect.Struct {
 		return v.Kind() != reflect.String || isStorable(v.String())
 	}
-	for i := range v.NumField() {
-		if part := v.Field(i); part.Kind() == reflect.String && !isStorable(part.String()) {
+	for _, part := range v.Fields() {
+		if part.Kind() == reflect.String && !isStorable(part.String()) {
 			return false
 		}
 	}
@@ -144,8 +144,8 @@ func (f *form) clean(v reflect.Value) {
 			}
 		}
 	case v.Kind() == reflect.Struct:
-		for i := range v.NumField() {
-			if part := v.Field(i); part.Kind() == reflect.String {
+		for _, part := range v.Fields() {
+			if part.Kind() == reflect.String {
 				part = reflect.NewAt(part.Type(), part.Addr().UnsafePointer()).Elem() // it need not be exported
 				part.SetString(storable(part.String()))
 			}

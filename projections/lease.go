@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -91,9 +92,12 @@ func acquire(ctx context.Context, cfg *Config, p Projection, owner string) (stat
 	if s.Store == "" && head.Store != uuid.Nil {
 		s.Store = head.Store.String()
 	}
+	if strings.HasPrefix(s.Error, ErrOtherLog.Error()) || strings.HasPrefix(s.Error, ErrOtherShape.Error()) {
+		s.Error = "" // it was mended
+	}
 	err = cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
-		n, err := tx.Exec(ctx, `UPDATE projections SET epoch = epoch + 1, owner = $1, lease_until = $2, store = $3, updated_at = $4
-			WHERE name = $5 AND epoch = $6`, owner, cfg.leaseEnd(), s.Store, cfg.now(), p.Name(), s.Epoch)
+		n, err := tx.Exec(ctx, `UPDATE projections SET epoch = epoch + 1, owner = $1, lease_until = $2, store = $3, error = $4, updated_at = $5
+			WHERE name = $6 AND epoch = $7`, owner, cfg.leaseEnd(), s.Store, s.Error, cfg.now(), p.Name(), s.Epoch)
 		if err != nil {
 			return err
 		}
@@ -112,9 +116,10 @@ func acquire(ctx context.Context, cfg *Config, p Projection, owner string) (stat
 func (c *Config) leaseEnd() int64 { return c.now() + c.Lease.Microseconds() }
 
 // renew moves the end of the lease. It returns errLost if the lease is gone.
+// Whoever has come to renew it has recovered from what failed before.
 func renew(ctx context.Context, cfg *Config, name string, epoch int64) error {
 	return cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
-		return one(tx.Exec(ctx, "UPDATE projections SET lease_until = $1 WHERE name = $2 AND epoch = $3",
+		return one(tx.Exec(ctx, "UPDATE projections SET lease_until = $1, error = '' WHERE name = $2 AND epoch = $3",
 			cfg.leaseEnd(), name, epoch))
 	})
 }

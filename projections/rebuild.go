@@ -122,10 +122,10 @@ func (b *builder) level(ctx context.Context, live state) error {
 	if err != nil {
 		return fmt.Errorf("read head of the log: %w", err)
 	}
-	if live.follows(head) != nil {
-		return nil
+	if other := live.follows(head); other == nil {
+		return b.foldTo(ctx, live.Checkpoint, PhaseSwitch)
 	}
-	return b.foldTo(ctx, live.Checkpoint, PhaseSwitch)
+	return nil
 }
 
 // swap makes the new tables live and the live ones old.

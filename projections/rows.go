@@ -26,14 +26,14 @@ type Index struct {
 // primary key, in order, `db:"column,key"`. K is the Go type of the key: that of
 // the key field, or a struct of the key fields in the same order. Columns are
 // string, int64, bool or float64, never NULL; a field of any other type (slice,
-// map, struct) is stored as JSON text: a fold replaces its value and never
+// map or struct) is stored as JSON text: a fold replaces its value and never
 // changes it in place, since the old row may share it. Text loses what a
 // database cannot hold: NUL, and bytes that are not UTF-8.
 type Rows[K comparable, R any] struct {
 	name     string
 	key      func(*R) K
 	indexes  []Index
-	onChange []func(old, new *R)
+	onChange []func(before, after *R)
 	changes  []change[K, R]
 
 	form    *form
@@ -47,8 +47,8 @@ type change[K comparable, R any] struct {
 	fold func(*R) *R // nil in: no such row; nil out: delete it
 }
 
-// NewRows returns the working set of the table called name, whose primary key
-// key reads from a row. It panics if R or K cannot be stored, since that is a
+// NewRows returns the working set of the table called name; the function key
+// reads the primary key of a row. It panics if R or K cannot be stored, since that is a
 // mistake in the program.
 func NewRows[K comparable, R any](name string, key func(*R) K, indexes ...Index) *Rows[K, R] {
 	t := &Rows[K, R]{name: name, key: key, indexes: indexes, touched: map[K]*slot[K, R]{}}
@@ -106,14 +106,14 @@ func (t *Rows[K, R]) Change(k K, fold func(*R) *R) {
 }
 
 // OnChange calls hook, after a batch has been folded, once for each row whose
-// value is another than before: old is nil for a new row, new for a deleted
+// value is another than it was: before is nil for a new row, after for a deleted
 // one. The hook changes other tables of the projection by their methods: that
 // is how counters and lookup tables follow the rows they are derived from.
 //
 // How often it runs depends on where batches are cut, so what it does must add
 // up: a counter that comes to zero is deleted, since in another batch its row
 // might never have been made.
-func (t *Rows[K, R]) OnChange(hook func(old, new *R)) {
+func (t *Rows[K, R]) OnChange(hook func(before, after *R)) {
 	t.onChange = append(t.onChange, hook)
 }
 

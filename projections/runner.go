@@ -38,8 +38,8 @@ func NewRunner(ctx context.Context, cfg Config) (*Runner, error) {
 // stuck does not hold the others up. It returns nil when all have stopped.
 func (r *Runner) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	for _, make := range r.cfg.Projections {
-		p := make()
+	for _, create := range r.cfg.Projections {
+		p := create()
 		w := &worker{cfg: &r.cfg, owner: r.owner, target: newTarget(p, "", r.cfg.CacheRows)}
 		w.log = r.cfg.Logger.With("projection", p.Name())
 		all.Go(func() { w.run(ctx) })

@@ -69,10 +69,6 @@ func Prepare(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	var names []string
-	for _, make := range cfg.Projections {
-		names = append(names, make().Name())
-	}
 	err = cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
 		if err := sqldb.Lock(ctx, tx, "projections"); err != nil {
 			return err
@@ -80,8 +76,8 @@ func Prepare(ctx context.Context, cfg Config) error {
 		if err := sqldb.Script(ctx, tx, metaTables); err != nil {
 			return err
 		}
-		for _, make := range cfg.Projections {
-			p := make()
+		for _, create := range cfg.Projections {
+			p := create()
 			if err := prepare(ctx, tx, &cfg, p); err != nil {
 				return fmt.Errorf("%s: %w", p.Name(), err)
 			}

@@ -53,10 +53,10 @@ func ReadStatus(ctx context.Context, cfg Config) ([]Status, error) {
 		return nil, err
 	}
 	var list []Status
-	for _, make := range cfg.Projections {
-		s, err := readStatus(ctx, &cfg, make())
+	for _, create := range cfg.Projections {
+		s, err := readStatus(ctx, &cfg, create())
 		if err != nil {
-			return nil, fmt.Errorf("status of %s: %w", make().Name(), err)
+			return nil, fmt.Errorf("status of %s: %w", create().Name(), err)
 		}
 		list = append(list, s)
 	}

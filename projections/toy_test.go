@@ -75,14 +75,14 @@ func newToy(name string, mended *atomic.Bool) projections.Projection {
 		projections.Index{Name: "by_owner", Columns: "owner, n DESC, id"}, projections.Index{Name: "by_n", Columns: "n"})
 	p.owners = projections.NewRows(name+"_owners", func(r *ownerRow) ownerKey { return ownerKey{r.Owner, r.Even} },
 		projections.Index{Name: "by_sum", Columns: "total"})
-	p.items.OnChange(func(old, new *itemRow) {
-		if new != nil && new.Owner == "hookBoom" {
+	p.items.OnChange(func(before, after *itemRow) {
+		if after != nil && after.Owner == "hookBoom" {
 			if !mended.Load() {
 				panic("hook")
 			}
 		}
-		p.count(old, -1)
-		p.count(new, +1)
+		p.count(before, -1)
+		p.count(after, +1)
 	})
 	return p
 }

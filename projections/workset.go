@@ -41,7 +41,7 @@ func (t *Rows[K, R]) prepare(fresh bool) sqldb.Vectors {
 		t.order = append(t.order, s)
 		row, known := t.cache.get(k)
 		s.old = row
-		if !known && !(fresh && !t.cache.seen(k)) {
+		if !known && (!fresh || t.cache.seen(k)) {
 			t.form.addKey(missing, reflect.ValueOf(k))
 		}
 	}
@@ -168,7 +168,7 @@ func (f *form) compareKeys(a, b reflect.Value) int {
 			continue
 		}
 		x, y := field(a, m.Index), field(b, m.Index)
-		c := 0
+		var c int
 		switch m.Kind {
 		case sqldb.Int:
 			c = cmp.Compare(x.Int(), y.Int())

@@ -320,10 +320,10 @@ func bindValue(stmt *sqlite.Stmt, at int, v *Vector, i int) {
 // texts caches the statement of each group size, which is long to put together.
 type texts map[int]string
 
-func (c texts) get(size int, make func() string) string {
+func (c texts) get(size int, build func() string) string {
 	s, ok := c[size]
 	if !ok {
-		s = make()
+		s = build()
 		c[size] = s
 	}
 	return s

@@ -42,9 +42,9 @@ func newView() *view {
 		chats:  projections.NewRows("test_chats", func(r *row) string { return r.ID }),
 		counts: projections.NewRows("test_counts", func(r *countRow) countKey { return countKey{r.Customer, r.Open} }),
 	}
-	v.chats.OnChange(func(old, new *row) {
-		v.count(old, -1)
-		v.count(new, +1)
+	v.chats.OnChange(func(before, after *row) {
+		v.count(before, -1)
+		v.count(after, +1)
 	})
 	return v
 }
