@@ -84,7 +84,7 @@ func writeGolden(t *testing.T, file string, e codec.Event) {
 	t.Helper()
 	p := reflect.New(reflect.TypeOf(e))
 	fill(p.Elem(), "")
-	full, ok := p.Elem().Interface().(codec.Event)
+	full, ok := reflect.TypeAssert[codec.Event](p.Elem())
 	if !ok {
 		t.Fatalf("%T is not an event by value", e)
 	}
@@ -169,7 +169,7 @@ func unset(v reflect.Value, name string) (names []string) {
 	if v.IsZero() && name != "" {
 		return []string{name}
 	}
-	if _, ok := v.Interface().(time.Time); ok {
+	if _, ok := reflect.TypeAssert[time.Time](v); ok {
 		return nil
 	}
 	switch v.Kind() {

@@ -30,21 +30,21 @@ var layers = []struct{ pkg, may string }{
 	{"eventstore/feed", "eventstore github.com/google/uuid " + watermill},
 
 	{"commands", "domain/** eventstore eventstore/codec internal/ids github.com/google/uuid golang.org/x/sync/**"},
-	{"commands/commandapi", "commands domain/** eventstore eventstore/codec internal/ids internal/web accounts " + http},
+	{"commands/commandapi", "commands domain/** eventstore eventstore/codec internal/ids internal/web " + http},
 
 	{"projections/projectionstest", "projections domain/** eventstore eventstore/codec internal/ids internal/sqldb " + forTests},
 	{"projections/views/viewstest", "projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb " + forTests},
 	{"projections", "domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
 	{"projections/**", "projections projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
-	{"readapi", "projections projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb internal/web accounts " + http},
+	{"readapi", "projections projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb internal/web " + http},
 
 	{"reactors/**", "commands domain/** eventstore eventstore/codec eventstore/feed channels/** internal/ids " + watermill + " github.com/google/uuid golang.org/x/time/rate"},
 	{"channels/**", "channels/** commands domain/** eventstore eventstore/codec internal/ids internal/web github.com/google/uuid github.com/nyaruka/phonenumbers golang.org/x/time/rate"},
-	{"accounts/**", "domain/** internal/ids internal/sqldb github.com/google/uuid github.com/pressly/goose/v3/**"},
+	{"internal/accounts", "domain/** eventstore eventstore/feed reactors internal/ids internal/sqldb github.com/google/uuid github.com/pressly/goose/v3/**"},
 
 	{"internal/ids", "github.com/google/uuid"},
 	{"internal/sqldb", "zombiezen.com/go/sqlite/** github.com/jackc/pgx/v5/** github.com/google/uuid"},
-	{"internal/web", "domain/** eventstore accounts internal/ids internal/sqldb " + http},
+	{"internal/web", "domain/** eventstore internal/ids internal/sqldb " + http},
 	{"internal/testenv/**", "internal/testenv/** github.com/jackc/pgx/v5/** golang.org/x/sys/**"},
 	{"internal/acceptance/**", "**"}, // tests of the whole
 	{"internal/eventdoc", ""},

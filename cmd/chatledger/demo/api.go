@@ -165,3 +165,21 @@ func pause(ctx context.Context, retryAfter string) error {
 		return nil
 	}
 }
+
+// TourChat waits until the inbox shows a chat and returns its id: one that
+// nobody has, last active. From then on staff leaves it to the viewer.
+func (g *Generator) TourChat(ctx context.Context) (string, error) {
+	for {
+		chats, err := g.unassigned(ctx, g.config.Supervisor, 1)
+		if err != nil {
+			return "", err
+		}
+		if len(chats) > 0 {
+			g.tour = chats[0].ID
+			return g.tour, nil
+		}
+		if err := pause(ctx, ""); err != nil {
+			return "", err
+		}
+	}
+}

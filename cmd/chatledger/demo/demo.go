@@ -30,6 +30,8 @@ type Config struct {
 	Agents     []Agent // who answer; at least one
 	Supervisor Agent   // who assigns and transfers
 
+	Outbox *Outbox // of the provider that is played
+
 	Run    string // told apart from other runs on the same data; in provider ids
 	Seed   uint64 // the same seed makes the same customers and messages
 	Chats  int    // customers to begin with
@@ -40,36 +42,49 @@ type Config struct {
 // Agent is a member of staff.
 type Agent struct{ Name, ID, Token string }
 
-// Generator makes the traffic. Its methods are called by one goroutine, but for
-// Sent.
+// Generator makes the traffic. Its methods are called by one goroutine.
 type Generator struct {
 	config   Config
 	client   *http.Client
 	random   *rand.Rand
 	people   []*person
 	sequence int
+	tour     string // id of the chat that staff leaves to the viewer
+}
 
+// Outbox knows the messages that the provider took and has not reported on yet.
+// It is safe for concurrent use.
+type Outbox struct {
 	mu   sync.Mutex
-	sent []sentMessage // taken by the provider and not yet reported on
+	sent []sentMessage
 }
 
 type sentMessage struct{ to, providerID string }
+
+// Sent notes that the provider took a message to a customer, who will get and
+// perhaps read it.
+func (o *Outbox) Sent(to, providerID string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sent = append(o.sent, sentMessage{to, providerID})
+}
+
+// take returns what is in the outbox and empties it.
+func (o *Outbox) take() []sentMessage {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	sent := o.sent
+	o.sent = nil
+	return sent
+}
 
 // New returns a generator.
 func New(c Config) *Generator {
 	return &Generator{
 		config: c,
 		client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 16}},
-		random: rand.New(rand.NewPCG(c.Seed, 0)),
+		random: rand.New(rand.NewPCG(c.Seed, 0)), //nolint:gosec // the same seed must make the same traffic
 	}
-}
-
-// Sent tells the generator that the provider took a message to a customer, who
-// will get and read it. It may be called concurrently.
-func (g *Generator) Sent(to, providerID string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.sent = append(g.sent, sentMessage{to, providerID})
 }
 
 // Close ends the connections that the generator kept.
@@ -134,7 +149,7 @@ func (g *Generator) Staff(ctx context.Context) error {
 	r := g.random
 	jobs := make([]func(context.Context) error, 0, len(chats))
 	for i, c := range chats {
-		if r.IntN(100) < 35 {
+		if c.ID == g.tour || r.IntN(100) < 35 {
 			continue // left for the viewer
 		}
 		agent, other := g.config.Agents[i%len(g.config.Agents)], g.config.Agents[(i+1)%len(g.config.Agents)]
@@ -181,7 +196,7 @@ func (g *Generator) plan(c chat, agent, other Agent) (steps []func(context.Conte
 	case 2:
 		post(agent, "status", object{"status": pick(r, []string{"INPROGRESS", "ONHOLD", "REVIEW"})})
 	case 3:
-		post(agent, "transfer", object{"kind": "agent", "to": other.ID, "reason": "knows this customer"})
+		post(agent, "transfer", object{"to": "agent", "agent": other.ID, "reason": "knows this customer"})
 	case 4:
 		post(agent, "unassign", nil)
 	}
@@ -226,7 +241,8 @@ func (g *Generator) step(ctx context.Context) error {
 		return g.orders(ctx, 1)
 	default:
 		agent, other := pick(r, g.config.Agents), pick(r, g.config.Agents)
-		chats, err := g.unassigned(ctx, agent, 1)
+		chats, err := g.unassigned(ctx, agent, 2)
+		chats = slices.DeleteFunc(chats, func(c chat) bool { return c.ID == g.tour })
 		if err != nil || len(chats) == 0 {
 			return err
 		}
@@ -242,10 +258,7 @@ func (g *Generator) step(ctx context.Context) error {
 // Reports tells the server, as the provider does, what became of the messages
 // that were sent: nearly all are delivered, most are read, a few fail.
 func (g *Generator) Reports(ctx context.Context) error {
-	g.mu.Lock()
-	sent := g.sent
-	g.sent = nil
-	g.mu.Unlock()
+	sent := g.config.Outbox.take()
 	// Sorted, so that the same seed makes the same reports.
 	slices.SortFunc(sent, func(a, b sentMessage) int { return cmp.Compare(a.providerID, b.providerID) })
 	r, at := g.random, g.config.Now()

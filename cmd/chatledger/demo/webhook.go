@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -39,9 +40,7 @@ func (g *Generator) anyMessage(p *person, at time.Time) object {
 	r := g.random
 	media := func(mime string, more object) object {
 		o := object{"id": fmt.Sprintf("media-%d", r.IntN(1_000_000)), "mime_type": mime, "sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}
-		for k, v := range more {
-			o[k] = v
-		}
+		maps.Copy(o, more)
 		return o
 	}
 	switch n := r.IntN(100); {

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// CLI is everything that can be typed. Each flag has an environment variable,
+// CHATLEDGER_ and its name.
+type CLI struct {
+	Serve       ServeCmd       `cmd:"" help:"Run the server: webhooks, API, views and side effects."`
+	Demo        DemoCmd        `cmd:"" help:"Run the server with generated traffic; nothing to set up."`
+	Token       TokenCmd       `cmd:"" help:"Make, list and revoke the tokens of the API."`
+	Channel     ChannelCmd     `cmd:"" help:"Add, list and remove the accounts that customers write to."`
+	Events      EventsCmd      `cmd:"" help:"Read the log, as NDJSON."`
+	Projections ProjectionsCmd `cmd:"" help:"Look after the views: how far they are, rebuild, verify."`
+	Reactors    ReactorsCmd    `cmd:"" help:"Look after the side effects: how far they are, what is parked."`
+	Doctor      DoctorCmd      `cmd:"" help:"Check an installation and say what to do."`
+
+	Logging Logging          `embed:"" group:"log"`
+	Version kong.VersionFlag `help:"Print the version and exit." env:"-"`
+}
+
+// StoreFlags say where the data is. All subcommands take the same.
+type StoreFlags struct {
+	Data   string `default:"./data" type:"path" group:"store" placeholder:"FOLDER" help:"Folder of the SQLite files (${default}). Made if missing."`
+	Log    string `default:"sqlite" group:"store" placeholder:"WHERE" help:"Where the events are: sqlite, or postgres://… (${default})."`
+	Views  string `default:"" group:"store" placeholder:"WHERE" help:"Where views, tokens and channel secrets are: sqlite, or postgres://… (the same as --log)."`
+	Schema string `default:"chatledger" group:"store" placeholder:"PREFIX" help:"Prefix of the names of PostgreSQL schemas (${default})."`
+}
+
+// views returns where the views are.
+func (f StoreFlags) views() string {
+	if f.Views == "" {
+		return f.Log
+	}
+	return f.Views
+}
+
+// Logging says what is logged.
+type Logging struct {
+	LogFormat string     `enum:"text,json" default:"text" help:"How: text or json (${default})."`
+	LogLevel  slog.Level `default:"info" help:"From which level on: debug, info, warn or error (${default})."`
+}
+
+func (l Logging) logger(w io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: l.LogLevel}
+	if l.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// terminal is where a command runs.
+type terminal struct {
+	stdout, stderr io.Writer
+	logger         *slog.Logger
+}
+
+// now is the clock of the whole program.
+func now() time.Time { return time.Now().UTC() }
+
+// version is that of the module, or of the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v, revision := info.Main.Version, ""
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			revision = " (" + s.Value[:12] + ")"
+		}
+	}
+	return v + revision
+}

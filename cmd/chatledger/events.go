@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chatledger/chatledger/eventstore"
+)
+
+// EventsCmd reads the log.
+type EventsCmd struct {
+	Dump   EventsDumpCmd   `cmd:"" help:"Print the events of the log, from the first on."`
+	Tail   EventsTailCmd   `cmd:"" help:"Print events as they are appended, until interrupted."`
+	Stream EventsStreamCmd `cmd:"" help:"Print the events of one stream, such as chat-<id>."`
+}
+
+// EventFilter says which events of the log are wanted.
+type EventFilter struct {
+	Category []string `placeholder:"NAME" help:"Only streams of this category, such as chat or order. May be repeated."`
+	Type     []string `placeholder:"NAME" help:"Only events of this type, such as chat.closed.v1. May be repeated."`
+	Limit    int      `placeholder:"N" default:"0" help:"At most so many events; 0 means all (${default})."`
+}
+
+// EventsDumpCmd is `events dump`.
+type EventsDumpCmd struct {
+	StoreFlags
+	EventFilter
+	After eventstore.Position `placeholder:"POSITION" default:"0" help:"Only events behind this position (${default})."`
+}
+
+// Run implements the command.
+func (c EventsDumpCmd) Run(ctx context.Context, t *terminal) error {
+	return withLog(ctx, c.StoreFlags, t, func(log eventstore.Store) error {
+		head, err := log.Head(ctx)
+		if err != nil {
+			return fmt.Errorf("read head of log: %w", err)
+		}
+		if c.After >= head.Position {
+			return nil
+		}
+		return printEvents(t.stdout, until(head.Position, log.ReadAll(ctx, eventstore.AllQuery{
+			After: c.After, Limit: c.Limit, Categories: c.Category, Types: c.Type,
+		})), false)
+	})
+}
+
+// until ends a read of the log behind a position: what is appended during the
+// read is left out, so that a dump of a busy log ends.
+func until(last eventstore.Position, events iter.Seq2[eventstore.Recorded, error]) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		for r, err := range events {
+			if err == nil && r.Position > last || !yield(r, err) || r.Position == last {
+				return
+			}
+		}
+	}
+}
+
+// EventsTailCmd is `events tail`.
+type EventsTailCmd struct {
+	StoreFlags
+	EventFilter
+	After eventstore.Position `placeholder:"POSITION" default:"-1" help:"Begin behind this position; -1 is the present end (${default})."`
+}
+
+// Run implements the command.
+func (c EventsTailCmd) Run(ctx context.Context, t *terminal) error {
+	return withLog(ctx, c.StoreFlags, t, func(log eventstore.Store) error {
+		if c.After < 0 {
+			head, err := log.Head(ctx)
+			if err != nil {
+				return fmt.Errorf("read head of log: %w", err)
+			}
+			c.After = head.Position
+		}
+		err := printEvents(t.stdout, log.ReadAll(ctx, eventstore.AllQuery{
+			After: c.After, Limit: c.Limit, Categories: c.Category, Types: c.Type, Follow: true,
+		}), true)
+		if errors.Is(err, context.Canceled) {
+			return nil // interrupted, as it is meant to be
+		}
+		return err
+	})
+}
+
+// EventsStreamCmd is `events stream`.
+type EventsStreamCmd struct {
+	StoreFlags
+	Name  string              `arg:"" help:"The stream: its category, a dash and an id."`
+	From  eventstore.Revision `placeholder:"REVISION" default:"0" help:"Begin at this revision (${default})."`
+	Limit int                 `placeholder:"N" default:"0" help:"At most so many events; 0 means all (${default})."`
+}
+
+// Run implements the command.
+func (c EventsStreamCmd) Run(ctx context.Context, t *terminal) error {
+	return withLog(ctx, c.StoreFlags, t, func(log eventstore.Store) error {
+		return printEvents(t.stdout, log.ReadStream(ctx, c.Name, eventstore.StreamQuery{From: c.From, Limit: c.Limit}), false)
+	})
+}
+
+// eventLine is an event as a line of NDJSON.
+type eventLine struct {
+	Position   eventstore.Position `json:"position"`
+	Stream     string              `json:"stream"`
+	Revision   eventstore.Revision `json:"revision"`
+	ID         uuid.UUID           `json:"id"`
+	Type       string              `json:"type"`
+	RecordedAt time.Time           `json:"recorded_at"`
+	Data       json.RawMessage     `json:"data"`
+	Metadata   json.RawMessage     `json:"metadata,omitempty"`
+}
+
+// printEvents writes one line an event; at once, if somebody waits for it.
+func printEvents(w io.Writer, events iter.Seq2[eventstore.Recorded, error], atOnce bool) error {
+	buffered := bufio.NewWriterSize(w, 64<<10)
+	enc := json.NewEncoder(buffered)
+	enc.SetEscapeHTML(false)
+	for r, err := range events {
+		if err != nil {
+			return errors.Join(fmt.Errorf("read log: %w", err), buffered.Flush())
+		}
+		if r.IsMark() {
+			continue
+		}
+		line := eventLine{r.Position, r.Stream, r.Revision, r.ID, r.Type, r.Time.UTC(), r.Data, r.Meta}
+		if err := enc.Encode(line); err != nil {
+			return fmt.Errorf("write event at %d: %w", r.Position, err)
+		}
+		if atOnce {
+			if err := buffered.Flush(); err != nil {
+				return fmt.Errorf("write events: %w", err)
+			}
+		}
+	}
+	if err := buffered.Flush(); err != nil {
+		return fmt.Errorf("write events: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ReactorsCmd looks after the side effects.
+type ReactorsCmd struct {
+	Status ReactorsStatusCmd `cmd:"" help:"Show how far each reactor is, and what it could not handle."`
+	Retry  ReactorsRetryCmd  `cmd:"" help:"Let a reactor try again what it has parked."`
+}
+
+// ReactorsStatusCmd is `reactors status`.
+type ReactorsStatusCmd struct{ StoreFlags }
+
+// Run implements the command.
+func (c ReactorsStatusCmd) Run(ctx context.Context, t *terminal) error {
+	return withParts(ctx, c.StoreFlags, t, false, func(p *parts) error {
+		list, err := p.reactorStatus(ctx)
+		if err != nil {
+			return err
+		}
+		err = table(t.stdout, "REACTOR\tCHECKPOINT\tHEAD\tPARKED", func(line func(string, ...any)) {
+			for _, r := range list {
+				line("%s\t%d\t%d\t%d", r.name, r.checkpoint, r.head, r.parked.Events)
+			}
+		})
+		for _, r := range list {
+			if r.parked.Events == 0 {
+				continue
+			}
+			parked, listErr := p.parkedEvents(ctx, r.name)
+			err = errors.Join(err, listErr)
+			for _, e := range parked {
+				fmt.Fprintf(t.stdout, "%s: parked: %s at %d, %s, tried %d times: %s\n", r.name, e.Type, e.Position, e.Stream, e.Attempts, e.Error)
+			}
+		}
+		return err
+	})
+}
+
+// ReactorsRetryCmd is `reactors retry`.
+type ReactorsRetryCmd struct {
+	StoreFlags
+	Name string `arg:"" help:"The reactor; see reactors status."`
+}
+
+// Run implements the command.
+func (c ReactorsRetryCmd) Run(ctx context.Context, t *terminal) error {
+	if !slices.Contains(reactorNames(), c.Name) {
+		return fmt.Errorf("there is no reactor %s; see `chatledger reactors status`", c.Name)
+	}
+	return withParts(ctx, c.StoreFlags, t, false, func(p *parts) error {
+		n, err := p.accounts.RetryParked(ctx, c.Name)
+		if err != nil {
+			return fmt.Errorf("ask for another try: %w", err)
+		}
+		fmt.Fprintf(t.stdout, "%d parked events are tried again by the server, at once if it runs\n", n)
+		return nil
+	})
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// ServeCmd is `serve`.
+type ServeCmd struct {
+	StoreFlags
+	Listen string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default}); port 0 takes a free one."`
+}
+
+// Run implements the command.
+func (c ServeCmd) Run(ctx context.Context, t *terminal) error {
+	s, err := startServer(ctx, c.StoreFlags, c.Listen, t)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.stderr, "chatledger listens on %s (pid %d); the API is described at %s/docs\n", s.url, os.Getpid(), s.url)
+	return s.wait(ctx)
+}
+
+// How long a shutdown takes at most: 10 seconds in all.
+const (
+	drainTime = 5 * time.Second // for requests under way
+	stopTime  = 4 * time.Second // for what works behind them
+)
+
+// server is a running one. The caller must call wait.
+type server struct {
+	url    string
+	t      *terminal
+	parts  *parts
+	views  io.Closer
+	lock   *serverLock // nil where a database keeps servers apart
+	http   *http.Server
+	failed chan error // of serving
+	stop   context.CancelFunc
+	group  *errgroup.Group // what works in the background
+}
+
+// startServer opens everything and listens. ctx bounds the start only.
+func startServer(ctx context.Context, f StoreFlags, listen string, t *terminal) (_ *server, err error) {
+	s := &server{t: t, failed: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if f.usesFiles() {
+		if s.lock, err = lockServer(f.Data); err != nil {
+			return nil, err
+		}
+	}
+	if s.parts, err = openParts(ctx, f, t, true); err != nil {
+		return nil, err
+	}
+	app, err := s.parts.assemble(ctx, f, t)
+	s.views = app.views
+	if err != nil {
+		return nil, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	s.url, s.http = "http://"+listener.Addr().String(), app.http
+	if s.lock != nil {
+		if err := s.lock.announce(s.url); err != nil {
+			return nil, errors.Join(err, listener.Close())
+		}
+	}
+
+	// Not ctx: what works in the background outlives the requests under way.
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.group, run = errgroup.WithContext(run)
+	for _, b := range app.background {
+		s.group.Go(func() error {
+			if err := b.run(run); err != nil && run.Err() == nil {
+				return fmt.Errorf("%s: %w", b.name, err)
+			}
+			return nil
+		})
+	}
+	go func() { s.failed <- s.http.Serve(listener) }()
+	go func() { // a part that fails ends the server
+		<-run.Done()
+		if err := context.Cause(run); err != nil && !errors.Is(err, context.Canceled) {
+			_ = s.http.Close()
+		}
+	}()
+	return s, nil
+}
+
+// halt ends a server at once, for want of something it needs.
+func (s *server) halt() error { return errors.Join(s.http.Close(), s.close()) }
+
+// wait returns when ctx is done and all has come to an orderly end, or when
+// something has failed.
+func (s *server) wait(ctx context.Context) error {
+	var failed error
+	select {
+	case <-ctx.Done():
+		s.t.logger.Info("shutting down")
+	case failed = <-s.failed:
+		if errors.Is(failed, http.ErrServerClosed) {
+			failed = nil
+		}
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := s.http.Shutdown(drain); err != nil {
+		s.t.logger.Warn("requests were cut off", "error", err)
+		_ = s.http.Close()
+	}
+	return errors.Join(failed, s.close())
+}
+
+// close ends what was started.
+func (s *server) close() (err error) {
+	if s.stop != nil {
+		s.stop()
+		done := make(chan error, 1)
+		go func() { done <- s.group.Wait() }()
+		timer := time.NewTimer(stopTime)
+		defer timer.Stop()
+		select {
+		case err = <-done:
+		case <-timer.C:
+			// What is still at work loses its databases when the process ends,
+			// which is soon, and is as safe as a crash.
+			return fmt.Errorf("shut down: something is still at work after %s", stopTime)
+		}
+	}
+	if s.views != nil {
+		err = errors.Join(err, s.views.Close())
+	}
+	if s.parts != nil {
+		err = errors.Join(err, s.parts.close())
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.release())
+	}
+	return err
+}

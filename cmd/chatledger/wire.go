@@ -1,0 +1,418 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/chatledger/chatledger/channels/whatsapp"
+	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/commands/commandapi"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/postgres"
+	"github.com/chatledger/chatledger/eventstore/sqlite"
+	"github.com/chatledger/chatledger/internal/accounts"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/internal/web"
+	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/views"
+	"github.com/chatledger/chatledger/reactors"
+	"github.com/chatledger/chatledger/readapi"
+)
+
+// This file alone knows every concrete type: which driver, which database,
+// which views, which reactors, which routes.
+
+const inFiles = "sqlite" // what --log and --views say for files in --data
+
+// errNoData refuses to read what is not there, rather than to make it.
+var errNoData = errors.New("there is no data yet: check --data and --log, or run `chatledger serve` or `chatledger demo` first")
+
+// log is an open event store.
+type log interface {
+	eventstore.Store
+	Close() error
+}
+
+// openLog opens the log; create says whether it may be made.
+func openLog(ctx context.Context, f StoreFlags, t *terminal, create bool) (log, error) {
+	switch {
+	case f.Log == inFiles:
+		path, err := f.file("events.db", create)
+		if err != nil {
+			return nil, err
+		}
+		return sqlite.Open(ctx, path, sqlite.Clock(now), sqlite.Logger(t.logger))
+	case isPostgres(f.Log):
+		return postgres.Open(ctx, f.Log, postgres.WithSchema(f.Schema+"_log"), postgres.WithLogger(t.logger))
+	}
+	return nil, fmt.Errorf("--log is %q: want sqlite or postgres://…", f.Log)
+}
+
+// openDB opens one of the databases of --views.
+func openDB(ctx context.Context, f StoreFlags, name string, create bool, opts ...sqldb.Option) (sqldb.DB, error) {
+	switch where := f.views(); {
+	case where == inFiles:
+		path, err := f.file(name+".db", create)
+		if err != nil {
+			return nil, err
+		}
+		return sqldb.OpenSQLite(ctx, path, opts...)
+	case isPostgres(where):
+		return sqldb.OpenPostgres(ctx, where, f.Schema+"_"+name, opts...)
+	default:
+		return nil, fmt.Errorf("--views is %q: want sqlite or postgres://…", where)
+	}
+}
+
+// file returns the path of a database in the data folder.
+func (f StoreFlags) file(name string, create bool) (string, error) {
+	path := filepath.Join(f.Data, name)
+	if create {
+		if err := os.MkdirAll(f.Data, 0o700); err != nil {
+			return "", fmt.Errorf("make data folder: %w", err)
+		}
+		// Made here, for its owner alone: SQLite would let others read it.
+		made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return "", fmt.Errorf("make database: %w", err)
+		}
+		return path, made.Close()
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%s: %w", path, errNoData)
+	} else if err != nil {
+		return "", fmt.Errorf("look at data: %w", err)
+	}
+	return path, nil
+}
+
+func isPostgres(where string) bool {
+	return strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://")
+}
+
+// withLog opens the log for a command that only reads it.
+func withLog(ctx context.Context, f StoreFlags, t *terminal, do func(eventstore.Store) error) (err error) {
+	l, err := openLog(ctx, f, t, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	return do(l)
+}
+
+// parts are the open databases and what works on them.
+type parts struct {
+	log      log
+	accounts *accounts.Accounts
+	commands *commands.Commands
+
+	accountsDB sqldb.DB
+}
+
+// openParts opens what commands need; create says whether it may be made.
+func openParts(ctx context.Context, f StoreFlags, t *terminal, create bool) (_ *parts, err error) {
+	p := &parts{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.close())
+		}
+	}()
+	if p.log, err = openLog(ctx, f, t, create); err != nil {
+		return nil, err
+	}
+	if p.accountsDB, err = openDB(ctx, f, "accounts", create); err != nil {
+		return nil, err
+	}
+	if p.accounts, err = accounts.Open(ctx, p.accountsDB, now); err != nil {
+		return nil, fmt.Errorf("open accounts: %w", err)
+	}
+	p.commands = commands.New(p.log, commands.Options{Now: now})
+	return p, nil
+}
+
+func (p *parts) close() (err error) {
+	if p.accountsDB != nil {
+		err = errors.Join(err, p.accountsDB.Close())
+	}
+	if p.log != nil {
+		err = errors.Join(err, p.log.Close())
+	}
+	return err
+}
+
+// withParts opens what commands need, for a subcommand.
+func withParts(ctx context.Context, f StoreFlags, t *terminal, create bool, do func(*parts) error) (err error) {
+	p, err := openParts(ctx, f, t, create)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	return do(p)
+}
+
+func projectionsConfig(store eventstore.Store, db sqldb.DB, t *terminal) projections.Config {
+	catalogue := commands.Codec()
+	return projections.Config{
+		Store: store, DB: db, Projections: views.All(), Now: now, Logger: t.logger, Waiter: projections.NewWaiter(db),
+		Decode: func(r eventstore.Recorded) (any, error) { return catalogue.Decode(r) },
+	}
+}
+
+// application is everything that a server runs.
+type application struct {
+	http       *http.Server
+	background []service
+	views      io.Closer
+}
+
+// service is something that works until its context ends.
+type service struct {
+	name string
+	run  func(context.Context) error
+}
+
+// assemble puts the server together on top of its parts.
+func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a application, err error) {
+	db, err := openDB(ctx, f, "views", true, sqldb.Rebuildable)
+	if err != nil {
+		return a, err
+	}
+	a.views = db
+	cfg := projectionsConfig(p.log, db, t)
+	runner, err := projections.NewRunner(ctx, cfg)
+	if err != nil {
+		return a, fmt.Errorf("start views: %w", err)
+	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	read := readapi.New(readapi.Config{
+		DB: db, Store: p.log, Waiter: cfg.Waiter, Now: now, Log: t.logger, Status: runner.Status, Metrics: metrics,
+	})
+	endpoints := append(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, now)...)
+	api := web.New(web.Config{
+		Title: "chatledger", Version: "1", Description: "A customer-chat inbox whose every change is an event.",
+		Authenticate: p.authenticate, Now: now, Log: t.logger, Metrics: metrics,
+	}, endpoints...)
+	api.Handle("GET /metrics", read.MetricsHandler())
+	webhooks := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "chatledger_webhooks_total", Help: "Requests to the webhook of a channel, by what became of them.",
+	}, []string{"outcome"})
+	metrics.MustRegister(webhooks)
+	hook := &whatsapp.Webhook{
+		Accounts: p.whatsappAccounts(), Webhooks: p.commands.Webhooks, Logger: t.logger,
+		Count: func(outcome string) { webhooks.WithLabelValues(outcome).Inc() },
+	}
+	api.Handle("GET /webhooks/whatsapp/{channel}", hook)
+	api.Handle("POST /webhooks/whatsapp/{channel}", hook)
+
+	a.http = api.Server()
+	a.http.RegisterOnShutdown(read.CloseStreams)
+	client := whatsapp.NewClient(nil, now)
+	host, err := reactors.New(reactors.Config{
+		Store: p.log, Leases: p.accounts, Parking: p.accounts, Logger: t.logger, Now: now,
+		Holder: fmt.Sprintf("%s %d", hostname(), os.Getpid()), Alone: f.Log == inFiles && f.views() == inFiles,
+		Drain: stopTime - time.Second, Reactors: p.reactors(t, client),
+	})
+	if err != nil {
+		return a, fmt.Errorf("start reactors: %w", err)
+	}
+	a.background = []service{{"views", runner.Run}, {"changes", read.Run}, {"reactors", func(ctx context.Context) error {
+		defer client.Close()
+		return host.Run(ctx)
+	}}}
+	return a, nil
+}
+
+// reactors lists what answers events with side effects.
+func (p *parts) reactors(t *terminal, client *whatsapp.Client) []reactors.Reactor {
+	known := p.whatsappAccounts()
+	return []reactors.Reactor{
+		reactors.TranslateWebhooks{
+			Store: p.log,
+			WhatsApp: &whatsapp.Translator{
+				Accounts: known, Commands: p.commands, Actor: reactors.TranslateWebhooksName, Logger: t.logger,
+			},
+		}.Reactor(),
+		reactors.SendMessages{
+			Accounts: known, Client: client, Chats: p.commands.Chats, Attempts: p.accounts, Now: now, Logger: t.logger,
+		}.Reactor(),
+	}
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
+}
+
+// whatsappAccounts finds the accounts of WhatsApp channels.
+func (p *parts) whatsappAccounts() whatsapp.Accounts {
+	return whatsapp.NewAccounts(p.commands.Channels, func(ctx context.Context, channel string) (whatsapp.Secrets, error) {
+		s, err := p.accounts.ChannelSecrets(ctx, channel)
+		return whatsapp.Secrets(s), err
+	})
+}
+
+// authenticate says whose a secret is.
+func (p *parts) authenticate(ctx context.Context, secret string) (web.Principal, error) {
+	t, err := p.accounts.Authenticate(ctx, secret)
+	if errors.Is(err, accounts.ErrToken) {
+		return web.Principal{}, web.ErrToken
+	}
+	if err != nil {
+		return web.Principal{}, err
+	}
+	return web.Principal{Workspace: t.Workspace, Role: t.Role, Agent: t.Agent, Name: t.Name, TokenID: t.ID}, nil
+}
+
+// usesFiles reports whether anything is in the data folder.
+func (f StoreFlags) usesFiles() bool { return f.Log == inFiles || f.views() == inFiles }
+
+// withViews opens log and views for a command that looks after the views, which
+// are made if they are not there.
+func withViews(ctx context.Context, f StoreFlags, t *terminal, do func(projections.Config) error) error {
+	return withViewsDB(ctx, f, t, true, do)
+}
+
+// withExistingViews is withViews for a command that changes nothing.
+func withExistingViews(ctx context.Context, f StoreFlags, t *terminal, do func(projections.Config) error) error {
+	return withViewsDB(ctx, f, t, false, do)
+}
+
+func withViewsDB(ctx context.Context, f StoreFlags, t *terminal, create bool, do func(projections.Config) error) (err error) {
+	return withLog(ctx, f, t, func(store eventstore.Store) (err error) {
+		db, err := openDB(ctx, f, "views", create, sqldb.Rebuildable)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, db.Close()) }()
+		cfg := projectionsConfig(store, db, t)
+		if create {
+			if err := projections.Prepare(ctx, cfg); err != nil {
+				return fmt.Errorf("prepare views: %w", err)
+			}
+		}
+		return do(cfg)
+	})
+}
+
+// checkAccounts looks at tokens, channels and reactors.
+func checkAccounts(ctx context.Context, f StoreFlags, d *diagnosis) error {
+	return withParts(ctx, f, d.t, false, func(p *parts) error {
+		return errors.Join(p.checkTokens(ctx, d), p.checkChannels(ctx, d), p.checkReactors(ctx, d))
+	})
+}
+
+func (p *parts) checkTokens(ctx context.Context, d *diagnosis) error {
+	tokens, err := p.accounts.ListTokens(ctx, "")
+	if err != nil {
+		return fmt.Errorf("list tokens: %w", err)
+	}
+	valid := 0
+	for _, t := range tokens {
+		if t.Valid(now()) {
+			valid++
+		}
+	}
+	if valid == 0 {
+		d.warnf("tokens", "there is no valid one: run `chatledger token create`")
+		return nil
+	}
+	d.okf("tokens", "%d valid, of %d", valid, len(tokens))
+	return nil
+}
+
+func (p *parts) checkChannels(ctx context.Context, d *diagnosis) error {
+	list, err := p.channels(ctx)
+	if err != nil {
+		return err
+	}
+	connected, bare := 0, 0
+	for _, ch := range list {
+		if !ch.Connected {
+			continue
+		}
+		connected++
+		_, err := p.accounts.ChannelSecrets(ctx, string(ch.id))
+		switch {
+		case errors.Is(err, accounts.ErrNoSecrets):
+			bare++
+			d.failf("channels", "%s has no secrets: its webhooks are refused; run `chatledger channel add` again", ch.id)
+		case err != nil:
+			return fmt.Errorf("look for secrets: %w", err)
+		}
+	}
+	if bare == 0 {
+		d.okf("channels", "%d connected", connected)
+	}
+	return nil
+}
+
+func (p *parts) checkReactors(ctx context.Context, d *diagnosis) error {
+	list, err := p.reactorStatus(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		switch {
+		case r.otherLog:
+			d.failf(r.name, "its checkpoint is of another log: was one of the databases restored or swapped?")
+		case r.parked.Events > 0:
+			d.failf(r.name, "%d events are parked: see `chatledger reactors status`, mend the cause, then `chatledger reactors retry %s`", r.parked.Events, r.name)
+		default:
+			d.okf(r.name, "at %d, nothing parked", r.checkpoint)
+		}
+	}
+	return nil
+}
+
+// reactorState is what is known of a reactor from outside its process.
+type reactorState struct {
+	name       string
+	checkpoint eventstore.Position
+	head       eventstore.Position
+	otherLog   bool
+	parked     reactors.ParkedCount
+}
+
+func (p *parts) reactorStatus(ctx context.Context) (list []reactorState, err error) {
+	head, err := p.log.Head(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read head of log: %w", err)
+	}
+	for _, name := range reactorNames() {
+		at, err := p.accounts.Checkpoints(0).Load(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("read checkpoint of %s: %w", name, err)
+		}
+		parked, err := p.accounts.CountParked(ctx, name)
+		if err != nil {
+			return nil, fmt.Errorf("count what %s has parked: %w", name, err)
+		}
+		other := at.Store != uuid.Nil && (at.Store != head.Store || at.Position > head.Position)
+		list = append(list, reactorState{name, at.Position, head.Position, other, parked})
+	}
+	return list, nil
+}
+
+// parkedEvents returns the first events that a reactor has parked.
+func (p *parts) parkedEvents(ctx context.Context, reactor string) ([]reactors.Parked, error) {
+	return p.accounts.ListParked(ctx, reactors.ParkedQuery{Reactor: reactor, Limit: shownParked})
+}
+
+func reactorNames() []string { return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName} }
