@@ -143,7 +143,7 @@ func (p *toy) Apply(e projections.Event) {
 
 // env is a log and a database.
 type env struct {
-	log    *memory.Store
+	log    eventstore.Store
 	db     sqldb.DB
 	open   func(t *testing.T) sqldb.DB // the same database, as another process sees it
 	mended atomic.Bool
