@@ -29,10 +29,10 @@ func New() projections.Projection {
 	p := &Projection{
 		chats: projections.NewRows("inbox_chats", func(r *Row) string { return r.ID },
 			projections.Index{Name: "by_activity", Columns: "listed, last_activity_at, chat_id" + filters},
-			projections.Index{Name: "by_status", Columns: "listed, status, last_activity_at, chat_id"},
+			projections.Index{Name: "by_status", Columns: "listed, status, last_activity_at, chat_id, assignee, channel, has_unread"},
 			projections.Index{Name: "by_assignee", Columns: "listed, assignee, last_activity_at, chat_id, category, has_unread"},
 			projections.Index{Name: "by_both", Columns: "listed, assignee, status, last_activity_at, chat_id"},
-			projections.Index{Name: "by_team", Columns: "listed, team, last_activity_at, chat_id"},
+			projections.Index{Name: "by_team", Columns: "listed, team, last_activity_at, chat_id, status, category, assignee, has_unread"},
 			projections.Index{Name: "by_channel", Columns: "listed, channel, last_activity_at, chat_id"},
 			projections.Index{Name: "by_unread", Columns: "listed, has_unread, last_activity_at, chat_id"},
 			projections.Index{Name: "by_created", Columns: "listed, created_at, chat_id" + filters},
@@ -41,7 +41,8 @@ func New() projections.Projection {
 		),
 		counts: projections.NewRows("inbox_counts", func(r *CountRow) CountKey { return r.CountKey }),
 		tags: projections.NewRows("inbox_tags", func(r *TagRow) TagKey { return r.TagKey },
-			projections.Index{Name: "by_activity", Columns: "listed, tag, last_activity_at, chat_id, status, assignee"},
+			projections.Index{Name: "by_activity", Columns: "listed, tag, last_activity_at, chat_id" + filters + ", created_at, waiting_order"},
+			projections.Index{Name: "by_status", Columns: "listed, tag, status, last_activity_at, chat_id"},
 		),
 	}
 	p.chats.OnChange(p.count)

@@ -146,7 +146,7 @@ func (q Query) sql(engine sqldb.Engine, by order, from *place, limit int) (strin
 		table, where = "inbox_tags", where+" AND tag = "+arg(q.Tag)
 	}
 	drives := func(string) bool { return true }
-	if engine == sqldb.SQLite && q.Tag == "" {
+	if engine == sqldb.SQLite {
 		drives = q.driver()
 	}
 	equal := func(column, value string) {
@@ -199,6 +199,10 @@ func (q Query) driver() func(column string) bool {
 	}
 	named := q.Assignee != nil && *q.Assignee != ""
 	switch {
+	case q.Tag != "" && q.Sort == ByActivity && q.Status != "":
+		return only("assignee", "status")
+	case q.Tag != "":
+		return only()
 	case q.Sort == ByWaiting && q.Assignee != nil, q.Sort == ByCreated && named:
 		return only("assignee")
 	case q.Sort != ByActivity:
