@@ -84,7 +84,7 @@ func (a *API) changes() web.Endpoint {
 		s := &stream{api: a, request: r, after: after, role: r.Role}
 		return web.NewStream(func(w http.ResponseWriter, r *http.Request) {
 			defer leave()
-			s.serve(w, r.Context())
+			s.serve(r.Context(), w)
 		}), nil
 	}, func(op *huma.Operation) {
 		op.Responses["200"].Content["text/event-stream"].Example = "id: 42\nevent: chat.claimed.v1\n" +
@@ -111,7 +111,7 @@ const (
 	cutFailure  = "failure"  // the log could not be read
 )
 
-func (s *stream) serve(w http.ResponseWriter, ctx context.Context) {
+func (s *stream) serve(ctx context.Context, w http.ResponseWriter) {
 	s.w, s.control = w, http.NewResponseController(w)
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")

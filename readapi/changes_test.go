@@ -75,16 +75,16 @@ func (l *ledger) subscribe(url, secret string, header ...string) *listener {
 // next returns what comes next; ok is false at the end of the stream.
 func (l *listener) next() (e sse, ok bool) {
 	l.t.Helper()
-	any := false
+	begun := false
 	for l.lines.Scan() {
 		line := l.lines.Text()
 		if line == "" {
-			if any {
+			if begun {
 				return e, true
 			}
 			continue
 		}
-		any = true
+		begun = true
 		name, value, _ := strings.Cut(line, ":")
 		value = strings.TrimPrefix(value, " ")
 		switch name {
@@ -145,8 +145,10 @@ func TestChangesShowWhatTheCallerMaySee(t *testing.T) {
 		e = stream.event()
 		got = append(got, fmt.Sprintf("%s %v", e.event, e.data.at("subject.kind")))
 		if e.event == "chat.claimed.v1" {
-			want := object{"position": claimed["position"], "revision": claimed["revision"], "type": e.event, "actor": l.agents[ann], "actor_kind": "agent",
-				"subject": map[string]any{"kind": "chat", "id": chat}, "data": map[string]any{"by": l.agents[ann]}, "at": e.data["at"]}
+			want := object{
+				"position": claimed["position"], "revision": claimed["revision"], "type": e.event, "actor": l.agents[ann], "actor_kind": "agent",
+				"subject": map[string]any{"kind": "chat", "id": chat}, "data": map[string]any{"by": l.agents[ann]}, "at": e.data["at"],
+			}
 			if diff := cmp.Diff(want, e.data); diff != "" {
 				t.Error(diff)
 			}

@@ -151,8 +151,10 @@ func TestStaleIfMatchSaysWhatHappened(t *testing.T) {
 	l.must(201, ann, "POST", chat+"/notes", `{"text":"private"}`)
 	stale := l.must(412, sue, "POST", chat+"/close", "", "If-Match", etag)
 	want := object{"code": "revision.stale", "first": "chat.claimed.v1", "second": "chat.note_added.v1", "actor": l.agents[ann], "text": "private", "revision": 3.0}
-	got := object{"code": stale["code"], "first": stale.at("since.0.type"), "second": stale.at("since.1.type"), "actor": stale.at("since.0.actor"),
-		"text": stale.at("since.1.data.text"), "revision": stale["revision"]}
+	got := object{
+		"code": stale["code"], "first": stale.at("since.0.type"), "second": stale.at("since.1.type"), "actor": stale.at("since.0.actor"),
+		"text": stale.at("since.1.data.text"), "revision": stale["revision"],
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -25,7 +25,7 @@ func (a *API) Endpoints() []web.Endpoint {
 	views := func(names ...string) []string { return names }
 	return append([]web.Endpoint{
 		read(a, "/v1/chats", anyone, "List chats", views(inInbox), listChats,
-			"Pages stay right while chats change: none is shown twice, and none that stays as it is is left out."),
+			"Pages stay right while chats change: none is shown twice, and none that stays where it was is left out."),
 		read(a, "/v1/chats/counts", anyone, "How many chats there are on each tab", views(inInbox), countChats),
 		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox), getChat),
 		read(a, "/v1/chats/{chat}/messages", anyone, "Read a conversation", views(inInbox, inTalk), listMessages,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -124,7 +125,7 @@ func TestEveryRouteHasItsRule(t *testing.T) {
 		delete(known, name)
 		path := strings.NewReplacer("{", "no-", "}", "").Replace(route.Path)
 		body := ""
-		if route.Method != "GET" {
+		if route.Method != http.MethodGet {
 			body = "[]" // no route takes a list: whoever may call is told so, and nothing happens
 		}
 		if strings.HasPrefix(rule, "public") {
@@ -291,8 +292,10 @@ func TestWorkspacesAreApart(t *testing.T) {
 	l.settle("other")
 	stranger, _ := l.token("other", agent.RoleAdmin, "")
 	at := "min_position=" + l.head()
-	for _, path := range []string{chat, chat + "/messages", chat + "/history", chat + "/visitor", order, "/v1/teams/billing", "/v1/tags/vip",
-		"/v1/agents/" + l.agents[agent.RoleAgent], "/v1/channels/" + ch, "/v1/channels/" + ch + "/deliveries", delivery} {
+	for _, path := range []string{
+		chat, chat + "/messages", chat + "/history", chat + "/visitor", order, "/v1/teams/billing", "/v1/tags/vip",
+		"/v1/agents/" + l.agents[agent.RoleAgent], "/v1/channels/" + ch, "/v1/channels/" + ch + "/deliveries", delivery,
+	} {
 		l.must(404, stranger, "GET", path+"?"+at, "")
 	}
 	l.must(404, stranger, "GET", delivery+"/body", "")
@@ -302,8 +305,16 @@ func TestWorkspacesAreApart(t *testing.T) {
 		}
 	}
 	for _, tt := range [][2]string{
-		{chat + "/messages", `{"text":"a"}`}, {chat + "/unassign", ``}, {chat + "/close", ``}, {chat + "/tags", `{"add":["x"]}`}, {chat + "/notes", `{"text":"a"}`},
-		{chat + "/read", ``}, {chat + "/restore", ``}, {order + "/confirm", ``}, {"/v1/agents/" + l.agents[agent.RoleAgent] + "/deactivate", ``}, {delivery + "/retranslate", ``},
+		{chat + "/messages", `{"text":"a"}`},
+		{chat + "/unassign", ``},
+		{chat + "/close", ``},
+		{chat + "/tags", `{"add":["x"]}`},
+		{chat + "/notes", `{"text":"a"}`},
+		{chat + "/read", ``},
+		{chat + "/restore", ``},
+		{order + "/confirm", ``},
+		{"/v1/agents/" + l.agents[agent.RoleAgent] + "/deactivate", ``},
+		{delivery + "/retranslate", ``},
 	} {
 		l.must(404, stranger, "POST", tt[0], tt[1])
 		l.must(404, stranger, "POST", tt[0], tt[1], "If-Match", `"0"`)

@@ -161,5 +161,7 @@ func NewList[T any](items []T, next string) List[T] {
 	return List[T]{items, next}
 }
 
-var _ huma.StatusError = (*Problem)(nil)
-var _ http.Handler = (*API)(nil)
+var (
+	_ huma.StatusError = (*Problem)(nil)
+	_ http.Handler     = (*API)(nil)
+)

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -40,7 +41,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), recordKey{}, rec))
 	sw := &statusWriter{ResponseWriter: w}
 	h := sw.Header()
-	h.Set("X-Request-Id", rec.id)
+	h.Set("X-Request-ID", rec.id)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
@@ -48,7 +49,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		v := recover()
 		begun := sw.status != 0
-		if v != nil && v != http.ErrAbortHandler {
+		err, _ := v.(error)
+		aborted := errors.Is(err, http.ErrAbortHandler)
+		if v != nil && !aborted {
 			a.config.Log.Error("request panicked", slog.String("request", rec.id), slog.String("route", r.Pattern),
 				slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 			if !begun {
@@ -56,7 +59,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		a.observe(r, rec, sw, a.config.Now().Sub(start))
-		if v == http.ErrAbortHandler || v != nil && begun {
+		if aborted || v != nil && begun {
 			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
 	}()
@@ -124,7 +127,7 @@ func newHistogram(metrics prometheus.Registerer) *prometheus.HistogramVec {
 
 // requestID takes over the caller's id if it is one that a log can hold.
 func requestID(r *http.Request) string {
-	if id := r.Header.Get("X-Request-Id"); validRequestID.MatchString(id) {
+	if id := r.Header.Get("X-Request-ID"); validRequestID.MatchString(id) {
 		return id
 	}
 	return rand.Text()

@@ -21,13 +21,13 @@ import (
 
 // Problem is an error as callers see it: a problem document of RFC 9457. A
 // handler may return one as its error; New knows how to make one of others.
-type Problem struct {
+type Problem struct { //nolint:errname // RFC 9457 calls it that
 	Type      string   `json:"type" example:"about:blank" doc:"Always about:blank: the code says which problem it is."`
 	Title     string   `json:"title" example:"Conflict" doc:"The status in words."`
 	Status    int      `json:"status" example:"409"`
 	Code      string   `json:"code" example:"chat.claimed" doc:"Stable and machine-readable."`
 	Detail    string   `json:"detail" example:"another agent has the chat" doc:"For people. It may change at any time."`
-	RequestID string   `json:"request_id,omitempty" doc:"Of a fault of the server: names the request in its log. The header X-Request-Id always does."`
+	RequestID string   `json:"request_id,omitempty" doc:"Of a fault of the server: names the request in its log. The header X-Request-ID always does."`
 	Errors    []Detail `json:"errors,omitempty" doc:"What of the request is at fault."`
 
 	Revision *int64   `json:"revision,omitempty" doc:"Of a stale If-Match: the present revision."`
@@ -54,6 +54,8 @@ type Change struct {
 var problemType = reflect.TypeFor[Problem]()
 
 // Codes of the problems that this package knows. They never change.
+//
+//nolint:gosec // names of problems with credentials, not credentials
 const (
 	CodeInternal       = "internal"
 	CodeInvalid        = "request.invalid"

@@ -148,7 +148,7 @@ func (f *fixture) do(t *testing.T, method, path, body string, header ...string) 
 		if err := json.Unmarshal(w.Body.Bytes(), &a.Problem); err != nil {
 			t.Fatalf("%s %s: %v in %s", method, path, err, a.Body)
 		}
-		if a.Problem.Status != w.Code || w.Code >= 500 && a.RequestID != w.Header().Get("X-Request-Id") {
+		if a.Problem.Status != w.Code || w.Code >= 500 && a.RequestID != w.Header().Get("X-Request-ID") {
 			t.Errorf("%s %s: problem %+v with status %d", method, path, a.Problem, w.Code)
 		}
 	}
@@ -323,10 +323,10 @@ func TestLogHasNoPersonalData(t *testing.T) {
 
 func TestRequestIDIsTakenOver(t *testing.T) {
 	f := newFixture(t, web.Limits{})
-	if got := f.do(t, "GET", "/open", "", "X-Request-Id", "abc.1").Header.Get("X-Request-Id"); got != "abc.1" {
+	if got := f.do(t, "GET", "/open", "", "X-Request-ID", "abc.1").Header.Get("X-Request-ID"); got != "abc.1" {
 		t.Errorf("got %q", got)
 	}
-	if got := f.do(t, "GET", "/open", "", "X-Request-Id", "a b\n").Header.Get("X-Request-Id"); got == "a b\n" || got == "" {
+	if got := f.do(t, "GET", "/open", "", "X-Request-ID", "a b\n").Header.Get("X-Request-ID"); got == "a b\n" || got == "" {
 		t.Errorf("got %q", got)
 	}
 }
