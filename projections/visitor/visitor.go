@@ -40,6 +40,8 @@ func (p *Projection) Tables() []projections.Table { return []projections.Table{p
 // Apply records what e says about the visitor.
 func (p *Projection) Apply(e projections.Event) {
 	id := e.Subject()
+	// Every event of a chat moves the revision, so that a reader's If-Match is
+	// never out of date.
 	change := func(fold func(*Row)) {
 		p.profiles.Update(id, func(r *Row) {
 			fold(r)
@@ -76,6 +78,8 @@ func (p *Projection) Apply(e projections.Event) {
 		change(func(r *Row) { r.seen(f.At.UnixMicro()) })
 	case chat.DetailsShared:
 		change(func(r *Row) { r.shared(e, f) })
+	default:
+		change(func(*Row) {})
 	}
 }
 
