@@ -92,15 +92,20 @@ func parkedStreams(ctx context.Context, tx sqldb.Tx, name string, generation int
 	return waiting, err
 }
 
-// park stores an event, with the error it failed with, or to wait.
-func park(ctx context.Context, tx sqldb.Tx, cfg *Config, name string, generation int64, it item, reason string) error {
+// parkedItem is an event to be parked, with the error it failed with, or to wait.
+type parkedItem struct {
+	item
+	reason string
+}
+
+func park(ctx context.Context, tx sqldb.Tx, cfg *Config, name string, generation int64, it parkedItem) error {
 	attempts := 0
-	if reason != "" {
+	if it.reason != "" {
 		attempts = 1
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO parked (projection, generation, stream, position, revision, type, error, attempts, at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		name, generation, it.Stream, int64(it.Position), int64(it.Revision), it.Type, reason, attempts, cfg.now())
+		name, generation, it.Stream, int64(it.Position), int64(it.Revision), it.Type, it.reason, attempts, cfg.now())
 	return err
 }
 

@@ -220,55 +220,81 @@ func (w *worker) oneByOne(ctx context.Context, b batch) error {
 	return nil
 }
 
-// transact applies b in one transaction: the lease is proven, rows are loaded,
-// folded and written, events that cannot be applied are parked, and the
-// checkpoint moves; or nothing of all that happens.
+// transact applies b in one transaction: the lease is proven, rows are written,
+// events that cannot be applied are parked, and the checkpoint moves; or nothing
+// of all that happens.
+//
+// On PostgreSQL the rows are loaded and folded in that transaction, too. SQLite
+// has one writer for all: there this is done before, lest a slow projection hold
+// the others up. It comes to the same, since the epoch and the checkpoint prove
+// that nobody has written meanwhile.
 func (w *worker) transact(ctx context.Context, b batch) error {
-	var parked int64
+	var parked []parkedItem
+	fold := func(tx sqldb.Tx) (err error) {
+		if parked, err = w.recordAll(ctx, tx, b.items); err != nil {
+			return err
+		}
+		return w.fold(ctx, tx)
+	}
 	rate := w.rate.add(w.cfg.Now(), len(b.items))
-	err := w.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
-		if err := advance(ctx, tx, w.cfg, w.state, b.end, rate); err != nil {
-			return err
-		}
-		waiting := map[string]bool{}
-		if w.parked > 0 && len(b.items) > 0 {
-			var err error
-			if waiting, err = parkedStreams(ctx, tx, w.p.Name(), w.state.Generation, b.items); err != nil {
+	before := w.cfg.DB.Engine() == sqldb.SQLite
+	var err error
+	if before && len(b.items) > 0 {
+		err = w.cfg.DB.Read(ctx, fold)
+	}
+	if err == nil {
+		err = w.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+			if err := advance(ctx, tx, w.cfg, w.state, b.end, rate); err != nil {
 				return err
 			}
-		}
-		for _, it := range b.items {
-			reason := ""
-			if !waiting[it.Stream] {
-				if it.err == nil {
-					it.err = w.record(it.Event)
+			if !before {
+				if err := fold(tx); err != nil {
+					return err
 				}
-				if it.err == nil {
-					continue
+			}
+			for _, it := range parked {
+				if err := park(ctx, tx, w.cfg, w.state.Name, w.state.Generation, it); err != nil {
+					return err
 				}
-				reason = errorText(it.err)
-				w.log.ErrorContext(ctx, "event parked", "stream", it.Stream, "position", int64(it.Position), "type", it.Type)
 			}
-			waiting[it.Stream] = true
-			parked++
-			if err := park(ctx, tx, w.cfg, w.p.Name(), w.state.Generation, it, reason); err != nil {
-				return err
-			}
-		}
-		if err := w.fold(ctx, tx); err != nil {
-			return err
-		}
-		return w.write(ctx, tx)
-	})
+			return w.write(ctx, tx)
+		})
+	}
 	if err != nil {
 		w.abort()
 		return err
 	}
 	w.commit()
-	w.parked += parked
+	w.parked += int64(len(parked))
 	w.state.Checkpoint = b.end
 	w.cfg.Waiter.advance(w.p.Name(), b.end)
 	return nil
+}
+
+// recordAll has the projection record what the items change, and returns those
+// to be parked: they cannot be applied, or wait behind one that cannot.
+func (w *worker) recordAll(ctx context.Context, tx sqldb.Tx, items []item) (parked []parkedItem, err error) {
+	waiting := map[string]bool{}
+	if w.parked > 0 && len(items) > 0 {
+		if waiting, err = parkedStreams(ctx, tx, w.state.Name, w.state.Generation, items); err != nil {
+			return nil, err
+		}
+	}
+	for _, it := range items {
+		if waiting[it.Stream] {
+			parked = append(parked, parkedItem{it, ""})
+			continue
+		}
+		if it.err == nil {
+			it.err = w.record(it.Event)
+		}
+		if it.err != nil {
+			waiting[it.Stream] = true
+			parked = append(parked, parkedItem{it, errorText(it.err)})
+			w.log.ErrorContext(ctx, "event parked", "stream", it.Stream, "position", int64(it.Position), "type", it.Type)
+		}
+	}
+	return parked, nil
 }
 
 // rate is the speed of the last seconds.

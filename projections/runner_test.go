@@ -412,7 +412,7 @@ func TestSlowProjectionHoldsNobodyUp(t *testing.T) {
 	onBoth(t, func(t *testing.T, e *env) {
 		gate := make(chan struct{})
 		cfg := e.config()
-		cfg.Projections = append(cfg.Projections, func() projections.Projection { return stuck{gate} })
+		cfg.Projections = append(cfg.Projections, func() projections.Projection { return stuck{newOtherToy(), gate} })
 		start(t, cfg)
 		waitFor(t, e.db, "toy.v1", e.fill(t, 50))
 		close(gate)
@@ -420,14 +420,15 @@ func TestSlowProjectionHoldsNobodyUp(t *testing.T) {
 	})
 }
 
-// stuck does not get on before its gate opens. It holds no transaction then,
-// as its events are not decoded.
-type stuck struct{ gate chan struct{} }
+// stuck does not get past its first event before its gate opens.
+type stuck struct {
+	projections.Projection
+	gate chan struct{}
+}
 
 func (stuck) Name() string                { return "stuck.v1" }
-func (s stuck) Categories() []string      { <-s.gate; return nil }
 func (stuck) Tables() []projections.Table { return nil }
-func (stuck) Apply(projections.Event)     {}
+func (s stuck) Apply(projections.Event)   { <-s.gate }
 
 func TestWaiter(t *testing.T) {
 	onBoth(t, func(t *testing.T, e *env) {

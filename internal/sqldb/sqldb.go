@@ -56,8 +56,8 @@ type DB interface {
 // safe for concurrent use.
 //
 // Placeholders are $1, $2 …; one may occur more than once. Arguments are
-// string, []byte, bool, float64, any integer type, or a type made from one of
-// these. Values read are never nil: NULL is the zero value.
+// string, []byte, bool, float64, any integer type of at most 64 bits with a
+// sign or 32 without, or a type made from one of these. Values read are never nil: NULL is the zero value.
 type Tx interface {
 	// Query calls scan for each row. The Row is valid during the call, and scan
 	// must not use the Tx. An error of scan ends the query and is returned.

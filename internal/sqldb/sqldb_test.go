@@ -343,6 +343,27 @@ func TestCancelledQueryEnds(t *testing.T) {
 	})
 }
 
+func TestRejected(t *testing.T) {
+	onBoth(t, func(t *testing.T, open func() sqldb.DB) {
+		db := open()
+		exec(t, db, "CREATE TABLE t (id BIGINT PRIMARY KEY CHECK (id > 0))")
+		exec(t, db, "INSERT INTO t VALUES (1)")
+		try := func(sql string) error {
+			return db.Write(t.Context(), func(tx sqldb.Tx) error { _, err := tx.Exec(t.Context(), sql); return err })
+		}
+		for _, sql := range []string{"INSERT INTO t VALUES (1)", "INSERT INTO t VALUES (-1)"} {
+			if err := try(sql); !sqldb.Rejected(err) {
+				t.Errorf("%s: %v", sql, err)
+			}
+		}
+		for _, err := range []error{nil, try("INSERT INTO none VALUES (1)"), context.Canceled, sqldb.ErrClosed} {
+			if sqldb.Rejected(err) {
+				t.Errorf("%v counts as a rejected row", err)
+			}
+		}
+	})
+}
+
 func TestClosed(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func() sqldb.DB) {
 		db := open()

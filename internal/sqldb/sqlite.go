@@ -377,7 +377,7 @@ func bindOther(stmt *sqlite.Stmt, i int, v reflect.Value) error {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		stmt.BindInt64(i, v.Int())
 	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
-		stmt.BindInt64(i, int64(v.Uint()))
+		stmt.BindInt64(i, int64(v.Uint())) // cannot overflow
 	case reflect.Bool:
 		stmt.BindBool(i, v.Bool())
 	case reflect.Float32, reflect.Float64:
