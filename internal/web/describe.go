@@ -1,15 +1,16 @@
 package web
 
-// describe says what the API is, unless the Config does. The version is that of
-// the API, not of the program.
+// describe fills in what the Config does not say about the API. The version is
+// that of the API, not of the program.
 func (c *Config) describe() {
-	if c.Title != "" {
+	setDefault(&c.Title, "chatledger")
+	setDefault(&c.Version, "1")
+	setDefault(&c.Description, "A customer-chat inbox whose every change is an event. "+
+		"A write answers with an ETag (the revision) and a Position (of the log); it takes If-Match and Idempotency-Key. "+
+		"A read answers with the Position that it reflects and takes min_position. Ids are strings, times are RFC 3339 in UTC.")
+	if c.Tags != nil {
 		return
 	}
-	c.Title, c.Version = "chatledger API", "1"
-	c.Description = "A customer-chat inbox whose every change is an event. " +
-		"A write answers with an ETag (the revision) and a Position (of the log); it takes If-Match and Idempotency-Key. " +
-		"A read answers with the Position that it reflects and takes min_position. Ids are strings, times are RFC 3339 in UTC."
 	c.Tags = []Tag{
 		{"chats", "The inbox: the chats of a workspace, their messages, notes, tags and history."},
 		{"orders", "Orders from catalogues and from this API, each with its own life."},

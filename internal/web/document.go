@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -35,6 +36,7 @@ func newDocument(o *huma.OpenAPI, log *slog.Logger) (d document) {
 	// huma registers its own form of an error, which no answer of ours has.
 	delete(o.Components.Schemas.Map(), "ErrorModel")
 	delete(o.Components.Schemas.Map(), "ErrorDetail")
+	allowNull(o.Components.Schemas)
 	var err error
 	if d.compact, err = json.Marshal(o); err != nil {
 		log.Error("describe the API as JSON", slog.Any("error", err))
@@ -54,6 +56,23 @@ func newDocument(o *huma.OpenAPI, log *slog.Logger) (d document) {
 	d.policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
 		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 	return d
+}
+
+// allowNull says of each property that is a pointer to a struct, and always
+// there, that it may be null: huma says so only of simple types. Bodies of
+// requests have no such property, so no validation changes.
+func allowNull(registry huma.Registry) {
+	for name, s := range registry.Map() {
+		t := registry.TypeFromRef("#/components/schemas/" + name)
+		for _, f := range reflect.VisibleFields(t) {
+			property := s.Properties[f.Tag.Get("json")] // with omitempty, it is left out instead
+			if f.Type.Kind() == reflect.Pointer && property != nil && property.Ref != "" {
+				s.Properties[f.Tag.Get("json")] = &huma.Schema{
+					OneOf: []*huma.Schema{{Ref: property.Ref}, {Type: "null"}}, Description: property.Description,
+				}
+			}
+		}
+	}
 }
 
 func (a *API) serveDocument() {
@@ -227,6 +246,9 @@ func curl(op *huma.Operation, path, body string) string {
 }
 
 func (r renderer) resolve(s *huma.Schema) *huma.Schema {
+	if s != nil && len(s.OneOf) > 0 {
+		s = s.OneOf[0] // or null, as allowNull has it
+	}
 	if s != nil && s.Ref != "" {
 		return r.registry.SchemaFromRef(s.Ref)
 	}
@@ -260,6 +282,7 @@ func (r renderer) fields(s *huma.Schema, prefix string, depth int) (all []field)
 
 // kind says what values a schema takes, in a few words.
 func (r renderer) kind(s *huma.Schema) string {
+	orNull := s != nil && len(s.OneOf) > 0
 	s = r.resolve(s)
 	if s == nil {
 		return "any"
@@ -294,7 +317,7 @@ func (r renderer) kind(s *huma.Schema) string {
 	if s.MaxItems != nil {
 		kind += fmt.Sprintf(", at most %d", *s.MaxItems)
 	}
-	if s.Nullable {
+	if s.Nullable || orNull {
 		kind += ", or null"
 	}
 	return kind
