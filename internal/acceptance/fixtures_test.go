@@ -26,7 +26,7 @@ func fixtures(t *testing.T) (map[string][]byte, []string) {
 		}
 		return err
 	})
-	if err != nil || len(files) < 38 {
+	if err != nil || len(files) != 37 {
 		t.Fatalf("%d fixtures: %v", len(files), err)
 	}
 	return files, slices.Sorted(maps.Keys(files))
