@@ -361,7 +361,7 @@ func parseError(list node) *chat.DeliveryError {
 }
 
 func parseOrder(n node) *Order {
-	o := &Order{Catalog: n.get("catalog_id").id(), Comment: n.get("text").text(maxText)}
+	o := &Order{Catalog: n.get("catalog_id").id(), Comment: n.get("text").text(maxText), Lines: []order.RefusedLine{}}
 	items := n.get("product_items").list(order.MaxLines + 1)
 	if o.More = len(items) > order.MaxLines; o.More {
 		items = items[:order.MaxLines]

@@ -255,8 +255,11 @@ func (r *translation) order(ctx context.Context, m Message, chatID, message stri
 // place turns the text of an order into numbers, exactly, or says what is wrong
 // with it.
 func (o *Order) place() (lines []order.PlaceLine, currency string, err error) {
-	if o.More {
+	switch {
+	case o.More:
 		return nil, "", order.ErrTooManyLines
+	case len(o.Lines) == 0:
+		return nil, "", order.ErrNoLines
 	}
 	for i, l := range o.Lines {
 		if i > 0 && l.Currency != currency {
