@@ -229,6 +229,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	if err != nil {
 		return a, fmt.Errorf("start reactors: %w", err)
 	}
+	metrics.MustRegister(state{views: runner.Status, reactors: host.Stats})
 	a.background = []service{{"views", runner.Run}, {"changes", read.Run}, {"reactors", func(ctx context.Context) error {
 		defer client.Close()
 		return host.Run(ctx)

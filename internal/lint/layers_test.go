@@ -90,7 +90,7 @@ func TestLayers(t *testing.T) {
 // concrete lists what is chosen in one place: drivers, databases, views, the
 // message router and what hangs on it.
 const concrete = "eventstore/memory eventstore/sqlite eventstore/postgres eventstore/feed internal/sqldb projections/* " +
-	"reactors/** channels/whatsapp commands/commandapi readapi " +
+	"channels/whatsapp commands/commandapi readapi " +
 	"zombiezen.com/go/sqlite/** github.com/jackc/pgx/v5/** " + watermill
 
 // In cmd, one file knows every concrete type; the others work on what it hands them.

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/reactors"
+)
+
+// What can be seen of views and reactors from outside.
+var (
+	viewLag       = prometheus.NewDesc("chatledger_view_lag_events", "Events that are not in the view yet.", []string{"view"}, nil)
+	viewLagTime   = prometheus.NewDesc("chatledger_view_lag_seconds", "Age of the oldest event that is not in the view yet.", []string{"view"}, nil)
+	viewParked    = prometheus.NewDesc("chatledger_view_parked_events", "Events that the view could not take, or that wait behind one.", []string{"view"}, nil)
+	viewUp        = prometheus.NewDesc("chatledger_view_running", "1 if a process moves the view.", []string{"view"}, nil)
+	reactorUp     = prometheus.NewDesc("chatledger_reactor_running", "1 if this process runs the reactor.", []string{"reactor"}, nil)
+	reactorEvents = prometheus.NewDesc("chatledger_reactor_events_total", "Events handled by this process.", []string{"reactor", "outcome"}, nil)
+	reactorParked = prometheus.NewDesc("chatledger_reactor_parked_events", "Events that are parked, as far as this process knows.", []string{"reactor"}, nil)
+)
+
+// scrapeTime bounds what a scrape may ask of the databases.
+const scrapeTime = 3 * time.Second
+
+// state tells Prometheus how views and reactors are, as of the scrape.
+type state struct {
+	views    func(context.Context) ([]projections.Status, error)
+	reactors func() []reactors.Stats
+}
+
+// Describe implements prometheus.Collector.
+func (state) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{viewLag, viewLagTime, viewParked, viewUp, reactorUp, reactorEvents, reactorParked} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (s state) Collect(to chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	list, err := s.views(ctx)
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(viewLag, err)
+	}
+	for _, v := range list {
+		gauge(viewLag, float64(v.Lag), v.Name)
+		gauge(viewLagTime, v.LagTime.Seconds(), v.Name)
+		gauge(viewParked, float64(v.Parked), v.Name)
+		gauge(viewUp, number(v.State == projections.StateRunning), v.Name)
+	}
+	for _, r := range s.reactors() {
+		gauge(reactorUp, number(r.Running), r.Reactor)
+		gauge(reactorParked, float64(r.Parked), r.Reactor)
+		for outcome, n := range map[string]int64{"handled": r.Handled, "retried": r.Retried, "failed": r.Failed} {
+			to <- prometheus.MustNewConstMetric(reactorEvents, prometheus.CounterValue, float64(n), r.Reactor, outcome)
+		}
+	}
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
