@@ -68,12 +68,14 @@ type Progress struct {
 	Total eventstore.Position // where the log ends now
 	Rate  float64             // positions a second, since the rebuild was started or resumed
 	ETA   time.Duration       // until Done is Total, at this rate; 0 if that is not known
+	Diff  *Diff               // in the last call: how the new tables differ from those they replace; nil if that cannot be told
 }
 
 // Phases of a rebuild, in their order.
 const (
 	PhaseFold    = "fold"
 	PhaseIndex   = "index"
+	PhaseCompare = "compare"
 	PhaseCatchUp = "catch up"
 	PhaseSwitch  = "switch"
 	PhaseDone    = "done"
@@ -86,6 +88,7 @@ type builder struct {
 	state    buildState
 	skip     map[eventstore.Position]bool // events that are not applied
 	progress func(Progress)
+	diff     *Diff
 	began    time.Time
 	from     eventstore.Position
 }
@@ -232,7 +235,7 @@ func (b *builder) apply(ctx context.Context, next batch) error {
 }
 
 func (b *builder) tell(phase string, total eventstore.Position) {
-	p := Progress{Name: b.state.Name, Phase: phase, Done: b.state.Checkpoint, Total: max(total, b.state.Checkpoint)}
+	p := Progress{Name: b.state.Name, Phase: phase, Done: b.state.Checkpoint, Total: max(total, b.state.Checkpoint), Diff: b.diff}
 	if d := b.cfg.Now().Sub(b.began).Seconds(); d > 0 {
 		p.Rate = float64(p.Done-b.from) / d
 	}

@@ -12,7 +12,9 @@ import (
 // Rebuild folds the log from event zero into fresh tables, beside the live ones
 // and while they are used, and then puts them in their place in one step. The
 // live tables become the old ones, which Rollback brings back. progress, which
-// may be nil, is called after each chunk.
+// may be nil, is called after each chunk, and at last with the Diff between the
+// two: that something differs does not stop a rebuild, which may be there to
+// mend it.
 //
 // A rebuild that was cancelled or killed is resumed by the next one. An event
 // that cannot be applied ends it with a *PoisonError, and the live tables stay.
@@ -47,6 +49,10 @@ func Rebuild(ctx context.Context, cfg Config, name string, progress func(Progres
 	if err := b.index(ctx); err != nil {
 		return err
 	}
+	b.tell(PhaseCompare, b.state.Checkpoint)
+	if b.diff, err = b.compare(ctx); err != nil {
+		return err
+	}
 	if err := b.foldToHead(ctx, PhaseCatchUp); err != nil {
 		return err
 	}
@@ -61,6 +67,49 @@ func Rebuild(ctx context.Context, cfg Config, name string, progress func(Progres
 	}
 	b.tell(PhaseDone, b.state.Checkpoint)
 	return nil
+}
+
+// compare says how the new tables differ from the live ones, which move on
+// meanwhile, or nil where that cannot be told: the live ones are of another log,
+// or of another shape, or have not come as far and nobody moves them.
+func (b *builder) compare(ctx context.Context) (*Diff, error) {
+	var live state
+	err := b.cfg.DB.Read(ctx, func(tx sqldb.Tx) (err error) {
+		live, err = readState(ctx, tx, b.state.Name)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if live.Checkpoint < b.state.Checkpoint {
+		if live.Store != b.state.Store {
+			return nil, nil //nolint:nilnil // as it says above
+		}
+		// What has just been folded may be ahead of a runner that is busy, or
+		// about to take the lease.
+		patience := b.cfg.Lease
+		if live.Owner == "" || live.LeaseUntil < b.cfg.now() {
+			patience = min(patience, 5*b.cfg.Poll)
+		}
+		waiting, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		err := b.cfg.Waiter.Wait(waiting, b.state.Checkpoint, b.state.Name)
+		if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+			return nil, nil //nolint:nilnil // as it says above
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	var diff Diff
+	err = b.verify(ctx, &diff)
+	switch {
+	case errors.Is(err, ErrOtherLog), errors.Is(err, ErrOtherShape), errors.Is(err, errWentBack):
+		return nil, nil //nolint:nilnil // as it says above
+	case err != nil:
+		return nil, fmt.Errorf("compare with the live tables: %w", err)
+	}
+	return &diff, nil
 }
 
 const maxPasses = 20 // over a log that grows meanwhile

@@ -48,6 +48,7 @@ func TestRebuildWhileEventsAreAppended(t *testing.T) {
 		})
 		for range 2 {
 			var last projections.Progress
+			eventually(t, "a runner has the lease", func() bool { return status(t, cfg).State == projections.StateRunning })
 			err := projections.Rebuild(deadline(t), cfg, "toy.v1", func(p projections.Progress) {
 				if p.Done > p.Total {
 					t.Errorf("progress %+v", p)
@@ -57,8 +58,8 @@ func TestRebuildWhileEventsAreAppended(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if last.Phase != projections.PhaseDone || last.Done < 300 {
-				t.Errorf("progress ended with %+v", last)
+			if last.Phase != projections.PhaseDone || last.Done < 300 || last.Diff == nil || last.Diff.Different > 0 || last.Diff.Rows == 0 {
+				t.Errorf("progress ended with %+v, difference %+v", last, last.Diff)
 			}
 		}
 		cancel()
@@ -215,6 +216,15 @@ func TestVerifyFindsDifferences(t *testing.T) {
 		if d := diff.First[1]; d.Live != nil || d.Fresh == nil {
 			t.Errorf("missing row: %+v", d)
 		}
+		// A rebuild finds and mends the same.
+		var mended projections.Progress
+		if err := projections.Rebuild(t.Context(), cfg, "toy.v1", func(p projections.Progress) { mended = p }); err != nil {
+			t.Fatal(err)
+		}
+		if mended.Diff == nil || mended.Diff.Different != 3 {
+			t.Errorf("the rebuild found %+v", mended.Diff)
+		}
+		verify(t, cfg)
 	})
 }
 

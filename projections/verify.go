@@ -61,6 +61,9 @@ func Verify(ctx context.Context, cfg Config, name string) (diff Diff, err error)
 	return diff, nil
 }
 
+var errWentBack = errors.New("the live tables went back meanwhile: try again")
+
+// verify brings b's tables to where the live ones are and compares them.
 func (b *builder) verify(ctx context.Context, diff *Diff) error {
 	diff.Name = b.state.Name
 	// Most of the fold happens before the snapshot, which should not be held for
@@ -76,7 +79,7 @@ func (b *builder) verify(ctx context.Context, diff *Diff) error {
 			return err
 		}
 		if diff.Checkpoint < b.state.Checkpoint {
-			return errors.New("the live tables were rolled back meanwhile: verify again")
+			return errWentBack
 		}
 		if err := b.foldTo(ctx, diff.Checkpoint, PhaseCatchUp); err != nil {
 			return err
@@ -108,6 +111,10 @@ func (b *builder) liveAt(ctx context.Context, tx sqldb.Tx, diff *Diff) error {
 	if err := s.follows(head); err != nil {
 		return err
 	}
+	diff.Checkpoint = s.Checkpoint
+	if b.state.Role != roleCheck { // a rebuild leaves nothing out
+		return nil
+	}
 	parked, err := sqldb.Select[eventstore.Position](ctx, tx,
 		"SELECT position FROM parked WHERE projection = $1 AND generation = $2", s.Name, s.Generation)
 	if err != nil {
@@ -117,7 +124,6 @@ func (b *builder) liveAt(ctx context.Context, tx sqldb.Tx, diff *Diff) error {
 	for _, position := range parked {
 		b.skip[position] = true
 	}
-	diff.Checkpoint = s.Checkpoint
 	return nil
 }
 
