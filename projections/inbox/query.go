@@ -63,19 +63,24 @@ type place struct {
 type order struct {
 	column     string
 	descending bool
-	value      func(*Chat, *Row) int64
 }
 
 func orderOf(s Sort) (order, error) {
 	switch s {
 	case ByActivity:
-		return order{"last_activity_at", true, func(c *Chat, _ *Row) int64 { return c.LastActivityAt }}, nil
+		return order{"last_activity_at", true}, nil
 	case ByCreated:
-		return order{"created_at", true, func(c *Chat, _ *Row) int64 { return c.CreatedAt }}, nil
+		return order{"created_at", true}, nil
 	case ByWaiting:
-		return order{"waiting_order", false, func(_ *Chat, r *Row) int64 { return r.WaitingOrder }}, nil
+		return order{"waiting_order", false}, nil
 	}
 	return order{}, ErrSort
+}
+
+// placed is a chat and its place in the order of the list.
+type placed struct {
+	Chat
+	Place int64 `db:"place"`
 }
 
 // List returns a page of the chats that pass every filter.
@@ -118,15 +123,14 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 		}
 	}
 	sql, args := q.sql(sqldb.EngineOf(tx), by, from, limit+1)
-	rows, err := sqldb.Select[Row](ctx, tx, sql, args...)
+	rows, err := sqldb.Select[placed](ctx, tx, sql, args...)
 	if err != nil {
 		return Page{}, fmt.Errorf("list chats: %w", err)
 	}
 	page := Page{Chats: make([]Chat, 0, min(limit, len(rows)))}
 	for i := range rows {
 		if i == limit {
-			last := &rows[i-1]
-			page.Next = cursor.Encode(list, place{by.value(&last.Chat, last), last.ID, asOf})
+			page.Next = cursor.Encode(list, place{rows[i-1].Place, rows[i-1].ID, asOf})
 			break
 		}
 		page.Chats = append(page.Chats, rows[i].Chat)
@@ -185,7 +189,7 @@ func (q Query) sql(engine sqldb.Engine, by order, from *place, limit int) (strin
 			where += " AND last_activity_at <= " + arg(from.AsOf)
 		}
 	}
-	return "SELECT " + chatColumns + ", c.waiting_order FROM (SELECT chat_id AS id, " + by.column + " AS place FROM " + table +
+	return "SELECT " + chatColumns + ", p.place FROM (SELECT chat_id AS id, " + by.column + " AS place FROM " + table +
 		" WHERE " + where + " ORDER BY " + by.column + direction + ", chat_id" + direction + " LIMIT " + arg(limit) +
 		") p JOIN inbox_chats c ON c.chat_id = p.id ORDER BY p.place" + direction + ", p.id" + direction, args
 }
