@@ -1,0 +1,272 @@
+package reactors_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"go.uber.org/goleak"
+
+	"github.com/chatledger/chatledger/channels/whatsapp"
+	"github.com/chatledger/chatledger/channels/whatsapp/graphtest"
+	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/channel"
+	"github.com/chatledger/chatledger/domain/chat"
+	wsdomain "github.com/chatledger/chatledger/domain/workspace"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/memory"
+	"github.com/chatledger/chatledger/internal/accounts"
+	"github.com/chatledger/chatledger/internal/ids"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/reactors"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// until waits for something that other goroutines bring about.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("still not: %s", what)
+		}
+	}
+}
+
+func newAccounts(t *testing.T) *accounts.Accounts {
+	t.Helper()
+	db, err := sqldb.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "accounts.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	a, err := accounts.Open(t.Context(), db, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// host starts reactors, and returns what stops them and waits.
+func host(t *testing.T, cfg reactors.Config) (h *reactors.Host, stop func()) {
+	t.Helper()
+	cfg.Logger, cfg.Now = slog.New(slog.DiscardHandler), time.Now
+	if cfg.Holder == "" {
+		cfg.Holder = "test"
+	}
+	if cfg.Poll == 0 {
+		cfg.Poll = 5 * time.Millisecond
+	}
+	h, err := reactors.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- h.Run(ctx) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Cleanup(stop)
+	return h, stop
+}
+
+func appendEvent(t *testing.T, s eventstore.Store, stream, data string) {
+	t.Helper()
+	e := eventstore.Event{ID: uuid.New(), Type: "test.happened.v1", Data: []byte(data), Meta: []byte("{}")}
+	if _, err := s.Append(t.Context(), stream, eventstore.Any, e); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const (
+	workspace = "acme"
+	phoneID   = "106540352242922"
+	appSecret = "app-secret"
+)
+
+// shop is a workspace with a WhatsApp channel, Meta's stand-in and everything
+// between.
+type shop struct {
+	t        *testing.T
+	store    *memory.Store
+	accounts *accounts.Accounts
+	commands *commands.Commands
+	channel  string
+	graph    *graphtest.Server
+	client   *whatsapp.Client
+	http     *httptest.Server
+	lookup   whatsapp.Accounts
+	sent     int // messages queued
+}
+
+func newShop(t *testing.T) *shop {
+	t.Helper()
+	s := &shop{t: t, store: memory.New(time.Now), accounts: newAccounts(t), channel: ids.Channel(workspace, "whatsapp", phoneID)}
+	s.commands = commands.New(s.store, commands.Options{})
+	o := commands.Origin{Workspace: workspace, Actor: "test", ActorKind: commands.ActorSystem}
+	if _, err := s.commands.Workspaces.Create(t.Context(), o, wsdomain.Create{Name: "Acme"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.commands.Channels.Connect(t.Context(), o, channel.ID(s.channel), channel.Connect{Kind: channel.WhatsApp, Name: "Shop", Account: phoneID}); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if s.graph, err = graphtest.Start(graphtest.Config{AccessToken: "access"}); err != nil {
+		t.Fatal(err)
+	}
+	s.client = whatsapp.NewClient(nil, time.Now)
+	if err := s.accounts.PutChannelSecrets(t.Context(), s.channel, accounts.ChannelSecrets{VerifyToken: "v", AppSecret: appSecret, AccessToken: "access", GraphURL: s.graph.URL}); err != nil {
+		t.Fatal(err)
+	}
+	s.lookup = whatsapp.NewAccounts(s.commands.Channels, func(ctx context.Context, channel string) (whatsapp.Secrets, error) {
+		secrets, err := s.accounts.ChannelSecrets(ctx, channel)
+		return whatsapp.Secrets(secrets), err
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/webhooks/whatsapp/{channel}", &whatsapp.Webhook{Accounts: s.lookup, Webhooks: s.commands.Webhooks, Logger: slog.New(slog.DiscardHandler)})
+	s.http = httptest.NewServer(mux)
+	t.Cleanup(func() {
+		s.client.Close()
+		http.DefaultClient.CloseIdleConnections()
+		s.http.Close()
+		if err := s.graph.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func (s *shop) reactors() []reactors.Reactor {
+	log := slog.New(slog.DiscardHandler)
+	return []reactors.Reactor{
+		reactors.TranslateWebhooks{Store: s.store, WhatsApp: &whatsapp.Translator{
+			Accounts: s.lookup, Commands: s.commands, Actor: reactors.TranslateWebhooksName, Logger: log,
+		}}.Reactor(),
+		reactors.SendMessages{
+			Accounts: s.lookup, Client: s.client, Chats: s.commands.Chats, Attempts: s.accounts, Now: time.Now, Logger: log,
+			Retry: reactors.Retry{Tries: 3, Min: time.Millisecond, Max: 2 * time.Millisecond},
+		}.Reactor(),
+	}
+}
+
+func (s *shop) start() (*reactors.Host, func()) {
+	s.t.Helper()
+	return host(s.t, reactors.Config{Store: s.store, Reactors: s.reactors(), Leases: s.accounts, Parking: s.accounts, Alone: true})
+}
+
+func (s *shop) webhookURL() string { return s.http.URL + "/webhooks/whatsapp/" + s.channel }
+
+// post posts a signed webhook.
+func (s *shop) post(body []byte) int {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.webhookURL(), bytes.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("X-Hub-Signature-256", whatsapp.Sign(body, appSecret))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}
+
+// open opens a chat by a customer's message, and returns its id.
+func (s *shop) open(customer string) chat.ID {
+	s.t.Helper()
+	id := chat.ID(ids.Chat(workspace, s.channel, customer))
+	_, err := s.commands.Chats.Receive(s.t.Context(), commands.Origin{Workspace: workspace, Actor: customer, ActorKind: commands.ActorCustomer}, id, chat.ReceiveMessage{
+		Workspace: workspace, Channel: s.channel, Customer: customer, Message: "m0", ProviderID: "w0-" + customer,
+		Content: chat.Content{Kind: "text", Text: "hi"}, At: time.Now(),
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return id
+}
+
+// answer queues an answer and returns the message's id.
+func (s *shop) answer(id chat.ID, text string) chat.MessageID {
+	s.t.Helper()
+	s.sent++
+	m := chat.MessageID(fmt.Sprintf("out-%d", s.sent))
+	_, err := s.commands.Chats.Send(s.t.Context(), commands.Origin{Workspace: workspace, Actor: "ana", ActorKind: commands.ActorAgent}, id, chat.SendMessage{Message: m, Text: text, By: "ana", At: time.Now()})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return m
+}
+
+// outbound returns what is known of a message to the customer.
+func (s *shop) outbound(id chat.ID, m chat.MessageID) (o chat.Outbound) {
+	s.t.Helper()
+	err := s.commands.Chats.Look(s.t.Context(), workspace, id, func(c chat.State) error {
+		o = c.Outbound[m]
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return o
+}
+
+// failure returns the error that a message failed with.
+func (s *shop) failure(id chat.ID, m chat.MessageID) (e chat.DeliveryError) {
+	s.t.Helper()
+	for r, err := range s.store.ReadStream(s.t.Context(), "chat-"+string(id), eventstore.StreamQuery{}) {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		var d chat.DeliveryRecorded
+		if r.Type == d.EventType() {
+			if err := json.Unmarshal(r.Data, &d); err != nil {
+				s.t.Fatal(err)
+			}
+			if d.Message == m && d.Error != nil {
+				e = *d.Error
+			}
+		}
+	}
+	return e
+}
+
+// count counts the events of a type.
+func (s *shop) count(typ string) (n int) {
+	s.t.Helper()
+	for r, err := range s.store.ReadAll(s.t.Context(), eventstore.AllQuery{Types: []string{typ}}) {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if !r.IsMark() {
+			n++
+		}
+	}
+	return n
+}
