@@ -416,4 +416,6 @@ func (p *parts) parkedEvents(ctx context.Context, reactor string) ([]reactors.Pa
 	return p.accounts.ListParked(ctx, reactors.ParkedQuery{Reactor: reactor, Limit: shownParked})
 }
 
-func reactorNames() []string { return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName} }
+func reactorNames() []string {
+	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName}
+}
