@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -67,8 +68,21 @@ func (p *parts) createToken(ctx context.Context, n newToken) (made madeToken, er
 		who.Email = n.name
 	}
 	made.agent = ids.Agent(n.workspace, n.name)
+	var had agent.Role
+	err = p.commands.Agents.Look(ctx, n.workspace, agent.ID(made.agent), func(s agent.State) error {
+		had = s.Role
+		return nil
+	})
+	switch {
+	case errors.Is(err, agent.ErrNotFound) || err == nil && had == n.role:
+	case err != nil:
+		return made, fmt.Errorf("look for %s: %w", n.name, err)
+	default: // a person has one role; whoever needs another one, too, is another
+		who.Name = fmt.Sprintf("%s (%s)", n.name, n.role)
+		made.agent = ids.Agent(n.workspace, n.name+" "+string(n.role))
+	}
 	if _, err := p.commands.Agents.Invite(ctx, operator(n.workspace), agent.ID(made.agent), who); err != nil {
-		return made, fmt.Errorf("invite %s: %w", n.name, err)
+		return made, fmt.Errorf("invite %s: %w", who.Name, err)
 	}
 	token := accounts.NewToken{Workspace: n.workspace, Role: n.role, Agent: made.agent, Name: n.name}
 	if n.expires != 0 {

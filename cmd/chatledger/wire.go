@@ -19,6 +19,7 @@ import (
 	"github.com/chatledger/chatledger/channels/whatsapp"
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/commands/commandapi"
+	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/postgres"
 	"github.com/chatledger/chatledger/eventstore/sqlite"
@@ -175,6 +176,7 @@ type application struct {
 	http       *http.Server
 	background []service
 	views      io.Closer
+	caughtUp   func(context.Context) error // waits until the views show what is in the log now
 }
 
 // service is something that works until its context ends.
@@ -229,6 +231,17 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	if err != nil {
 		return a, fmt.Errorf("start reactors: %w", err)
 	}
+	a.caughtUp = func(ctx context.Context) error {
+		head, err := p.log.Head(ctx)
+		if err != nil {
+			return fmt.Errorf("read head of log: %w", err)
+		}
+		var names []string
+		for _, newView := range cfg.Projections {
+			names = append(names, newView().Name())
+		}
+		return cfg.Waiter.Wait(ctx, head.Position, names...)
+	}
 	metrics.MustRegister(state{views: runner.Status, reactors: host.Stats})
 	a.background = []service{{"views", runner.Run}, {"changes", read.Run}, {"reactors", func(ctx context.Context) error {
 		defer client.Close()
@@ -269,7 +282,8 @@ func (p *parts) whatsappAccounts() whatsapp.Accounts {
 	})
 }
 
-// authenticate says whose a secret is.
+// authenticate says whose a secret is. What its bearer may do is what the agent
+// may do now: a deactivation or another role counts at once.
 func (p *parts) authenticate(ctx context.Context, secret string) (web.Principal, error) {
 	t, err := p.accounts.Authenticate(ctx, secret)
 	if errors.Is(err, accounts.ErrToken) {
@@ -278,7 +292,18 @@ func (p *parts) authenticate(ctx context.Context, secret string) (web.Principal,
 	if err != nil {
 		return web.Principal{}, err
 	}
-	return web.Principal{Workspace: t.Workspace, Role: t.Role, Agent: t.Agent, Name: t.Name, TokenID: t.ID}, nil
+	who := web.Principal{Workspace: t.Workspace, Agent: t.Agent, Name: t.Name, TokenID: t.ID}
+	err = p.commands.Agents.Look(ctx, t.Workspace, agent.ID(t.Agent), func(s agent.State) error {
+		if !s.Active {
+			return web.ErrToken
+		}
+		who.Role = s.Role
+		return nil
+	})
+	if errors.Is(err, agent.ErrNotFound) {
+		err = web.ErrToken // the token is of another log
+	}
+	return who, err
 }
 
 // usesFiles reports whether anything is in the data folder.

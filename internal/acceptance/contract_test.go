@@ -2,6 +2,7 @@ package acceptance
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -120,4 +121,33 @@ func TestPreconditionAndMinPosition(t *testing.T) {
 		ann.must(400, "GET", chat+"?min_position=x", "")
 		client{s, "cl_wrong"}.must(401, "GET", chat, "")
 	})
+}
+
+// What a token may do is what its agent may do now.
+func TestTokensFollowTheirAgent(t *testing.T) {
+	s := newServer(t)
+	ann, admin := s.token("agent", "Ann"), s.token("admin", "Root")
+	auditor := s.token("auditor", "Ann") // another member of staff by that name
+	s.start()
+	me := ann.must(200, "GET", "/v1/me", "").object(t)["agent"]
+	if m, ok := me.(map[string]any); ok {
+		me = m["id"]
+	}
+	if other := auditor.must(200, "GET", "/v1/me", "").object(t); fmt.Sprint(other) == fmt.Sprint(me) {
+		t.Errorf("two members of staff are one: %v", other)
+	}
+	path := fmt.Sprint("/v1/agents/", me)
+	ann.must(403, "POST", "/v1/teams", `{"name":"Sales"}`)
+	admin.must(200, "POST", path+"/role", `{"role":"supervisor"}`)
+	ann.must(201, "POST", "/v1/teams", `{"name":"Sales"}`)
+	admin.must(200, "POST", path+"/deactivate", "")
+	ann.must(401, "GET", "/v1/chats", "")
+	admin.must(200, "POST", path+"/reactivate", "")
+	ann.must(200, "GET", "/v1/chats", "")
+	auditor.must(403, "POST", "/v1/teams", `{"name":"Support"}`)
+	list := s.run("token", "list", "--ids")
+	for id := range strings.Lines(list) {
+		s.run("token", "revoke", strings.TrimSpace(id))
+	}
+	admin.must(401, "GET", "/v1/chats", "")
 }
