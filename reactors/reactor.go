@@ -62,8 +62,7 @@ func (r *Retry) setDefaults() {
 // pause returns how long to wait after try n, counted from 1.
 func (r Retry) pause(n int, err error) time.Duration {
 	d := min(r.Max, r.Min<<min(n-1, 20))
-	var later *laterError
-	if errors.As(err, &later) {
+	if later, ok := errors.AsType[*laterError](err); ok {
 		// A provider that says when is obeyed, within reason.
 		d = max(d, min(later.after, maxLater))
 	}

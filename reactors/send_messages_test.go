@@ -60,10 +60,18 @@ func TestAMessageThatFails(t *testing.T) {
 		requests int
 		want     chat.DeliveryError
 	}{
-		{"for good", []graphtest.Behaviour{{Status: 400, Code: 131047, Title: "Re-engagement message", Details: "more than 24 hours"}}, 1,
-			chat.DeliveryError{Code: 131047, Title: "Re-engagement message", Details: "more than 24 hours"}},
-		{"for lack of a token", []graphtest.Behaviour{{Status: 401, Code: 190, Title: "Access token has expired"}}, 1,
-			chat.DeliveryError{Code: 190, Title: "Access token has expired"}},
+		{
+			"for good",
+			[]graphtest.Behaviour{{Status: 400, Code: 131047, Title: "Re-engagement message", Details: "more than 24 hours"}},
+			1,
+			chat.DeliveryError{Code: 131047, Title: "Re-engagement message", Details: "more than 24 hours"},
+		},
+		{
+			"for lack of a token",
+			[]graphtest.Behaviour{{Status: 401, Code: 190, Title: "Access token has expired"}},
+			1,
+			chat.DeliveryError{Code: 190, Title: "Access token has expired"},
+		},
 		{"after all tries", []graphtest.Behaviour{busy, busy, busy}, 3, chat.DeliveryError{Code: 130429, Title: "Rate limit hit"}},
 		{"nobody knows how", []graphtest.Behaviour{{Cut: true, Take: true}}, 1, *whatsapp.OutcomeUnknown()},
 	} {

@@ -350,14 +350,16 @@ func parseSystem(n node, from string) *System {
 }
 
 func parseError(list node) *chat.DeliveryError {
-	for _, e := range list.list(1) {
-		title := e.get("title").text(maxWord)
-		if title == "" {
-			title = e.get("message").text(maxWord)
-		}
-		return &chat.DeliveryError{Code: int(e.get("code").int()), Title: title, Details: e.get("error_data", "details").text(maxText)}
+	errs := list.list(1)
+	if len(errs) == 0 {
+		return nil
 	}
-	return nil
+	e := errs[0]
+	title := e.get("title").text(maxWord)
+	if title == "" {
+		title = e.get("message").text(maxWord)
+	}
+	return &chat.DeliveryError{Code: int(e.get("code").int()), Title: title, Details: e.get("error_data", "details").text(maxText)}
 }
 
 func parseOrder(n node) *Order {

@@ -37,42 +37,70 @@ func TestParseTakesWhatComes(t *testing.T) {
 		name, msg string
 		want      whatsapp.Message
 	}{
-		{"a number as a timestamp, a plus in the sender", `{"id":"wamid.1","from":"+49 15551","timestamp":1790000000,"type":"text","text":{"body":"hi"}}`,
-			whatsapp.Message{Content: &chat.Content{Kind: "text", Text: "hi"}}},
-		{"NUL and what is no UTF-8", "{" + head + `1790000000,"type":"text","text":{"body":"a\u0000b` + "\xff" + `\ud800c"}}`,
-			whatsapp.Message{Content: &chat.Content{Kind: "text", Text: "ab\uFFFD\uFFFDc"}}},
-		{"a time before WhatsApp", "{" + head + `"-5","type":"text","text":{"body":"hi"}}`,
-			whatsapp.Message{At: received, Content: &chat.Content{Kind: "text", Text: "hi"}}},
-		{"a time in milliseconds", "{" + head + `1790000000000,"type":"text","text":{"body":"hi"}}`,
-			whatsapp.Message{At: received, Content: &chat.Content{Kind: "text", Text: "hi"}}},
-		{"a time that is none", "{" + head + `{"x":1},"type":"text","text":{"body":"hi"}}`,
-			whatsapp.Message{At: received, Content: &chat.Content{Kind: "text", Text: "hi"}}},
-		{"a text without text", "{" + head + `1790000000,"type":"text","text":["a\u0000"]}`,
-			whatsapp.Message{Content: &chat.Content{Kind: "unknown", Raw: json.RawMessage(`{"from":"4915551","id":"wamid.1","text":["a"],"timestamp":1790000000,"type":"text"}`)}}},
-		{"a location outside of the world", "{" + head + `1790000000,"type":"location","location":{"latitude":"91","longitude":"NaN"}}`,
-			whatsapp.Message{Content: &chat.Content{Kind: "unknown", Raw: json.RawMessage(`{"from":"4915551","id":"wamid.1","location":{"latitude":"91","longitude":"NaN"},"timestamp":1790000000,"type":"location"}`)}}},
-		{"a location in strings", "{" + head + `1790000000,"type":"location","location":{"latitude":"41.5","longitude":"-8"}}`,
-			whatsapp.Message{Content: &chat.Content{Kind: "location", Location: &chat.Location{Latitude: 41.5, Longitude: -8}}}},
-		{"a forwarded message", "{" + head + `1790000000,"type":"text","text":{"body":"hi"},"context":{"frequently_forwarded":true}}`,
-			whatsapp.Message{Content: &chat.Content{Kind: "text", Text: "hi"}, Context: &chat.Context{Forwarded: true}}},
-		{"a flow that answered no JSON", "{" + head + `1790000000,"type":"interactive","interactive":{"type":"nfm_reply","nfm_reply":{"name":"flow","response_json":"{"}}}`,
-			whatsapp.Message{Content: &chat.Content{Kind: "flow", Flow: &chat.Flow{Name: "flow"}}}},
-		{"an error under another type", "{" + head + `1790000000,"type":"unknown","errors":[{"code":"131051","message":"Unsupported"}]}`,
-			whatsapp.Message{Content: &chat.Content{Kind: "unsupported", Error: &chat.DeliveryError{Code: 131051, Title: "Unsupported"}}}},
-		{"an order in odd numbers", "{" + head + `1790000000,"type":"order","order":{"catalog_id":1948,"product_items":[{"product_retailer_id":7,"quantity":2,"item_price":1.50,"currency":"eur"},5]}}`,
+		{
+			"a number as a timestamp, a plus in the sender", `{"id":"wamid.1","from":"+49 15551","timestamp":1790000000,"type":"text","text":{"body":"hi"}}`,
+			whatsapp.Message{Content: &chat.Content{Kind: "text", Text: "hi"}},
+		},
+		{
+			"NUL and what is no UTF-8", "{" + head + `1790000000,"type":"text","text":{"body":"a\u0000b` + "\xff" + `\ud800c"}}`,
+			whatsapp.Message{Content: &chat.Content{Kind: "text", Text: "ab\uFFFD\uFFFDc"}},
+		},
+		{
+			"a time before WhatsApp", "{" + head + `"-5","type":"text","text":{"body":"hi"}}`,
+			whatsapp.Message{At: received, Content: &chat.Content{Kind: "text", Text: "hi"}},
+		},
+		{
+			"a time in milliseconds", "{" + head + `1790000000000,"type":"text","text":{"body":"hi"}}`,
+			whatsapp.Message{At: received, Content: &chat.Content{Kind: "text", Text: "hi"}},
+		},
+		{
+			"a time that is none", "{" + head + `{"x":1},"type":"text","text":{"body":"hi"}}`,
+			whatsapp.Message{At: received, Content: &chat.Content{Kind: "text", Text: "hi"}},
+		},
+		{
+			"a text without text", "{" + head + `1790000000,"type":"text","text":["a\u0000"]}`,
+			whatsapp.Message{Content: &chat.Content{Kind: "unknown", Raw: json.RawMessage(`{"from":"4915551","id":"wamid.1","text":["a"],"timestamp":1790000000,"type":"text"}`)}},
+		},
+		{
+			"a location outside of the world", "{" + head + `1790000000,"type":"location","location":{"latitude":"91","longitude":"NaN"}}`,
+			whatsapp.Message{Content: &chat.Content{Kind: "unknown", Raw: json.RawMessage(`{"from":"4915551","id":"wamid.1","location":{"latitude":"91","longitude":"NaN"},"timestamp":1790000000,"type":"location"}`)}},
+		},
+		{
+			"a location in strings", "{" + head + `1790000000,"type":"location","location":{"latitude":"41.5","longitude":"-8"}}`,
+			whatsapp.Message{Content: &chat.Content{Kind: "location", Location: &chat.Location{Latitude: 41.5, Longitude: -8}}},
+		},
+		{
+			"a forwarded message", "{" + head + `1790000000,"type":"text","text":{"body":"hi"},"context":{"frequently_forwarded":true}}`,
+			whatsapp.Message{Content: &chat.Content{Kind: "text", Text: "hi"}, Context: &chat.Context{Forwarded: true}},
+		},
+		{
+			"a flow that answered no JSON", "{" + head + `1790000000,"type":"interactive","interactive":{"type":"nfm_reply","nfm_reply":{"name":"flow","response_json":"{"}}}`,
+			whatsapp.Message{Content: &chat.Content{Kind: "flow", Flow: &chat.Flow{Name: "flow"}}},
+		},
+		{
+			"an error under another type", "{" + head + `1790000000,"type":"unknown","errors":[{"code":"131051","message":"Unsupported"}]}`,
+			whatsapp.Message{Content: &chat.Content{Kind: "unsupported", Error: &chat.DeliveryError{Code: 131051, Title: "Unsupported"}}},
+		},
+		{
+			"an order in odd numbers", "{" + head + `1790000000,"type":"order","order":{"catalog_id":1948,"product_items":[{"product_retailer_id":7,"quantity":2,"item_price":1.50,"currency":"eur"},5]}}`,
 			whatsapp.Message{
 				Content: &chat.Content{Kind: "order"},
 				Order:   &whatsapp.Order{Catalog: "1948", Lines: []order.RefusedLine{{Product: "7", Quantity: "2", Price: "1.50", Currency: "EUR"}, {}}},
-			}},
-		{"a card among others that is the sender's own", "{" + head + `1790000000,"type":"contacts","contacts":[{"name":{"first_name":"X"}},
+			},
+		},
+		{
+			"a card among others that is the sender's own", "{" + head + `1790000000,"type":"contacts","contacts":[{"name":{"first_name":"X"}},
 			{"name":{"first_name":"Ana","last_name":"Lima"},"phones":[{"phone":"0049 15551"},{"phone":"4915551"},{"phone":"+351 912 345 678"}],"emails":[{"email":" a@x "},{"email":"a@x"}],
 			"org":{"company":"C"},"addresses":[{"city":"Porto","country":"Portugal"}]}]}`,
 			whatsapp.Message{
 				Content: &chat.Content{Kind: "contacts", Cards: []chat.Card{{Name: "X"}, {Name: "Ana Lima", Phones: []string{"0049 15551", "4915551", "+351912345678"}, Emails: []string{"a@x"}, Company: "C"}}},
 				OwnCard: &whatsapp.Details{Name: "Ana Lima", Phones: []string{"0049 15551", "4915551", "+351912345678"}, Emails: []string{"a@x"}, Company: "C", City: "Porto", Country: "Portugal"},
-			}},
-		{"a system notice about the identity", "{" + head + `1790000000,"type":"system","system":{"type":"customer_identity_changed","body":"x","wa_id":"4915551"}}`,
-			whatsapp.Message{System: &whatsapp.System{Kind: "customer_identity_changed", Text: "x"}}},
+			},
+		},
+		{
+			"a system notice about the identity", "{" + head + `1790000000,"type":"system","system":{"type":"customer_identity_changed","body":"x","wa_id":"4915551"}}`,
+			whatsapp.Message{System: &whatsapp.System{Kind: "customer_identity_changed", Text: "x"}},
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			c := parseOne(t, tc.msg)

@@ -174,8 +174,7 @@ func newRequest(ctx context.Context, a Account, to, text string) (*http.Request,
 // hideURL takes the address off an error of http: it is of no use to a log, and
 // an operator may have put a secret into it.
 func hideURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

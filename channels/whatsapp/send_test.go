@@ -54,12 +54,21 @@ func TestSendTextWhenGraphMisbehaves(t *testing.T) {
 		b    graphtest.Behaviour
 		want whatsapp.Sent
 	}{
-		{"too many calls", graphtest.Behaviour{Status: 429, Code: 130429, Title: "Rate limit hit", RetryAfter: "7"},
-			whatsapp.Sent{Outcome: whatsapp.Again, After: 7 * time.Second, Error: &chat.DeliveryError{Code: 130429, Title: "Rate limit hit"}}},
-		{"too many calls, with a date", graphtest.Behaviour{Status: 400, Code: 131056, Title: "Pair rate limit hit", RetryAfter: received.Add(time.Minute).Format(http.TimeFormat)},
-			whatsapp.Sent{Outcome: whatsapp.Again, After: time.Minute, Error: &chat.DeliveryError{Code: 131056, Title: "Pair rate limit hit"}}},
-		{"something went wrong", graphtest.Behaviour{Status: 500, Code: 131000, Title: "Something went wrong"},
-			whatsapp.Sent{Outcome: whatsapp.Again, Error: &chat.DeliveryError{Code: 131000, Title: "Something went wrong"}}},
+		{
+			"too many calls",
+			graphtest.Behaviour{Status: 429, Code: 130429, Title: "Rate limit hit", RetryAfter: "7"},
+			whatsapp.Sent{Outcome: whatsapp.Again, After: 7 * time.Second, Error: &chat.DeliveryError{Code: 130429, Title: "Rate limit hit"}},
+		},
+		{
+			"too many calls, with a date",
+			graphtest.Behaviour{Status: 400, Code: 131056, Title: "Pair rate limit hit", RetryAfter: received.Add(time.Minute).Format(http.TimeFormat)},
+			whatsapp.Sent{Outcome: whatsapp.Again, After: time.Minute, Error: &chat.DeliveryError{Code: 131056, Title: "Pair rate limit hit"}},
+		},
+		{
+			"something went wrong",
+			graphtest.Behaviour{Status: 500, Code: 131000, Title: "Something went wrong"},
+			whatsapp.Sent{Outcome: whatsapp.Again, Error: &chat.DeliveryError{Code: 131000, Title: "Something went wrong"}},
+		},
 		{"429 without an error", graphtest.Behaviour{Status: 429, RetryAfter: "x"}, whatsapp.Sent{Outcome: whatsapp.Again, Error: &chat.DeliveryError{Code: whatsapp.CodeUnreachable}}},
 		{"500", graphtest.Behaviour{Status: 500}, whatsapp.Sent{Outcome: whatsapp.Again, Error: &chat.DeliveryError{Code: whatsapp.CodeUnreachable}}},
 		{"503", graphtest.Behaviour{Status: 503}, whatsapp.Sent{Outcome: whatsapp.Again, Error: &chat.DeliveryError{Code: whatsapp.CodeUnreachable}}},
@@ -67,10 +76,16 @@ func TestSendTextWhenGraphMisbehaves(t *testing.T) {
 		{"504", graphtest.Behaviour{Status: 504}, whatsapp.Sent{Outcome: whatsapp.Unknown, Error: &chat.DeliveryError{Code: whatsapp.CodeOutcomeUnknown}}},
 		{"200 and no id", graphtest.Behaviour{Status: 200}, whatsapp.Sent{Outcome: whatsapp.Unknown, Error: &chat.DeliveryError{Code: whatsapp.CodeOutcomeUnknown}}},
 		{"broken off after it was taken", graphtest.Behaviour{Cut: true, Take: true}, whatsapp.Sent{Outcome: whatsapp.Unknown, Error: &chat.DeliveryError{Code: whatsapp.CodeOutcomeUnknown}}},
-		{"re-engagement", graphtest.Behaviour{Status: 400, Code: 131047, Title: "Re-engagement message", Details: "more than 24 hours"},
-			whatsapp.Sent{Outcome: whatsapp.Refused, Error: &chat.DeliveryError{Code: 131047, Title: "Re-engagement message", Details: "more than 24 hours"}}},
-		{"the token expired", graphtest.Behaviour{Status: 401, Code: 190, Title: "Access token has expired"},
-			whatsapp.Sent{Outcome: whatsapp.Refused, Error: &chat.DeliveryError{Code: 190, Title: "Access token has expired"}}},
+		{
+			"re-engagement",
+			graphtest.Behaviour{Status: 400, Code: 131047, Title: "Re-engagement message", Details: "more than 24 hours"},
+			whatsapp.Sent{Outcome: whatsapp.Refused, Error: &chat.DeliveryError{Code: 131047, Title: "Re-engagement message", Details: "more than 24 hours"}},
+		},
+		{
+			"the token expired",
+			graphtest.Behaviour{Status: 401, Code: 190, Title: "Access token has expired"},
+			whatsapp.Sent{Outcome: whatsapp.Refused, Error: &chat.DeliveryError{Code: 190, Title: "Access token has expired"}},
+		},
 		{"404 without an error", graphtest.Behaviour{Status: 404}, whatsapp.Sent{Outcome: whatsapp.Refused, Error: &chat.DeliveryError{Code: 404, Title: "HTTP status 404"}}},
 		{"a redirect", graphtest.Behaviour{Status: 307}, whatsapp.Sent{Outcome: whatsapp.Refused, Error: &chat.DeliveryError{Code: 307, Title: "HTTP status 307"}}},
 	} {

@@ -48,7 +48,9 @@ type world struct {
 	done     eventstore.Position // translated up to here
 }
 
-func newWorld(t *testing.T) *world { return newWorldOn(t, func(s eventstore.Store) eventstore.Store { return s }) }
+func newWorld(t *testing.T) *world {
+	return newWorldOn(t, func(s eventstore.Store) eventstore.Store { return s })
+}
 
 func newWorldOn(t *testing.T, wrap func(eventstore.Store) eventstore.Store) *world {
 	t.Helper()

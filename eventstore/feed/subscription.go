@@ -72,10 +72,7 @@ func (s *subscription) run(ctx context.Context) {
 	tick := time.NewTicker(s.cfg.SaveEvery)
 	defer tick.Stop()
 
-	var next *entry
-	var msg *message.Message
-	release := context.CancelFunc(func() {}) // msg's context
-	defer func() { release() }()
+	var next *delivery
 	reader := true
 	for s.err == nil {
 		s.publish()
@@ -84,23 +81,21 @@ func (s *subscription) run(ctx context.Context) {
 			in = nil
 		}
 		if next == nil {
-			if next = s.w.next(); next != nil {
-				var ctx context.Context
-				ctx, release = context.WithCancel(work)
-				msg = newMessage(ctx, next.Recorded, next.deliveries+1)
-			}
+			next = newDelivery(work, s.w.next())
 		}
+		var msg *message.Message
 		if next == nil {
 			out = nil
+		} else {
+			msg = next.msg
 		}
 		select {
 		case r := <-in:
 			s.w.add(r, s.cfg.Keys)
 		case out <- msg:
-			next.deliveries++
 			s.inFlight++
-			go s.watch(next, msg, next.deliveries, release)
-			next, msg, release = nil, nil, func() {}
+			go s.watch(next)
+			next = nil
 		case a := <-s.answers:
 			s.settle(a)
 		case <-tick.C:
@@ -122,18 +117,16 @@ func (s *subscription) run(ctx context.Context) {
 		}
 	}
 
+	if next != nil {
+		next.release()
+	}
 	stopReading()
 	close(s.quit)
 	close(s.out)
 	s.drain(ctx, cancel)
 	if reader {
-		for waiting := true; waiting; {
-			select {
-			case <-read: // it may be about to hand one over; nobody needs it now
-			case <-readEnd:
-				waiting = false
-			}
-		}
+		end := <-readEnd
+		s.log.LogAttrs(ctx, slog.LevelDebug, "reading the log ended", slog.Any("reason", end))
 	}
 	if saving {
 		s.saveResult(<-saves)
@@ -173,26 +166,44 @@ func (s *subscription) settle(a answer) {
 	}
 }
 
-// watch waits for the answer to the n-th delivery of e. After a Nack it waits
-// on, so that the entry keeps its keys and comes again after a pause.
-func (s *subscription) watch(e *entry, m *message.Message, n int, release context.CancelFunc) {
+// delivery is one message on its way to the subscriber.
+type delivery struct {
+	e       *entry
+	n       int // the how-manieth of e, counted from 1
+	msg     *message.Message
+	release context.CancelFunc // ends the message's context
+}
+
+// newDelivery returns nil for no entry.
+func newDelivery(ctx context.Context, e *entry) *delivery {
+	if e == nil {
+		return nil
+	}
+	e.deliveries++
+	ctx, cancel := context.WithCancel(ctx)
+	return &delivery{e: e, n: e.deliveries, msg: newMessage(ctx, e.Recorded, e.deliveries), release: cancel}
+}
+
+// watch waits for the answer to a delivery. After a Nack it waits on, so that
+// the entry keeps its keys and comes again after a pause.
+func (s *subscription) watch(d *delivery) {
 	acked := false
 	select {
-	case <-m.Acked():
+	case <-d.msg.Acked():
 		acked = true
-	case <-m.Nacked():
+	case <-d.msg.Nacked():
 	case <-s.abandon:
 	}
-	release()
+	d.release()
 	if !acked {
-		pause := time.NewTimer(backoff(s.cfg.RedeliverMin, s.cfg.RedeliverMax, n))
+		pause := time.NewTimer(backoff(s.cfg.RedeliverMin, s.cfg.RedeliverMax, d.n))
 		defer pause.Stop()
 		select {
 		case <-pause.C:
 		case <-s.quit:
 		}
 	}
-	s.answers <- answer{e: e, acked: acked} // run takes every answer before it ends
+	s.answers <- answer{e: d.e, acked: acked} // run takes every answer before it ends
 }
 
 // read hands on what the log has behind the checkpoint, through failures.
