@@ -246,12 +246,13 @@ func (b *builder) tell(phase string, total eventstore.Position) {
 }
 
 // index makes the secondary indexes, each in a transaction of its own. That may
-// take longer than a lease, so it begins with a long one.
+// take longer than a lease; but the transaction has the build's row locked, so
+// nobody takes it over meanwhile unless this process dies.
 func (b *builder) index(ctx context.Context) error {
 	for _, sql := range indexes(b.p, b.suffix, b.state.Generation) {
 		err := b.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
 			err := one(tx.Exec(ctx, "UPDATE projection_builds SET lease_until = $1 WHERE name = $2 AND role = $3 AND epoch = $4",
-				b.cfg.now()+indexLease.Microseconds(), b.state.Name, b.state.Role, b.state.Epoch))
+				b.cfg.leaseEnd(), b.state.Name, b.state.Role, b.state.Epoch))
 			if err != nil {
 				return err
 			}
@@ -264,5 +265,3 @@ func (b *builder) index(ctx context.Context) error {
 	}
 	return nil
 }
-
-const indexLease = 5 * time.Minute

@@ -66,7 +66,7 @@ func TestTablesDoNotDependOnBatches(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var n atomic.Int64
 			rapid.Check(t, func(rt *rapid.T) {
-				if n.Add(1) > 25 { // each is a database with several runs
+				if n.Add(1) > 15 { // each is a database with several runs
 					return
 				}
 				e := &env{log: newLog(t), db: open(n.Load())}

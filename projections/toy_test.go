@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
-	"go.uber.org/goleak"
 
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/codec"
@@ -22,8 +21,6 @@ import (
 	"github.com/chatledger/chatledger/internal/testenv"
 	"github.com/chatledger/chatledger/projections"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // The events of the toy. Their names are those of the types.
 type (
