@@ -29,6 +29,9 @@ func (c ServeCmd) Run(ctx context.Context, t *terminal) error {
 	return s.wait(ctx)
 }
 
+// catchUpTime is how long a start waits for the views at most.
+const catchUpTime = 2 * time.Second
+
 // How long a shutdown takes at most: 10 seconds in all.
 const (
 	drainTime = 5 * time.Second // for requests under way
@@ -91,6 +94,13 @@ func startServer(ctx context.Context, f StoreFlags, listen string, t *terminal) 
 			}
 			return nil
 		})
+	}
+	// Who asks at once sees what was there before. Those who connect meanwhile
+	// wait in the listener's queue; a view that is far behind is not waited for.
+	soon, cancel := context.WithTimeout(ctx, catchUpTime)
+	defer cancel()
+	if err := app.caughtUp(soon); err != nil {
+		t.logger.Info("the views are still catching up", "reason", err)
 	}
 	go func() { s.failed <- s.http.Serve(listener) }()
 	go func() { // a part that fails ends the server
