@@ -205,7 +205,6 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	})
 	endpoints := append(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, now)...)
 	api := web.New(web.Config{
-		Title: "chatledger", Version: "1", Description: "A customer-chat inbox whose every change is an event.",
 		Authenticate: p.authenticate, Now: now, Log: t.logger, Metrics: metrics,
 	}, endpoints...)
 	api.Handle("GET /metrics", read.MetricsHandler())

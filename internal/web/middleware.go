@@ -97,7 +97,11 @@ func (a *API) observe(r *http.Request, rec *record, w *statusWriter, took time.D
 	if route == "" {
 		route = "none"
 	}
-	a.config.Log.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelInfo, "request",
+	level := slog.LevelInfo
+	if r.Method == http.MethodGet && rec.principal.TokenID == "" && status < http.StatusBadRequest {
+		level = slog.LevelDebug // probes, metrics and the documentation would drown the rest
+	}
+	a.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, "request",
 		slog.String("request", rec.id), slog.String("route", route), slog.String("method", method(r.Method)), slog.Int("status", status),
 		slog.Int64("bytes", w.bytes), slog.Duration("took", took),
 		slog.String("workspace", rec.principal.Workspace), slog.String("token", rec.principal.TokenID))
