@@ -23,7 +23,7 @@ run: build ## build and run the demo: a server with generated traffic, nothing t
 
 .PHONY: build
 build: ## build bin/chatledger
-	go build -trimpath -o bin/chatledger ./cmd/chatledger
+	go build -o bin/chatledger ./cmd/chatledger
 
 .PHONY: test
 test: ## run all tests, on SQLite and PostgreSQL (as root on Debian it installs a missing PostgreSQL)
