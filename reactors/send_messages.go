@@ -133,7 +133,7 @@ func (s SendMessages) send(ctx context.Context, m queued) error {
 		return s.accept(ctx, m, before.ProviderID)
 	case AttemptNone, AttemptRefused:
 	}
-	sent := s.Client.SendText(ctx, account, customer, m.Text)
+	sent := s.Client.SendText(ctx, account, customer, m.Message, m.Text)
 
 	// From here on something has happened outside: it is written down even if
 	// ctx is done.

@@ -98,6 +98,25 @@ func TestAMessageThatFails(t *testing.T) {
 	}
 }
 
+// The answer was lost, so the message failed as "outcome unknown". Meta's report
+// says that it arrived, and is believed.
+func TestAReportFindsAMessageWhoseAnswerWasLost(t *testing.T) {
+	s := newShop(t)
+	s.graph.Next(graphtest.Behaviour{Cut: true, Take: true})
+	s.start()
+	id := s.open("15551230001")
+	m := s.answer(id, "hello")
+	until(t, "it failed", func() bool { return s.failure(id, m).Code == whatsapp.CodeOutcomeUnknown })
+	taken := s.graph.Taken()[0]
+	if err := (graphtest.Report{Message: taken, Status: "delivered", At: time.Now()}).Post(t.Context(), http.DefaultClient, s.webhookURL(), appSecret); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it was delivered", func() bool { return s.outbound(id, m) == chat.Outbound{State: chat.Delivered, ProviderID: taken.ID} })
+	if n := s.graph.Requests(); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
 func TestADisconnectedChannelSendsNothing(t *testing.T) {
 	s := newShop(t)
 	id := s.open("15551230001")

@@ -97,7 +97,8 @@ type Order struct {
 
 // Status is a report about a message to the customer.
 type Status struct {
-	ID       string // of the message
+	ID       string         // of the message
+	Message  chat.MessageID // our id of it, if we sent it along
 	State    chat.Delivery
 	Customer string
 	At       time.Time
@@ -439,6 +440,7 @@ func parseStatus(n node, received time.Time) (Status, string) {
 	if s.Customer == "" {
 		s.Customer = n.get("recipient_user_id").id()
 	}
+	s.Message = chat.MessageID(n.get("biz_opaque_callback_data").id())
 	if s.ID == "" || s.Customer == "" {
 		return s, "one without recipient or id"
 	}

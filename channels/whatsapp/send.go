@@ -113,15 +113,19 @@ func endpoint(a Account) (string, error) {
 // WhatsApp has no idempotency key for messages. So when the answer is missing
 // after a connection was made, the outcome is Unknown and the caller must not
 // send again: a customer who gets a message twice is worse off than an agent who
-// is told to look. A status webhook may still say that it arrived. Only where no
-// connection came about is it certain that Meta knows nothing.
+// is told to look. Only where no connection came about is it certain that Meta
+// knows nothing.
+//
+// The message's own id goes along as biz_opaque_callback_data, which Meta repeats
+// in its reports: so a report finds the message even if the answer was lost, and
+// says that it arrived after all.
 //
 // The request is that of
 // https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/text-messages
-func (c *Client) SendText(ctx context.Context, a Account, to, text string) Sent {
+func (c *Client) SendText(ctx context.Context, a Account, to string, message chat.MessageID, text string) Sent {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	req, connected, err := newRequest(ctx, a, to, text)
+	req, connected, err := newRequest(ctx, a, to, message, text)
 	if err != nil {
 		return Sent{Outcome: Refused, Error: &chat.DeliveryError{Code: CodeNoChannel, Title: "The channel is not set up to send", Details: err.Error()}, Cause: err}
 	}
@@ -141,7 +145,7 @@ func (c *Client) SendText(ctx context.Context, a Account, to, text string) Sent 
 }
 
 // newRequest returns the request, and whether a connection for it came about.
-func newRequest(ctx context.Context, a Account, to, text string) (*http.Request, *atomic.Bool, error) {
+func newRequest(ctx context.Context, a Account, to string, message chat.MessageID, text string) (*http.Request, *atomic.Bool, error) {
 	type body struct {
 		Text       string `json:"body"`
 		PreviewURL bool   `json:"preview_url"`
@@ -152,7 +156,8 @@ func newRequest(ctx context.Context, a Account, to, text string) (*http.Request,
 		To        string `json:"to"`
 		Type      string `json:"type"`
 		Text      body   `json:"text"`
-	}{"whatsapp", "individual", to, "text", body{Text: text}})
+		Callback  string `json:"biz_opaque_callback_data"`
+	}{"whatsapp", "individual", to, "text", body{Text: text}, string(message)})
 	if err != nil {
 		return nil, nil, err
 	}

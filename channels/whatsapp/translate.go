@@ -283,6 +283,16 @@ func (o *Order) place() (lines []order.PlaceLine, currency string, err error) {
 
 func (r *translation) status(ctx context.Context, s Status) error {
 	id := chat.ID(ids.Chat(r.d.Workspace, r.d.Channel, s.Customer))
+	if s.Message != "" {
+		// The answer to the sending may have been lost: now we know the id. If the
+		// message is not ours, or has an id, the report says nothing new about that.
+		o := r.t.origin(r.d, "accepted", s.ID)
+		o.OccurredAt = s.At
+		_, err := r.t.Commands.Chats.Accept(ctx, o, id, chat.AcceptMessage{Message: s.Message, ProviderID: s.ID, At: s.At})
+		if err != nil && (!commands.IsRefusal(err) || errors.Is(err, commands.ErrBusy)) {
+			return err
+		}
+	}
 	o := r.t.origin(r.d, "status", s.ID, string(s.State))
 	o.OccurredAt = s.At
 	_, err := r.t.Commands.Chats.RecordDelivery(ctx, o, id, chat.RecordDelivery{

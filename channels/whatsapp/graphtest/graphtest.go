@@ -30,6 +30,7 @@ type Message struct {
 	PhoneNumberID string
 	To            string
 	Text          string
+	Callback      string // what the reports are to repeat
 }
 
 // Behaviour is how a request is answered. The zero value takes the message.
@@ -174,10 +175,11 @@ func (s *Server) messages(w http.ResponseWriter, r *http.Request) {
 		Text      struct {
 			Body string `json:"body"`
 		} `json:"text"`
+		Callback string `json:"biz_opaque_callback_data"`
 	}
 	valid := json.Unmarshal(body, &req) == nil && req.Product == "whatsapp" && req.Type == "text" && req.To != "" &&
 		req.Text.Body != "" && (req.Recipient == "" || req.Recipient == "individual")
-	m := Message{PhoneNumberID: r.PathValue("phone"), To: req.To, Text: req.Text.Body}
+	m := Message{PhoneNumberID: r.PathValue("phone"), To: req.To, Text: req.Text.Body, Callback: req.Callback}
 	b := s.behaviour(m)
 	switch {
 	case s.config.AccessToken != "" && r.Header.Get("Authorization") != "Bearer "+s.config.AccessToken:
@@ -287,6 +289,9 @@ func (r Report) Post(ctx context.Context, client *http.Client, url, appSecret st
 	status := map[string]any{
 		"id": r.Message.ID, "status": r.Status, "recipient_id": r.Message.To,
 		"timestamp": strconv.FormatInt(r.At.Unix(), 10),
+	}
+	if r.Message.Callback != "" {
+		status["biz_opaque_callback_data"] = r.Message.Callback
 	}
 	if r.Code != 0 {
 		status["errors"] = []any{map[string]any{"code": r.Code, "title": r.Title, "message": r.Title}}
