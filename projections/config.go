@@ -28,7 +28,8 @@ type Config struct {
 	ChunkSize int           // events in a transaction of a rebuild at most; default 5,000
 	CacheRows int           // rows kept in memory for each table; default 20,000
 	BuildRows int           // the same in a rebuild; default 100,000
-	Lease     time.Duration // how long a process that has died keeps others waiting; default 15 s
+	Lease     time.Duration // how long a process that has died keeps others waiting; default 5 s
+	Alone     bool          // no other Runner works on DB: one that had the lease has died, so Run does not wait for its end
 	Poll      time.Duration // how often a process without the lease looks for it; default 200 ms
 }
 
@@ -69,7 +70,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.ChunkSize, 5_000)
 	setDefault(&c.CacheRows, defaultCacheRows)
 	setDefault(&c.BuildRows, 100_000)
-	setDefault(&c.Lease, 15*time.Second)
+	setDefault(&c.Lease, 5*time.Second)
 	setDefault(&c.Poll, 200*time.Millisecond)
 }
 

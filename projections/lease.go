@@ -65,9 +65,10 @@ func (s state) follows(head eventstore.Head) error {
 }
 
 // acquire takes the lease of a projection for owner, or returns errHeld,
-// ErrOtherLog or ErrOtherShape. The epoch alone makes it exclusive: time only
+// ErrOtherLog or ErrOtherShape. force takes one that has not ended, too: who
+// had it loses it, as its next write finds out. The epoch alone makes it exclusive: time only
 // decides how soon another process may try.
-func acquire(ctx context.Context, cfg *Config, p Projection, owner string) (state, error) {
+func acquire(ctx context.Context, cfg *Config, p Projection, owner string, force bool) (state, error) {
 	var s state
 	err := cfg.DB.Read(ctx, func(tx sqldb.Tx) (err error) {
 		s, err = readState(ctx, tx, p.Name())
@@ -76,7 +77,7 @@ func acquire(ctx context.Context, cfg *Config, p Projection, owner string) (stat
 	if err != nil {
 		return s, fmt.Errorf("read lease: %w", err)
 	}
-	if s.Owner != "" && s.Owner != owner && s.LeaseUntil > cfg.now() {
+	if !force && s.Owner != "" && s.Owner != owner && s.LeaseUntil > cfg.now() {
 		return s, errHeld
 	}
 	head, err := cfg.Store.Head(ctx)

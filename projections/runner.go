@@ -64,12 +64,12 @@ const maxBackoff = 5 * time.Second
 
 // run takes the lease and leads, again and again, until ctx ends.
 func (w *worker) run(ctx context.Context) {
-	backoff := w.cfg.Poll
+	backoff, force := w.cfg.Poll, w.cfg.Alone
 	for ctx.Err() == nil {
-		s, err := acquire(ctx, w.cfg, w.p, w.owner)
+		s, err := acquire(ctx, w.cfg, w.p, w.owner, force)
 		if err == nil {
 			w.log.InfoContext(ctx, "projection started", "epoch", s.Epoch, "checkpoint", int64(s.Checkpoint))
-			w.state, backoff = s, w.cfg.Poll
+			w.state, backoff, force = s, w.cfg.Poll, false
 			err = w.lead(ctx)
 		}
 		wait := w.cfg.Poll

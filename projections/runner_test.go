@@ -186,6 +186,25 @@ func TestAnotherRunnerTakesOver(t *testing.T) {
 	})
 }
 
+// Who is alone does not wait for the end of a dead process's lease. If that was
+// not dead after all, the epoch keeps the two apart.
+func TestAloneTakesALeaseAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, e *env) {
+		dead, alone := e.config(), e.config()
+		dead.Lease, alone.Lease, alone.Alone = time.Hour, time.Hour, true
+		alone.DB = e.open(t)
+		start(t, dead)
+		waitFor(t, e.db, "toy.v1", e.fill(t, 50))
+		start(t, alone)
+		eventually(t, "the second takes over", func() bool { return status(t, alone).Epoch == 2 })
+		waitFor(t, e.db, "toy.v1", e.fill(t, 50))
+		if s := status(t, alone); s.Epoch != 2 {
+			t.Errorf("the lease went back and forth: %+v", s)
+		}
+		checkTables(t, e.folded(t, nil), readTables(t, e.db))
+	})
+}
+
 func TestStoppedRunnerGivesItsLeaseUp(t *testing.T) {
 	onBoth(t, func(t *testing.T, e *env) {
 		cfg := e.config()

@@ -192,7 +192,9 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 		return a, err
 	}
 	a.views = db
+	alone := f.Log == inFiles && f.views() == inFiles // the lock on the folder keeps other servers out
 	cfg := projectionsConfig(p.log, db, t)
+	cfg.Alone, cfg.Owner = alone, processName()
 	runner, err := projections.NewRunner(ctx, cfg)
 	if err != nil {
 		return a, fmt.Errorf("start views: %w", err)
@@ -224,7 +226,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	client := whatsapp.NewClient(nil, now)
 	host, err := reactors.New(reactors.Config{
 		Store: p.log, Leases: p.accounts, Parking: p.accounts, Logger: t.logger, Now: now,
-		Holder: fmt.Sprintf("%s %d", hostname(), os.Getpid()), Alone: f.Log == inFiles && f.views() == inFiles,
+		Holder: processName(), Alone: alone,
 		Drain: stopTime - time.Second, Reactors: p.reactors(t, client),
 	})
 	if err != nil {
@@ -265,12 +267,13 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client) []reactors.Reacto
 	}
 }
 
-func hostname() string {
-	name, err := os.Hostname()
+// processName tells people which process holds a lease.
+func processName() string {
+	host, err := os.Hostname()
 	if err != nil {
-		return "unknown"
+		host = "unknown"
 	}
-	return name
+	return fmt.Sprintf("%s %d", host, os.Getpid())
 }
 
 // whatsappAccounts finds the accounts of WhatsApp channels.
