@@ -8,7 +8,7 @@ export CGO_ENABLED := 0
 TOOLS := bin
 GOTEST ?= go test
 PACKAGES ?= ./...
-GENERATED := ./internal/eventdoc ./eventstore/codec
+GENERATED := ./internal/eventdoc ./eventstore/codec ./readapi
 WITH_POSTGRES := go run ./internal/testenv/with -install
 
 .DEFAULT_GOAL := help

@@ -227,6 +227,11 @@ func (c Chats) MarkRead(ctx context.Context, o Origin, id chat.ID, cmd chat.Mark
 	return c.chats.do(ctx, o, "chat.mark_read", string(id), decides(cmd.Decide))
 }
 
+// MarkUnread puts the chat back among the unread ones.
+func (c Chats) MarkUnread(ctx context.Context, o Origin, id chat.ID, cmd chat.MarkUnread) (Result, error) {
+	return c.chats.do(ctx, o, "chat.mark_unread", string(id), decides(cmd.Decide))
+}
+
 // Delete hides the chat from every list and count.
 func (c Chats) Delete(ctx context.Context, o Origin, id chat.ID, cmd chat.Delete) (Result, error) {
 	return c.chats.do(ctx, o, "chat.delete", string(id), decides(cmd.Decide))

@@ -51,6 +51,7 @@ a b s . . A  POST /v1/chats/{chat}/notes
 a b s . . A  PATCH /v1/chats/{chat}/notes/{note}
 a b s . . A  DELETE /v1/chats/{chat}/notes/{note}
 a . s . . A  POST /v1/chats/{chat}/read
+a . s . . A  POST /v1/chats/{chat}/unread
 . . s . . A  DELETE /v1/chats/{chat}
 . . s . . A  POST /v1/chats/{chat}/restore
 a b s . . A  POST /v1/orders
@@ -311,6 +312,7 @@ func TestWorkspacesAreApart(t *testing.T) {
 		{chat + "/tags", `{"add":["x"]}`},
 		{chat + "/notes", `{"text":"a"}`},
 		{chat + "/read", ``},
+		{chat + "/unread", ``},
 		{chat + "/restore", ``},
 		{order + "/confirm", ``},
 		{"/v1/agents/" + l.agents[agent.RoleAgent] + "/deactivate", ``},

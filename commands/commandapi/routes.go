@@ -88,6 +88,10 @@ func (a *api) routes() []web.Endpoint {
 			func(ctx ctx, c caller, in *inChat) (result, error) {
 				return a.Chats.MarkRead(ctx, c.Origin, in.Chat, chat.MarkRead{By: c.By})
 			}),
+		write(a, "POST /v1/chats/{chat}/unread", staff, "Mark a chat as unread",
+			func(ctx ctx, c caller, in *inChat) (result, error) {
+				return a.Chats.MarkUnread(ctx, c.Origin, in.Chat, chat.MarkUnread{By: c.By})
+			}),
 		write(a, "DELETE /v1/chats/{chat}", seniors, "Hide a chat from every list and count",
 			func(ctx ctx, c caller, in *chatWith[*ReasonBody]) (result, error) {
 				return a.Chats.Delete(ctx, c.Origin, in.Chat, chat.Delete{By: c.By, Reason: in.Body.reason()})

@@ -353,6 +353,18 @@ func TestMarkRead(t *testing.T) {
 	})
 }
 
+func TestMarkUnread(t *testing.T) {
+	read := chat.MarkedRead{By: "ann"}
+	run(t, cases{
+		{Name: "read", Given: past{opened, hello, read}, When: chat.MarkUnread{By: "bob"}, Then: past{chat.MarkedUnread{By: "bob"}}},
+		{Name: "unread", Given: past{opened, hello}, When: chat.MarkUnread{By: "bob"}},
+		{Name: "twice", Given: past{opened, hello, read, chat.MarkedUnread{By: "ann"}}, When: chat.MarkUnread{By: "bob"}},
+		{Name: "and read again", Given: past{opened, hello, read, chat.MarkedUnread{By: "ann"}}, When: chat.MarkRead{By: "bob"}, Then: past{chat.MarkedRead{By: "bob"}}},
+		{Name: "by nobody", Given: past{opened, hello, read}, When: chat.MarkUnread{}, Err: chat.ErrByMissing},
+		{Name: "deleted", Given: past{opened, hello, read, gone}, When: chat.MarkUnread{By: "bob"}, Err: chat.ErrNotFound},
+	})
+}
+
 func TestDeleteAndRestore(t *testing.T) {
 	run(t, cases{
 		{Name: "delete", Given: past{opened}, When: chat.Delete{By: "sue", Reason: "spam"}, Then: past{chat.Deleted{By: "sue", Reason: "spam"}}},

@@ -28,7 +28,7 @@ var Events = []Event{
 	StatusSet{},
 	Closed{},
 	Reopened{},
-	MarkedRead{},
+	MarkedRead{}, MarkedUnread{},
 	Deleted{},
 	Restored{},
 }
@@ -196,6 +196,12 @@ type MarkedRead struct {
 	By AgentID `json:"by"`
 }
 
+// MarkedUnread says that an agent wants the chat to count as unread, as if one
+// message had come.
+type MarkedUnread struct {
+	By AgentID `json:"by"`
+}
+
 // Deleted hides the chat from every list and count.
 type Deleted struct {
 	By     AgentID `json:"by"`
@@ -307,6 +313,7 @@ func (StatusSet) EventType() string        { return "chat.status_set.v1" }
 func (Closed) EventType() string           { return "chat.closed.v1" }
 func (Reopened) EventType() string         { return "chat.reopened.v1" }
 func (MarkedRead) EventType() string       { return "chat.read.v1" }
+func (MarkedUnread) EventType() string     { return "chat.unread.v1" }
 func (Deleted) EventType() string          { return "chat.deleted.v1" }
 func (Restored) EventType() string         { return "chat.restored.v1" }
 
@@ -373,9 +380,10 @@ func (e NoteDeleted) apply(s *State) {
 	n.Deleted = true
 	put(&s.Notes, e.Note, n)
 }
-func (e StatusSet) apply(s *State) { s.Status, s.Category = e.Status, e.Category }
-func (e Closed) apply(s *State)    { s.Status, s.Category = e.Status, e.Category }
-func (e Reopened) apply(s *State)  { s.Status, s.Category = e.Status, e.Category }
-func (MarkedRead) apply(s *State)  { s.Unread = 0 }
-func (Deleted) apply(s *State)     { s.Deleted = true }
-func (Restored) apply(s *State)    { s.Deleted = false }
+func (e StatusSet) apply(s *State)  { s.Status, s.Category = e.Status, e.Category }
+func (e Closed) apply(s *State)     { s.Status, s.Category = e.Status, e.Category }
+func (e Reopened) apply(s *State)   { s.Status, s.Category = e.Status, e.Category }
+func (MarkedRead) apply(s *State)   { s.Unread = 0 }
+func (MarkedUnread) apply(s *State) { s.Unread = max(s.Unread, 1) }
+func (Deleted) apply(s *State)      { s.Deleted = true }
+func (Restored) apply(s *State)     { s.Deleted = false }

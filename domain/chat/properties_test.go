@@ -66,6 +66,7 @@ func commands() *rapid.Generator[command] {
 			return chat.Reopen{Status: statuses.Draw(t, "status"), Category: categories.Draw(t, "category")}
 		},
 		func(t *rapid.T) command { return chat.MarkRead{By: agents.Draw(t, "by")} },
+		func(t *rapid.T) command { return chat.MarkUnread{By: agents.Draw(t, "by")} },
 		func(t *rapid.T) command {
 			return chat.Delete{By: agents.Draw(t, "by"), Reason: words.Draw(t, "reason")}
 		},
@@ -117,6 +118,8 @@ func TestAnyLifeOfAChat(t *testing.T) {
 					unread++
 				case chat.MarkedRead:
 					unread = 0
+				case chat.MarkedUnread:
+					unread = max(unread, 1)
 				case chat.TagsChanged:
 					for _, tag := range e.Added {
 						if _, there := s.Tags[tag]; !there {

@@ -20,7 +20,7 @@ type State struct {
 	Team      TeamID
 	Tags      map[TagID]struct{}
 	Notes     map[NoteID]Note
-	Unread    int           // customer's messages since the last MarkedRead
+	Unread    int           // customer's messages since the last MarkedRead, 1 at least after a MarkedUnread
 	Details   DetailsShared // the latest; its At is zero if there are none
 	Outbound  map[MessageID]Outbound
 	Reports   map[string]Report // by provider id, of messages known and unknown

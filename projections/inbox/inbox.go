@@ -140,6 +140,8 @@ func (p *Projection) Apply(e projections.Event) {
 		change(func(r *Row) { r.Status, r.Category = f.Status, string(f.Category) })
 	case chat.MarkedRead:
 		change(func(r *Row) { r.Unread = 0 })
+	case chat.MarkedUnread:
+		change(func(r *Row) { r.Unread = max(r.Unread, 1) })
 	case chat.Deleted:
 		change(func(r *Row) { r.Deleted = true })
 	case chat.Restored:
