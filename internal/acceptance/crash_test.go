@@ -20,7 +20,7 @@ func containsAll(s string, parts ...string) bool {
 // Killed under load, restarted: whatever was acknowledged is there, and every
 // view equals its rebuild from event zero.
 func TestKillUnderLoad(t *testing.T) {
-	const kills, writers, enough = 3, 8, 150
+	const kills, writers, enough = 5, 8, 150
 	onBoth(t, func(t *testing.T, s *server) {
 		channel, admin := s.channel("http://127.0.0.1:1"), s.token("admin", "Root")
 		s.start()
