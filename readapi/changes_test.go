@@ -269,7 +269,8 @@ func (w *stuckWriter) Write(b []byte) (int, error) {
 }
 
 func TestSlowClientIsCutOff(t *testing.T) {
-	l := newLedger(t, func(r *readapi.Config, _ *web.Config) { r.Stream.Buffer = 4 })
+	const buffer = 64 // more than a client that is not stuck is ever behind here
+	l := newLedger(t, func(r *readapi.Config, _ *web.Config) { r.Stream.Buffer = buffer })
 	l.connect(acme)
 	chat := "/v1/chats/" + l.receive(acme, "15551", "hello")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -296,7 +297,7 @@ func TestSlowClientIsCutOff(t *testing.T) {
 			return false
 		}
 	})
-	for range 20 { // more than the buffer holds
+	for range 2 * buffer {
 		note()
 	}
 	// The hub is past all of them once another stream shows the last.

@@ -168,6 +168,7 @@ func TestBadInput(t *testing.T) {
 	delivery := l.deliver(acme, ch, `{"object":"x"}`)
 	order := "/v1/orders/" + l.must(201, agent.RoleAgent, "POST", "/v1/orders", `{"currency":"EUR","lines":[{"product":"tea","quantity":1,"unit_price":100}]}`)["id"].(string)
 	l.get("/v1/orders")
+	l.get(id)
 	const line = `{"product":"tea","quantity":1,"unit_price":100}`
 	for _, tt := range []struct {
 		route, body string
