@@ -137,7 +137,7 @@ func (s *stream) catchUp(ctx context.Context, m *member) (reason string, err err
 	if reason, err = s.replay(ctx, m, 0); reason != "" || err != nil {
 		return reason, err
 	}
-	joined := s.api.hub.join(m)
+	joined := s.api.hub.join(m, s.after)
 	if joined > s.after {
 		reason, err = s.replay(ctx, m, joined)
 	}

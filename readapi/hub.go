@@ -34,9 +34,10 @@ type hub struct {
 // member is a stream that has joined.
 type member struct {
 	workspace string
-	sees      map[string]bool // categories
-	queue     chan frame      // closed when the hub lets go of the member
-	slow      bool            // why it did; set before queue is closed
+	sees      map[string]bool     // categories
+	after     eventstore.Position // up to here it read the log itself
+	queue     chan frame          // closed when the hub lets go of the member
+	slow      bool                // why it did; set before queue is closed
 }
 
 // frame is an event, ready to be written.
@@ -128,7 +129,7 @@ func (h *hub) publish(f frame) {
 		return
 	}
 	for m := range h.members {
-		if !m.wants(f) {
+		if !m.wants(f) || f.position <= m.after {
 			continue
 		}
 		select {
@@ -158,11 +159,13 @@ func (h *hub) stop() {
 	}
 }
 
-// join makes m a member and returns the position behind which it gets
-// everything. A hub that has stopped lets go of it at once.
-func (h *hub) join(m *member) eventstore.Position {
+// join makes m, which has read the log up to after, a member, and returns the
+// position behind which it gets everything. A hub that is behind m does not
+// repeat what m has. A hub that has stopped lets go of it at once.
+func (h *hub) join(m *member, after eventstore.Position) eventstore.Position {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	m.after = after
 	m.queue = make(chan frame, h.config.Buffer)
 	h.members[m] = struct{}{}
 	if h.stopped {
