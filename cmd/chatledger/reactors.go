@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/chatledger/chatledger/eventstore"
 )
 
 // ReactorsCmd looks after the side effects.
 type ReactorsCmd struct {
 	Status ReactorsStatusCmd `cmd:"" help:"Show how far each reactor is, and what it could not handle."`
 	Retry  ReactorsRetryCmd  `cmd:"" help:"Let a reactor try again what it has parked."`
+	Resume ReactorsResumeCmd `cmd:"" help:"After a restore: let a reactor go on in the present log."`
 }
 
 // ReactorsStatusCmd is `reactors status`.
@@ -59,6 +62,36 @@ func (c ReactorsRetryCmd) Run(ctx context.Context, t *terminal) error {
 			return fmt.Errorf("ask for another try: %w", err)
 		}
 		fmt.Fprintf(t.stdout, "%d parked events are tried again by the server, at once if it runs\n", n)
+		return nil
+	})
+}
+
+// ReactorsResumeCmd is `reactors resume`.
+type ReactorsResumeCmd struct {
+	StoreFlags
+	Name  string              `arg:"" help:"The reactor; see reactors status."`
+	After eventstore.Position `default:"-1" placeholder:"POSITION" help:"Handle what is behind this position; -1 is the end of the log (${default})."`
+}
+
+// Run implements the command.
+func (c ReactorsResumeCmd) Run(ctx context.Context, t *terminal) error {
+	if !slices.Contains(reactorNames(), c.Name) {
+		return fmt.Errorf("there is no reactor %s; see `chatledger reactors status`", c.Name)
+	}
+	alone := c.Log == inFiles && c.views() == inFiles
+	return withParts(ctx, c.StoreFlags, t, false, func(p *parts) (err error) {
+		if alone {
+			lock, err := lockServer(c.Data)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, lock.release()) }()
+		}
+		at, err := p.resumeReactor(ctx, c.Name, c.After, alone)
+		if err != nil {
+			return fmt.Errorf("resume %s: %w", c.Name, err)
+		}
+		fmt.Fprintf(t.stdout, "%s goes on behind %d\n", c.Name, at)
 		return nil
 	})
 }

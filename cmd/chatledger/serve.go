@@ -32,10 +32,12 @@ func (c ServeCmd) Run(ctx context.Context, t *terminal) error {
 // catchUpTime is how long a start waits for the views at most.
 const catchUpTime = 2 * time.Second
 
-// How long a shutdown takes at most: 10 seconds in all.
+// How long a shutdown takes at most. Reactors end beside the requests under way,
+// so that a message that is just being sent gets its answer; the views end last.
 const (
-	drainTime = 5 * time.Second // for requests under way
-	stopTime  = 4 * time.Second // for what works behind them
+	shutdownTime = 9500 * time.Millisecond // in all
+	requestTime  = 5 * time.Second         // for requests under way
+	reactorTime  = 7 * time.Second         // for side effects under way
 )
 
 // server is a running one. The caller must call wait.
@@ -46,9 +48,10 @@ type server struct {
 	views  io.Closer
 	lock   *serverLock // nil where a database keeps servers apart
 	http   *http.Server
-	failed chan error // of serving
-	stop   context.CancelFunc
-	group  *errgroup.Group // what works in the background
+	failed chan error         // of serving
+	ending context.CancelFunc // of what ends first
+	stop   context.CancelFunc // of all that works in the background
+	group  *errgroup.Group
 }
 
 // startServer opens everything and listens. ctx bounds the start only.
@@ -56,7 +59,7 @@ func startServer(ctx context.Context, f StoreFlags, listen string, t *terminal) 
 	s := &server{t: t, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.close())
+			err = errors.Join(err, s.halt())
 		}
 	}()
 	if f.usesFiles() {
@@ -87,9 +90,15 @@ func startServer(ctx context.Context, f StoreFlags, listen string, t *terminal) 
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.group, run = errgroup.WithContext(run)
+	first, ending := context.WithCancel(run)
+	s.ending = ending
 	for _, b := range app.background {
+		ctx := run
+		if b.first {
+			ctx = first
+		}
 		s.group.Go(func() error {
-			if err := b.run(run); err != nil && run.Err() == nil {
+			if err := b.run(ctx); err != nil && ctx.Err() == nil {
 				return fmt.Errorf("%s: %w", b.name, err)
 			}
 			return nil
@@ -112,9 +121,6 @@ func startServer(ctx context.Context, f StoreFlags, listen string, t *terminal) 
 	return s, nil
 }
 
-// halt ends a server at once, for want of something it needs.
-func (s *server) halt() error { return errors.Join(s.http.Close(), s.close()) }
-
 // wait returns when ctx is done and all has come to an orderly end, or when
 // something has failed.
 func (s *server) wait(ctx context.Context) error {
@@ -127,29 +133,41 @@ func (s *server) wait(ctx context.Context) error {
 			failed = nil
 		}
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	deadline := time.NewTimer(shutdownTime)
+	defer deadline.Stop()
+	s.ending()
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTime)
 	defer cancel()
 	if err := s.http.Shutdown(drain); err != nil {
 		s.t.logger.Warn("requests were cut off", "error", err)
 		_ = s.http.Close()
 	}
-	return errors.Join(failed, s.close())
+	return errors.Join(failed, s.close(deadline.C))
+}
+
+// halt ends a server at once, for want of something it needs.
+func (s *server) halt() error {
+	if s.http != nil {
+		_ = s.http.Close()
+	}
+	deadline := time.NewTimer(shutdownTime)
+	defer deadline.Stop()
+	return s.close(deadline.C)
 }
 
 // close ends what was started.
-func (s *server) close() (err error) {
+func (s *server) close(deadline <-chan time.Time) (err error) {
 	if s.stop != nil {
+		s.ending()
 		s.stop()
 		done := make(chan error, 1)
 		go func() { done <- s.group.Wait() }()
-		timer := time.NewTimer(stopTime)
-		defer timer.Stop()
 		select {
 		case err = <-done:
-		case <-timer.C:
+		case <-deadline:
 			// What is still at work loses its databases when the process ends,
 			// which is soon, and is as safe as a crash.
-			return fmt.Errorf("shut down: something is still at work after %s", stopTime)
+			return fmt.Errorf("shut down: something is still at work after %s", shutdownTime)
 		}
 	}
 	if s.views != nil {

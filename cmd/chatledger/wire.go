@@ -21,6 +21,7 @@ import (
 	"github.com/chatledger/chatledger/commands/commandapi"
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/feed"
 	"github.com/chatledger/chatledger/eventstore/postgres"
 	"github.com/chatledger/chatledger/eventstore/sqlite"
 	"github.com/chatledger/chatledger/internal/accounts"
@@ -181,8 +182,9 @@ type application struct {
 
 // service is something that works until its context ends.
 type service struct {
-	name string
-	run  func(context.Context) error
+	name  string
+	first bool // to end, before requests are
+	run   func(context.Context) error
 }
 
 // assemble puts the server together on top of its parts.
@@ -227,7 +229,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	host, err := reactors.New(reactors.Config{
 		Store: p.log, Leases: p.accounts, Parking: p.accounts, Logger: t.logger, Now: now,
 		Holder: processName(), Alone: alone,
-		Drain: stopTime - time.Second, Reactors: p.reactors(t, client),
+		Drain: reactorTime, Reactors: p.reactors(t, client),
 	})
 	if err != nil {
 		return a, fmt.Errorf("start reactors: %w", err)
@@ -244,10 +246,14 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 		return cfg.Waiter.Wait(ctx, head.Position, names...)
 	}
 	metrics.MustRegister(state{views: runner.Status, reactors: host.Stats})
-	a.background = []service{{"views", runner.Run}, {"changes", read.Run}, {"reactors", func(ctx context.Context) error {
-		defer client.Close()
-		return host.Run(ctx)
-	}}}
+	a.background = []service{
+		{name: "views", run: runner.Run},
+		{name: "changes", run: read.Run},
+		{name: "reactors", first: true, run: func(ctx context.Context) error {
+			defer client.Close()
+			return host.Run(ctx)
+		}},
+	}
 	return a, nil
 }
 
@@ -399,7 +405,7 @@ func (p *parts) checkReactors(ctx context.Context, d *diagnosis) error {
 	for _, r := range list {
 		switch {
 		case r.otherLog:
-			d.failf(r.name, "its checkpoint is of another log: was one of the databases restored or swapped?")
+			d.failf(r.name, "its checkpoint is of another log, or behind its end: was one of the databases restored or swapped? If that is meant, stop the server and run `chatledger reactors resume %s`", r.name)
 		case r.parked.Events > 0:
 			d.failf(r.name, "%d events are parked: see `chatledger reactors status`, mend the cause, then `chatledger reactors retry %s`", r.parked.Events, r.name)
 		default:
@@ -437,6 +443,45 @@ func (p *parts) reactorStatus(ctx context.Context) (list []reactorState, err err
 	}
 	return list, nil
 }
+
+// resumeReactor makes a reactor go on behind a position of the present log. alone
+// says that no server can be running.
+func (p *parts) resumeReactor(ctx context.Context, name string, after eventstore.Position, alone bool) (at eventstore.Position, err error) {
+	head, err := p.log.Head(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read head of log: %w", err)
+	}
+	if after < 0 || after > head.Position {
+		after = head.Position
+	}
+	wait := abandoned
+	if alone {
+		wait = 0
+	}
+	var epoch int64
+	for end := now().Add(2 * abandoned); ; {
+		epoch, err = p.accounts.Acquire(ctx, name, "operator", wait)
+		if err != nil {
+			return 0, err
+		}
+		if epoch != 0 {
+			break
+		}
+		if now().After(end) {
+			return 0, fmt.Errorf("a server runs %s: stop it first", name)
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(abandoned / 10):
+		}
+	}
+	err = p.accounts.Checkpoints(epoch).Save(ctx, name, feed.Checkpoint{Store: head.Store, Position: after})
+	return after, errors.Join(err, p.accounts.Release(ctx, name, epoch))
+}
+
+// abandoned is how long a lease stands still before its holder counts as dead.
+const abandoned = 5 * time.Second
 
 // parkedEvents returns the first events that a reactor has parked.
 func (p *parts) parkedEvents(ctx context.Context, reactor string) ([]reactors.Parked, error) {
