@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/chatledger/chatledger/commands"
@@ -71,6 +72,10 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "GET or POST", http.StatusMethodNotAllowed)
 		return
 	}
+	if !isID(id) {
+		h.reject(w, UnknownChannel, http.StatusNotFound, "no such channel")
+		return
+	}
 	account, err := h.Accounts(r.Context(), id)
 	switch {
 	case errors.Is(err, ErrUnknownChannel):
@@ -82,6 +87,12 @@ func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		h.receive(w, r, account)
 	}
+}
+
+// isID reports whether s can be the id of a channel: not every database can look
+// for what is no printable text.
+func isID(s string) bool {
+	return len(s) <= maxID && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // verify answers Meta's question whether this address wants its webhooks.

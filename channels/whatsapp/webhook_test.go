@@ -3,6 +3,7 @@ package whatsapp_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -107,6 +108,21 @@ func TestChannelsThatAreNone(t *testing.T) {
 	}
 	if got := w.request(http.MethodPut, "", nil, ""); got.Code != 405 || got.Header().Get("Allow") == "" {
 		t.Errorf("PUT: %d", got.Code)
+	}
+}
+
+// A database that cannot look for such an id would answer with a failure, and
+// Meta would try again for days.
+func TestChannelsThatNoIDNames(t *testing.T) {
+	w := newWorld(t)
+	w.webhook.Accounts = func(_ context.Context, id string) (whatsapp.Account, error) {
+		return whatsapp.Account{}, fmt.Errorf("asked for %q", id)
+	}
+	body := fixture(t, "01-text.json")
+	for _, w.channel = range []string{"%00", "%ff", "a%0ab", strings.Repeat("x", 600)} {
+		if got := w.post(body); got != 404 {
+			t.Errorf("%.10s: %d", w.channel, got)
+		}
 	}
 }
 
