@@ -89,36 +89,56 @@ func (n node) float() (float64, bool) {
 	return f, err == nil
 }
 
+// maxDepth is how deep JSON that is kept with a message may be nested. Payloads
+// have about 10 levels. The decoder takes 10,000, but what is kept becomes a part
+// of other JSON, which must not have more than any decoder takes.
+const maxDepth = 64
+
 // raw returns the value as JSON again, scrubbed, or nil if it has more than
-// limit bytes.
+// limit bytes or is nested deeper than maxDepth.
 func (n node) raw(limit int) json.RawMessage {
+	v, ok := scrubAll(n.v, maxDepth)
+	if !ok {
+		return nil
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(scrubAll(n.v)); err != nil || b.Len() > limit {
+	if err := enc.Encode(v); err != nil || b.Len() > limit {
 		return nil
 	}
 	return bytes.TrimSpace(b.Bytes())
 }
 
-func scrubAll(v any) any {
+// scrubAll reports false for what is nested deeper than depth.
+func scrubAll(v any, depth int) (_ any, ok bool) {
 	switch v := v.(type) {
 	case string:
-		return scrub(v)
+		return scrub(v), true
 	case []any:
+		if depth == 0 {
+			return nil, false
+		}
 		out := make([]any, len(v))
 		for i, e := range v {
-			out[i] = scrubAll(e)
+			if out[i], ok = scrubAll(e, depth-1); !ok {
+				return nil, false
+			}
 		}
-		return out
+		return out, true
 	case map[string]any:
+		if depth == 0 {
+			return nil, false
+		}
 		out := make(map[string]any, len(v))
 		for k, e := range v {
-			out[scrub(k)] = scrubAll(e)
+			if out[scrub(k)], ok = scrubAll(e, depth-1); !ok {
+				return nil, false
+			}
 		}
-		return out
+		return out, true
 	}
-	return v
+	return v, true
 }
 
 // scrub removes what no database keeps as text. The decoder has put U+FFFD in

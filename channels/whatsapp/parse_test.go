@@ -138,6 +138,22 @@ func TestParseBoundsWhatItTakes(t *testing.T) {
 	}
 }
 
+// What is kept with a message becomes a part of an event, and that of an answer:
+// it must leave room for both in what a JSON decoder takes.
+func TestParseKeepsNoDeepNesting(t *testing.T) {
+	nested := func(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
+	for depth, kept := range map[int]bool{60: true, 65: false, 5_000: false, 9_980: false} {
+		future := parseOne(t, `{"id":"wamid.1","from":"4915551","type":"future","future":`+nested(depth)+`}`).Messages[0].Content
+		if (future.Raw != nil) != kept || future.Kind != "unknown" {
+			t.Errorf("depth %d: a message of the future is kept as %s with %d bytes", depth, future.Kind, len(future.Raw))
+		}
+		flow := parseOne(t, `{"id":"wamid.1","from":"4915551","type":"interactive","interactive":{"type":"nfm_reply","nfm_reply":{"name":"flow","body":"Sent","response_json":"`+nested(depth)+`"}}}`).Messages[0].Content
+		if (flow.Flow.Answers != nil) != kept || flow.Text != "Sent" {
+			t.Errorf("depth %d: the answers of a flow are kept with %d bytes", depth, len(flow.Flow.Answers))
+		}
+	}
+}
+
 func TestParseRefusesWhatIsNoObject(t *testing.T) {
 	for _, body := range []string{"", "null", "[]", "7", `"x"`, "{", "{} {}", "{}x"} {
 		if p, ok := whatsapp.Parse([]byte(body), received); ok {
