@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -245,8 +247,33 @@ func jsonFormat() huma.Format {
 			enc.SetEscapeHTML(false)
 			return enc.Encode(v)
 		},
-		Unmarshal: func(data []byte, v any) error { return json.Unmarshal(withoutNUL(data), v) },
+		Unmarshal: decodeJSON,
 	}
+}
+
+// decodeJSON says what is wrong without the names of our types and without what
+// the body holds: it may be private.
+func decodeJSON(data []byte, v any) error {
+	if !utf8.Valid(data) {
+		return errors.New("it is not UTF-8") // else the decoder would put U+FFFD in its place
+	}
+	err := json.Unmarshal(withoutNUL(data), v)
+	var syntax *json.SyntaxError
+	var fit *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("it is not JSON: %w", syntax)
+	case errors.As(err, &fit):
+		message := "a value is of the wrong type"
+		if strings.HasPrefix(fit.Value, "number") {
+			message = "a number is out of range"
+		}
+		if fit.Field != "" {
+			message = fit.Field + ": " + message
+		}
+		return errors.New(message)
+	}
+	return err
 }
 
 // withoutNUL removes the escape of U+0000 from the strings of JSON.

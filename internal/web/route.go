@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -232,6 +233,23 @@ func (c *reply) SetStatus(code int) {
 		code = c.status
 	}
 	c.humaContext.SetStatus(code)
+}
+
+// Header takes a body for JSON also if the client did not say so, or is curl,
+// which calls everything that it posts a form. There are no forms here, and no
+// cookies that another site's form could make use of.
+func (c *reply) Header(name string) string {
+	value := c.humaContext.Header(name)
+	if name != "Content-Type" {
+		return value
+	}
+	switch media, _, err := mime.ParseMediaType(value); {
+	case err != nil:
+		return value
+	case media == "application/x-www-form-urlencoded", media == "application/json":
+		return "application/json"
+	}
+	return value
 }
 
 func (c *reply) BodyReader() io.Reader { return io.TeeReader(c.humaContext.BodyReader(), c.body) }

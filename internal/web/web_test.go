@@ -182,6 +182,11 @@ func TestAnswers(t *testing.T) {
 		"wrong type":                 {"POST", thing, `{"text":1}`, nil, 400, "request.invalid", "body.text"},
 		"huge number":                {"POST", thing, `{"text":"a","count":1e400}`, nil, 400, "request.invalid", "body"},
 		"media type":                 {"POST", thing, text, []string{"Content-Type", "text/plain"}, 415, "request.unsupported_media_type", "body"},
+		"media type multipart":       {"POST", thing, text, []string{"Content-Type", "multipart/form-data; boundary=x"}, 415, "request.unsupported_media_type", "body"},
+		"media type with parameters": {"POST", thing, text, []string{"Content-Type", "Application/JSON ; charset=UTF-8"}, 201, "", ""},
+		"media type of curl":         {"POST", thing, text, []string{"Content-Type", "application/x-www-form-urlencoded"}, 201, "", ""},
+		"a form":                     {"POST", thing, "text=hello", []string{"Content-Type", "application/x-www-form-urlencoded"}, 400, "request.invalid", "body"},
+		"not UTF-8":                  {"POST", thing, "{\"text\":\"\xff\"}", nil, 400, "request.invalid", "body"},
 		"too large":                  {"POST", thing, `{"text":"` + strings.Repeat("x", 1<<20) + `"}`, nil, 413, "request.too_large", ""},
 		"query number":               {"GET", "/v1/things?limit=many", "", nil, 400, "request.invalid", "query.limit"},
 		"query range":                {"GET", "/v1/things?limit=201", "", nil, 400, "request.invalid", "query.limit"},
@@ -228,6 +233,21 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("%d errors logged for a %d:\n%s", n, tt.status, f.log.String())
 			}
 		})
+	}
+}
+
+func TestBadBodiesAreExplained(t *testing.T) {
+	f := newFixture(t, web.Limits{})
+	for body, want := range map[string]string{
+		`{"text":"a`:   "body: it is not JSON: unexpected end of JSON input",
+		"\xff":         "body: it is not UTF-8",
+		`[1e400]`:      "body: a number is out of range",
+		`{"text":true`: "body: it is not JSON: unexpected end of JSON input",
+		`{"text":"a","count":12345678901234567890123}`: "body: count: a number is out of range",
+	} {
+		if a := f.do(t, "POST", "/v1/things/1", body); a.Detail != want {
+			t.Errorf("%s: %s, want %s", body, a.Detail, want)
+		}
 	}
 }
 
