@@ -169,6 +169,7 @@ type Entry struct {
 	Kind     string               `json:"kind" enum:"message,note,system"`
 	At       time.Time            `json:"at"`
 	By       Author               `json:"by"`
+	Text     *string              `json:"text,omitempty" doc:"With kind message or note: that of its content, which may be empty."`
 	Message  *Message             `json:"message,omitempty" doc:"With kind message."`
 	Note     *Note                `json:"note,omitempty" doc:"With kind note."`
 	System   *conversation.System `json:"system,omitempty" doc:"With kind system: what happened to the chat."`
@@ -227,9 +228,11 @@ func newEntry(e conversation.Entry) Entry {
 	out := Entry{ID: e.ID, Kind: e.Kind, At: moment(e.At), By: Author(e.By), System: e.System, Revision: e.Revision, Position: e.Position}
 	if n := e.Note; n != nil {
 		out.Note = &Note{n.Text, momentOrNull(n.EditedAt), n.EditedBy}
+		out.Text = &out.Note.Text
 	}
 	if m := e.Message; m != nil {
 		out.Message = &Message{Direction: m.Direction, ProviderID: m.ProviderID, Content: m.Content, Referral: m.Referral}
+		out.Text = &out.Message.Content.Text
 		if c := m.Context; c != nil {
 			out.Message.Context = &Answered{c.ProviderID, c.Message, c.From, c.Forwarded}
 		}

@@ -265,8 +265,17 @@ func TestInbox(t *testing.T) {
 	if n := len(kinds); n < 4 || kinds[0] != "message" || kinds[n-1] != "note" {
 		t.Errorf("conversation: %v", kinds)
 	}
-	if got := l.get(chat + "/messages?notes=false&events=false").field("message.content.text"); !slices.Equal(got, []any{"hello", "Good morning"}) {
-		t.Errorf("messages: %v", got)
+	for _, field := range []string{"message.content.text", "text"} {
+		if got := l.get(chat + "/messages?notes=false&events=false").field(field); !slices.Equal(got, []any{"hello", "Good morning"}) {
+			t.Errorf("%s of messages: %v", field, got)
+		}
+	}
+	for _, e := range talk["items"].([]any) {
+		entry := e.(map[string]any)
+		note, isNote := entry["note"].(map[string]any)
+		if isNote && entry["text"] != note["text"] || entry["kind"] == "system" && entry["text"] != nil {
+			t.Errorf("text of %v", entry)
+		}
 	}
 	var all []any
 	for at, n := chat+"/messages?limit=2", 0; at != "" && n < 20; n++ {
