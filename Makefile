@@ -44,7 +44,7 @@ bench: ## measure the drivers of the log: appends and reads, durable
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## run the linters (.golangci.yml); the rules of internal/lint are tests
-	$(TOOLS)/golangci-lint run ./...
+	$(TOOLS)/golangci-lint run --allow-parallel-runners ./...
 
 .PHONY: format
 format: $(TOOLS)/golangci-lint ## format the source

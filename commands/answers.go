@@ -41,8 +41,7 @@ func (a *aggregate[S, E]) keepAnswer(ctx context.Context, o Origin, name string,
 		Workspace: o.Workspace, Fingerprint: o.Fingerprint,
 		Subject: res.ID, Revision: int64(res.Revision), Position: int64(res.Position),
 	}
-	var f *fault.Error
-	if errors.As(refusal, &f) {
+	if f, ok := errors.AsType[*fault.Error](refusal); ok {
 		record.Kind, record.Code, record.Msg, record.Field = uint8(f.Kind), f.Code, f.Msg, f.Field
 	}
 	own := o

@@ -28,7 +28,8 @@ var Events = []Event{
 	StatusSet{},
 	Closed{},
 	Reopened{},
-	MarkedRead{}, MarkedUnread{},
+	MarkedRead{},
+	MarkedUnread{},
 	Deleted{},
 	Restored{},
 }

@@ -279,10 +279,9 @@ func tail(t *suite, s eventstore.Store) {
 				if _, err := s.Append(ctx, stream, 1<<30, es...); !errors.Is(err, eventstore.ErrConflict) {
 					t.Errorf("Append: %v; want a conflict", err)
 				}
-				for want := (eventstore.Revision)(eventstore.Any); ; {
+				for want := eventstore.Any; ; {
 					_, err := s.Append(ctx, stream, want, es...)
-					var ce *eventstore.ConflictError
-					if errors.As(err, &ce) {
+					if ce, ok := errors.AsType[*eventstore.ConflictError](err); ok {
 						want = ce.Got
 						continue
 					}

@@ -81,7 +81,7 @@ func BusyTimeout(d time.Duration) Option { return func(s *Store) { s.busy = d } 
 func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	s := &Store{
 		path: path,
-		now:  time.Now,
+		now:  time.Now, //nolint:forbidigo // the default of Clock
 		log:  slog.New(slog.DiscardHandler),
 		poll: defaultPoll,
 		busy: defaultBusy,

@@ -37,7 +37,7 @@ func TestKillUnderLoad(t *testing.T) {
 					for {
 						n := next.Add(1)
 						text := fmt.Sprintf("unique-%06d", n)
-						ok := false
+						var ok bool
 						if n%2 == 0 {
 							r, err := admin.do("POST", chat+"/notes", fmt.Sprintf(`{"text":%q}`, text))
 							if err != nil {
