@@ -104,13 +104,13 @@ func (s SendMessages) open(events codec.Codec[chat.MessageQueued], e eventstore.
 func (s SendMessages) send(ctx context.Context, m queued) error {
 	var channel, customer string
 	done := false
-	err := s.Chats.Look(ctx, m.meta.Workspace, m.chat, func(c chat.State) error {
+	look := func(c chat.State) error {
 		channel, customer = c.Channel, c.Customer
 		o := c.Outbound[m.Message]
 		done = o.ProviderID != "" || o.State.Rank() > chat.Queued.Rank()
 		return nil
-	})
-	if err != nil {
+	}
+	if err := s.Chats.Look(ctx, m.meta.Workspace, m.chat, look); err != nil {
 		return err
 	}
 	if done { // by an earlier run of this event
@@ -132,6 +132,15 @@ func (s SendMessages) send(ctx context.Context, m queued) error {
 	case AttemptAccepted:
 		return s.accept(ctx, m, before.ProviderID)
 	case AttemptNone, AttemptRefused:
+	}
+	// Another process may have handled the event, and forgotten its attempt,
+	// since the first look: this one was suspended and lost its lease. Now that
+	// an attempt is recorded, whatever was done before it is in the log.
+	if err := s.Chats.Look(ctx, m.meta.Workspace, m.chat, look); err != nil {
+		return s.unsent(ctx, m, err)
+	}
+	if done {
+		return s.Attempts.ForgetAttempt(ctx, SendMessagesName, m.e.Position)
 	}
 	sent := s.Client.SendText(ctx, account, customer, m.Message, m.Text)
 
@@ -158,6 +167,13 @@ func (s SendMessages) send(ctx context.Context, m queued) error {
 		}
 		return s.fail(ctx, m, sent.Error)
 	}
+}
+
+// unsent takes an attempt back whose call was not made, because of err.
+func (s SendMessages) unsent(ctx context.Context, m queued, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	defer cancel()
+	return errors.Join(err, s.Attempts.EndAttempt(ctx, SendMessagesName, m.e.Position, Attempt{State: AttemptRefused}))
 }
 
 func (s SendMessages) origin(m queued, what string) commands.Origin {

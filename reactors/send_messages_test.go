@@ -1,7 +1,9 @@
 package reactors_test
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"testing"
@@ -213,6 +215,55 @@ func TestNothingIsSentTwiceAfterACrash(t *testing.T) {
 				t.Errorf("left behind: %+v, %v", left, err)
 			}
 		})
+	}
+}
+
+// overtaken lets something happen before the first attempt begins.
+type overtaken struct {
+	reactors.Attempts
+	before func()
+}
+
+func (o *overtaken) BeginAttempt(ctx context.Context, reactor string, at eventstore.Position) (reactors.Attempt, error) {
+	if o.before != nil {
+		before := o.before
+		o.before = nil
+		before()
+	}
+	return o.Attempts.BeginAttempt(ctx, reactor, at)
+}
+
+// A process that is suspended just before it sends, for longer than its lease,
+// does not send what its successor has sent.
+func TestNothingIsSentTwiceAfterASuspension(t *testing.T) {
+	s := newShop(t)
+	id := s.open("15551230001")
+	m := s.answer(id, "hello")
+	send := reactors.SendMessages{
+		Accounts: s.lookup, Client: s.client, Chats: s.commands.Chats, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+	}
+	var queued eventstore.Recorded
+	for r, err := range s.store.ReadStream(t.Context(), "chat-"+string(id), eventstore.StreamQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		queued = r
+	}
+	successor, suspended := send, send
+	successor.Attempts = s.accounts
+	suspended.Attempts = &overtaken{s.accounts, func() {
+		if err := successor.Reactor().Handle(t.Context(), queued); err != nil {
+			t.Error(err)
+		}
+	}}
+	if err := suspended.Reactor().Handle(t.Context(), queued); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.graph.Requests(); n != 1 || s.outbound(id, m).ProviderID == "" {
+		t.Errorf("%d requests, %+v", n, s.outbound(id, m))
+	}
+	if left, err := s.accounts.BeginAttempt(t.Context(), reactors.SendMessagesName, queued.Position); err != nil || left != (reactors.Attempt{}) {
+		t.Errorf("left behind: %+v, %v", left, err)
 	}
 }
 
