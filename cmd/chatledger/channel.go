@@ -27,14 +27,14 @@ type ChannelAddCmd struct {
 // ChannelAddWhatsAppCmd is `channel add whatsapp`.
 type ChannelAddWhatsAppCmd struct {
 	StoreFlags
-	Workspace     string `default:"default" placeholder:"ID" help:"The workspace (${default}), made if it is not there."`
+	Workspace     string `default:"default" placeholder:"ID" help:"The workspace (default: ${default}), made if it is not there."`
 	Name          string `required:"" help:"What people call the channel."`
 	PhoneNumberID string `required:"" placeholder:"ID" help:"Meta's id of the number."`
 	Phone         string `default:"" placeholder:"DIGITS" help:"The number that customers write to; may be left out."`
 	VerifyToken   string `required:"" placeholder:"TEXT" help:"What the webhook's address is verified with; you choose it."`
 	AppSecret     string `required:"" placeholder:"SECRET" help:"Of the Meta app: signs the webhooks."`
 	AccessToken   string `required:"" placeholder:"SECRET" help:"Of the Meta app: sends messages."`
-	GraphURL      string `default:"" placeholder:"URL" help:"Base address of the Graph API that messages are sent to (Meta's)."`
+	GraphURL      string `default:"" placeholder:"URL" help:"Base address of the Graph API that messages are sent to (default: Meta's)."`
 }
 
 // Run implements the command.
@@ -89,7 +89,7 @@ func (p *parts) addChannel(ctx context.Context, n newChannel) (id string, err er
 // ChannelListCmd is `channel list`.
 type ChannelListCmd struct {
 	StoreFlags
-	Workspace string `default:"" placeholder:"ID" help:"Only of this workspace (all of them)."`
+	Workspace string `default:"" placeholder:"ID" help:"Only of this workspace (default: all of them)."`
 }
 
 // Run implements the command. It asks the log, which knows before any view does.

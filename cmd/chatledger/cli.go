@@ -27,10 +27,10 @@ type CLI struct {
 
 // StoreFlags say where the data is. All subcommands take the same.
 type StoreFlags struct {
-	Data   string `default:"./data" type:"path" group:"store" placeholder:"FOLDER" help:"Folder of the SQLite files (${default}). Made if missing."`
-	Log    string `default:"sqlite" group:"store" placeholder:"WHERE" help:"Where the events are: sqlite, or postgres://… (${default})."`
-	Views  string `default:"" group:"store" placeholder:"WHERE" help:"Where views, tokens and channel secrets are: sqlite, or postgres://… (the same as --log)."`
-	Schema string `default:"chatledger" group:"store" placeholder:"PREFIX" help:"Prefix of the names of PostgreSQL schemas (${default})."`
+	Data   string `default:"./data" type:"path" group:"store" placeholder:"FOLDER" help:"Folder of the SQLite files (default: ${default}). Made if missing."`
+	Log    string `default:"sqlite" group:"store" placeholder:"WHERE" help:"Where the events are: sqlite, or postgres://… (default: ${default})."`
+	Views  string `default:"" group:"store" placeholder:"WHERE" help:"Where views, tokens and channel secrets are: sqlite, or postgres://… (default: the same as --log)."`
+	Schema string `default:"chatledger" group:"store" placeholder:"PREFIX" help:"Prefix of the names of PostgreSQL schemas (default: ${default})."`
 }
 
 // views returns where the views are.
@@ -43,8 +43,8 @@ func (f StoreFlags) views() string {
 
 // Logging says what is logged.
 type Logging struct {
-	LogFormat string     `enum:"text,json" default:"text" help:"How: text or json (${default})."`
-	LogLevel  slog.Level `default:"info" help:"From which level on: debug, info, warn or error (${default})."`
+	LogFormat string     `enum:"text,json" default:"text" help:"How: text or json (default: ${default})."`
+	LogLevel  slog.Level `default:"info" help:"From which level on: debug, info, warn or error (default: ${default})."`
 }
 
 func (l Logging) logger(w io.Writer) *slog.Logger {

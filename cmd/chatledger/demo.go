@@ -20,10 +20,10 @@ import (
 
 // DemoCmd is `demo`.
 type DemoCmd struct {
-	Listen string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default}); if it is taken, a free port is."`
-	Data   string `type:"path" placeholder:"FOLDER" env:"-" help:"Folder to keep the data in (a temporary one, removed at the end)."`
-	Chats  int    `default:"300" placeholder:"N" help:"Customers to begin with (${default})."`
-	Seed   uint64 `default:"1" placeholder:"N" help:"The same seed makes the same customers (${default})."`
+	Listen string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (default: ${default}); if it is taken, a free port is."`
+	Data   string `type:"path" placeholder:"FOLDER" env:"-" help:"Folder to keep the data in (default: a temporary one, removed at the end)."`
+	Chats  int    `default:"300" placeholder:"N" help:"Customers to begin with (default: ${default})."`
+	Seed   uint64 `default:"1" placeholder:"N" help:"The same seed makes the same customers (default: ${default})."`
 }
 
 // What the demo's channel is called at the provider that it plays.

@@ -26,14 +26,14 @@ type EventsCmd struct {
 type EventFilter struct {
 	Category []string `placeholder:"NAME" help:"Only streams of this category, such as chat or order. May be repeated."`
 	Type     []string `placeholder:"NAME" help:"Only events of this type, such as chat.closed.v1. May be repeated."`
-	Limit    int      `placeholder:"N" default:"0" help:"At most so many events; 0 means all (${default})."`
+	Limit    int      `placeholder:"N" default:"0" help:"At most so many events; 0 means all (default: ${default})."`
 }
 
 // EventsDumpCmd is `events dump`.
 type EventsDumpCmd struct {
 	StoreFlags
 	EventFilter
-	After eventstore.Position `placeholder:"POSITION" default:"0" help:"Only events behind this position (${default})."`
+	After eventstore.Position `placeholder:"POSITION" default:"0" help:"Only events behind this position (default: ${default})."`
 }
 
 // Run implements the command.
@@ -68,7 +68,7 @@ func until(last eventstore.Position, events iter.Seq2[eventstore.Recorded, error
 type EventsTailCmd struct {
 	StoreFlags
 	EventFilter
-	After eventstore.Position `placeholder:"POSITION" default:"-1" help:"Begin behind this position; -1 is the present end (${default})."`
+	After eventstore.Position `placeholder:"POSITION" default:"-1" help:"Begin behind this position; -1 is the present end (default: ${default})."`
 }
 
 // Run implements the command.
@@ -95,8 +95,8 @@ func (c EventsTailCmd) Run(ctx context.Context, t *terminal) error {
 type EventsStreamCmd struct {
 	StoreFlags
 	Name  string              `arg:"" help:"The stream: its category, a dash and an id."`
-	From  eventstore.Revision `placeholder:"REVISION" default:"0" help:"Begin at this revision (${default})."`
-	Limit int                 `placeholder:"N" default:"0" help:"At most so many events; 0 means all (${default})."`
+	From  eventstore.Revision `placeholder:"REVISION" default:"0" help:"Begin at this revision (default: ${default})."`
+	Limit int                 `placeholder:"N" default:"0" help:"At most so many events; 0 means all (default: ${default})."`
 }
 
 // Run implements the command.

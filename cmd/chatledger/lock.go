@@ -24,8 +24,12 @@ type lockHolder struct {
 
 const lockName = "server.lock"
 
-// lockServer takes the lock of a data folder, or says who holds it.
+// lockServer takes the lock of a data folder, which is made if it is missing, or
+// says who holds it.
 func lockServer(data string) (*serverLock, error) {
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, fmt.Errorf("make data folder: %w", err)
+	}
 	file, err := os.OpenFile(filepath.Join(data, lockName), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)

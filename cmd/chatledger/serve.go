@@ -16,7 +16,7 @@ import (
 // ServeCmd is `serve`.
 type ServeCmd struct {
 	StoreFlags
-	Listen string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (${default}); port 0 takes a free one."`
+	Listen string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (default: ${default}); port 0 takes a free one."`
 }
 
 // Run implements the command.

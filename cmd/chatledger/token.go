@@ -25,9 +25,9 @@ type TokenCmd struct {
 type TokenCreateCmd struct {
 	StoreFlags
 	Role      string        `required:"" enum:"agent,supervisor,auditor,analyst,admin,bot" help:"What its bearer may do: agent, supervisor, auditor, analyst, admin or bot."`
-	Workspace string        `default:"default" placeholder:"ID" help:"The workspace (${default}), made if it is not there."`
+	Workspace string        `default:"default" placeholder:"ID" help:"The workspace (default: ${default}), made if it is not there."`
 	Name      string        `required:"" help:"Name or e-mail address of the member of staff, who is invited if not there."`
-	Expires   time.Duration `default:"0" placeholder:"DURATION" help:"How long it is valid, such as 720h; 0 means until revoked (${default})."`
+	Expires   time.Duration `default:"0" placeholder:"DURATION" help:"How long it is valid, such as 720h; 0 means until revoked (default: ${default})."`
 }
 
 // Run implements the command.
@@ -109,7 +109,7 @@ func (p *parts) ensureWorkspace(ctx context.Context, id string) error {
 // TokenListCmd is `token list`.
 type TokenListCmd struct {
 	StoreFlags
-	Workspace string `default:"" placeholder:"ID" help:"Only of this workspace (all of them)."`
+	Workspace string `default:"" placeholder:"ID" help:"Only of this workspace (default: all of them)."`
 	IDs       bool   `name:"ids" help:"Print the ids alone."`
 }
 
