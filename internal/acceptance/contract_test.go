@@ -151,3 +151,15 @@ func TestTokensFollowTheirAgent(t *testing.T) {
 	}
 	admin.must(401, "GET", "/v1/chats", "")
 }
+
+// A server needs nothing to be made before it.
+func TestServeOnNothing(t *testing.T) {
+	s := newServer(t)
+	s.where = []string{"--data", t.TempDir() + "/not/there/yet"}
+	s.start()
+	admin := s.token("admin", "Root")
+	if chats := admin.all("/v1/chats"); len(chats) != 0 {
+		t.Errorf("chats: %v", chats)
+	}
+	s.stop()
+}
