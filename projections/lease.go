@@ -85,7 +85,7 @@ func acquire(ctx context.Context, cfg *Config, p Projection, owner string, force
 		return s, fmt.Errorf("read head of the log: %w", err)
 	}
 	if err := s.follows(head); err != nil {
-		return s, err
+		return s, errors.Join(err, disown(ctx, cfg, s, head))
 	}
 	if s.Shape != shapeOf(p) {
 		return s, ErrOtherShape
@@ -112,6 +112,23 @@ func acquire(ctx context.Context, cfg *Config, p Projection, owner string, force
 		return s, fmt.Errorf("take lease: %w", err)
 	}
 	return s, nil
+}
+
+// disown makes ErrOtherLog last. A log that was restored from an older backup
+// keeps its id and grows past the checkpoint again, with other events.
+func disown(ctx context.Context, cfg *Config, s state, head eventstore.Head) error {
+	if s.Store != head.Store.String() {
+		return nil
+	}
+	err := cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE projections SET store = $1 WHERE name = $2 AND epoch = $3 AND checkpoint = $4",
+			s.Store+" before it was restored", s.Name, s.Epoch, int64(s.Checkpoint))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("note that the log was restored: %w", err)
+	}
+	return nil
 }
 
 func (c *Config) leaseEnd() int64 { return c.now() + c.Lease.Microseconds() }

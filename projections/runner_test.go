@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"github.com/chatledger/chatledger/eventstore"
@@ -353,6 +355,56 @@ func TestOtherLogIsRefused(t *testing.T) {
 		if _, err := projections.Verify(t.Context(), cfg, "toy.v1"); !errors.Is(err, projections.ErrOtherLog) {
 			t.Errorf("verify: %v", err)
 		}
+		if err := projections.Rebuild(t.Context(), cfg, "toy.v1", nil); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, e.db, "toy.v1", last)
+		checkTables(t, e.folded(t, nil), readTables(t, e.db))
+		eventually(t, "the runner goes on", func() bool { return status(t, cfg).State == projections.StateRunning })
+	})
+}
+
+// restoredLog is a log of its own with the id of another, as an older backup has.
+type restoredLog struct {
+	eventstore.Store
+	id uuid.UUID
+}
+
+func (r restoredLog) Head(ctx context.Context) (eventstore.Head, error) {
+	h, err := r.Store.Head(ctx)
+	h.Store = r.id
+	return h, err
+}
+
+// A log that lost its end is refused, also when it has grown past the
+// checkpoint again.
+func TestARestoredLogIsRefusedUntilTheRebuild(t *testing.T) {
+	onBoth(t, func(t *testing.T, e *env) {
+		_, stop := start(t, e.config())
+		waitFor(t, e.db, "toy.v1", e.fill(t, 20))
+		stop()
+		head, err := e.log.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := readTables(t, e.db)
+
+		e.log = restoredLog{newLog(t), head.Store}
+		e.fill(t, 5)
+		cfg := e.config()
+		_, stop = start(t, cfg)
+		refused := func() bool {
+			s := status(t, cfg)
+			return s.State == projections.StateOtherLog && strings.Contains(s.Error, "before it was restored")
+		}
+		eventually(t, "the runner notices", refused)
+		stop()
+		last := e.fill(t, 40)
+		if !refused() {
+			t.Errorf("the log has grown past the checkpoint: %+v", status(t, cfg))
+		}
+		start(t, cfg)
+		checkTables(t, before, readTables(t, e.db))
 		if err := projections.Rebuild(t.Context(), cfg, "toy.v1", nil); err != nil {
 			t.Fatal(err)
 		}

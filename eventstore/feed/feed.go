@@ -24,7 +24,7 @@ import (
 // Checkpoint is how far a consumer got in which log: everything at or before
 // Position was acknowledged, or did not match.
 type Checkpoint struct {
-	Store    uuid.UUID // zero: there is no checkpoint yet
+	Store    uuid.UUID // zero: there is no checkpoint yet; uuid.Max: the log was replaced by an older backup of itself
 	Position eventstore.Position
 }
 
@@ -188,10 +188,15 @@ func (f *Feed) load(ctx context.Context) (Checkpoint, error) {
 	switch {
 	case c.Store == uuid.Nil:
 		return Checkpoint{Store: head.Store, Position: f.cfg.Start}, nil
+	case c.Store == uuid.Max:
+		return Checkpoint{}, fmt.Errorf("%w: %s is at %d of a log that was restored since", ErrOtherLog, f.cfg.Consumer, c.Position)
 	case c.Store != head.Store:
 		return Checkpoint{}, fmt.Errorf("%w: %s is at %d of %s, the log is %s", ErrOtherLog, f.cfg.Consumer, c.Position, c.Store, head.Store)
 	case c.Position > head.Position:
-		return Checkpoint{}, fmt.Errorf("%w: %s is at %d, the log ends at %d", ErrOtherLog, f.cfg.Consumer, c.Position, head.Position)
+		err := fmt.Errorf("%w: %s is at %d, the log ends at %d", ErrOtherLog, f.cfg.Consumer, c.Position, head.Position)
+		// It grows past the checkpoint again, with other events: these must not be
+		// taken for done.
+		return Checkpoint{}, errors.Join(err, f.cfg.Checkpoints.Save(ctx, f.cfg.Consumer, Checkpoint{Store: uuid.Max, Position: c.Position}))
 	}
 	return c, nil
 }

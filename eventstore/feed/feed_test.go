@@ -359,6 +359,10 @@ func TestAnotherLogIsRefused(t *testing.T) {
 	if _, err := newFeed(t, s, c, nil).Subscribe(t.Context(), "test"); !errors.Is(err, feed.ErrOtherLog) {
 		t.Errorf("a log that lost its end: got %v", err)
 	}
+	appendTo(t, s, "test-1", 9)
+	if _, err := newFeed(t, s, c, nil).Subscribe(t.Context(), "test"); !errors.Is(err, feed.ErrOtherLog) {
+		t.Errorf("a log that lost its end and grew again: got %v", err)
+	}
 }
 
 func TestTheEnd(t *testing.T) {
