@@ -31,6 +31,9 @@ func OpenPostgres(ctx context.Context, url, schema string, opts ...Option) (DB, 
 	params := cfg.ConnConfig.RuntimeParams
 	params["search_path"] = schema
 	params["lock_timeout"] = "15s"
+	// A process that was suspended, or whose machine is gone, keeps the rows that
+	// it has locked no longer than others wait for them.
+	params["idle_in_transaction_session_timeout"] = "10s"
 	params["synchronous_commit"] = "on"
 	if !o.durable {
 		params["synchronous_commit"] = "off"

@@ -323,6 +323,23 @@ func TestSchemaIsMadeBySeveralAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
+// Who waits for a lock outlasts a holder that is gone without a word.
+func TestLocksOfTheSuspendedAreLetGo(t *testing.T) {
+	db, err := sqldb.OpenPostgres(t.Context(), testenv.Postgres(t), "test_views")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	read(t, db, func(tx sqldb.Tx) error {
+		letGo, err := sqldb.Get[bool](t.Context(), tx, `SELECT current_setting('idle_in_transaction_session_timeout')::interval > '0'
+			AND current_setting('idle_in_transaction_session_timeout')::interval < current_setting('lock_timeout')::interval`)
+		if err == nil && !letGo {
+			t.Error("the server keeps the locks of a transaction that does nothing")
+		}
+		return err
+	})
+}
+
 func TestCancelledQueryEnds(t *testing.T) {
 	onBoth(t, func(t *testing.T, open func() sqldb.DB) {
 		db := open()
