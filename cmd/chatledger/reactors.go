@@ -70,7 +70,7 @@ func (c ReactorsRetryCmd) Run(ctx context.Context, t *terminal) error {
 type ReactorsResumeCmd struct {
 	StoreFlags
 	Name  string              `arg:"" help:"The reactor; see reactors status."`
-	After eventstore.Position `default:"-1" placeholder:"POSITION" help:"Handle what is behind this position; -1 is the end of the log (default: ${default})."`
+	After eventstore.Position `default:"-1" placeholder:"POSITION" help:"Handle what is behind this position; -1 is where the restored backup ends, or the end of another log (default: ${default})."`
 }
 
 // Run implements the command.

@@ -451,9 +451,17 @@ func (p *parts) resumeReactor(ctx context.Context, name string, after eventstore
 	if err != nil {
 		return 0, fmt.Errorf("read head of log: %w", err)
 	}
-	if after < 0 || after > head.Position {
+	if after < 0 {
+		before, err := p.accounts.Checkpoints(0).Load(ctx, name)
+		if err != nil {
+			return 0, fmt.Errorf("read checkpoint: %w", err)
+		}
 		after = head.Position
+		if before.Store == uuid.Max { // what came after the restore is handled
+			after = before.Position
+		}
 	}
+	after = min(after, head.Position)
 	wait := abandoned
 	if alone {
 		wait = 0

@@ -23,8 +23,12 @@ import (
 
 // Checkpoint is how far a consumer got in which log: everything at or before
 // Position was acknowledged, or did not match.
+//
+// When a log is found to be an older backup of itself, Store becomes uuid.Max
+// and Position where the backup ends: until somebody says from where the
+// consumer goes on, it is refused.
 type Checkpoint struct {
-	Store    uuid.UUID // zero: there is no checkpoint yet; uuid.Max: the log was replaced by an older backup of itself
+	Store    uuid.UUID // zero: there is no checkpoint yet; uuid.Max: see below
 	Position eventstore.Position
 }
 
@@ -189,14 +193,14 @@ func (f *Feed) load(ctx context.Context) (Checkpoint, error) {
 	case c.Store == uuid.Nil:
 		return Checkpoint{Store: head.Store, Position: f.cfg.Start}, nil
 	case c.Store == uuid.Max:
-		return Checkpoint{}, fmt.Errorf("%w: %s is at %d of a log that was restored since", ErrOtherLog, f.cfg.Consumer, c.Position)
+		return Checkpoint{}, fmt.Errorf("%w: %s was beyond %d when a backup was restored that ends there", ErrOtherLog, f.cfg.Consumer, c.Position)
 	case c.Store != head.Store:
 		return Checkpoint{}, fmt.Errorf("%w: %s is at %d of %s, the log is %s", ErrOtherLog, f.cfg.Consumer, c.Position, c.Store, head.Store)
 	case c.Position > head.Position:
 		err := fmt.Errorf("%w: %s is at %d, the log ends at %d", ErrOtherLog, f.cfg.Consumer, c.Position, head.Position)
 		// It grows past the checkpoint again, with other events: these must not be
 		// taken for done.
-		return Checkpoint{}, errors.Join(err, f.cfg.Checkpoints.Save(ctx, f.cfg.Consumer, Checkpoint{Store: uuid.Max, Position: c.Position}))
+		return Checkpoint{}, errors.Join(err, f.cfg.Checkpoints.Save(ctx, f.cfg.Consumer, Checkpoint{Store: uuid.Max, Position: head.Position}))
 	}
 	return c, nil
 }

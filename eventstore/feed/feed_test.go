@@ -359,6 +359,9 @@ func TestAnotherLogIsRefused(t *testing.T) {
 	if _, err := newFeed(t, s, c, nil).Subscribe(t.Context(), "test"); !errors.Is(err, feed.ErrOtherLog) {
 		t.Errorf("a log that lost its end: got %v", err)
 	}
+	if want := (feed.Checkpoint{Store: uuid.Max, Position: 0}); c.at["test"] != want {
+		t.Errorf("noted %+v, want %+v", c.at["test"], want)
+	}
 	appendTo(t, s, "test-1", 9)
 	if _, err := newFeed(t, s, c, nil).Subscribe(t.Context(), "test"); !errors.Is(err, feed.ErrOtherLog) {
 		t.Errorf("a log that lost its end and grew again: got %v", err)
