@@ -21,8 +21,8 @@ var layers = []struct{ pkg, may string }{
 	{"domain/internal/domaintest", "domain/** " + forTests},
 	{"domain/**", "domain/**"},
 
-	{"eventstore", "github.com/google/uuid"},
-	{"eventstore/codec", "eventstore github.com/google/uuid"},
+	{"eventstore", "github.com/google/uuid " + jsonv2},
+	{"eventstore/codec", "eventstore github.com/google/uuid " + jsonv2},
 	{"eventstore/eventstoretest", "eventstore eventstore/** " + forTests},
 	{"eventstore/memory", "eventstore github.com/google/uuid"},
 	{"eventstore/sqlite/**", "eventstore github.com/google/uuid zombiezen.com/go/sqlite/** modernc.org/sqlite/** github.com/pressly/goose/v3/**"},
@@ -55,6 +55,7 @@ var layers = []struct{ pkg, may string }{
 const (
 	forTests  = "github.com/google/** pgregory.net/rapid go.uber.org/goleak github.com/cockroachdb/datadriven" // packages that only tests import
 	watermill = "github.com/ThreeDotsLabs/watermill/**"
+	jsonv2    = "github.com/go-json-experiment/json/**"
 	http      = "github.com/danielgtaylor/huma/v2/** github.com/google/uuid github.com/prometheus/client_golang/** golang.org/x/time/rate"
 )
 
