@@ -33,6 +33,11 @@ var (
 	errNoWorkspace = errors.New("commands: the origin names no workspace")
 )
 
+// ErrUnavailable is matched by errors that say the log could not be read or
+// written just now. Whether the command took effect is then unknown; its repeat
+// is harmless.
+var ErrUnavailable = errors.New("commands: the log is not available")
+
 // aggregate is everything generic about the streams of one category: how a
 // state follows from events, and how those events are stored.
 type aggregate[S any, E codec.Event] struct {
@@ -91,7 +96,7 @@ func (a *aggregate[S, E]) unlock(stream string, f *folded[S]) {
 func (a *aggregate[S, E]) catchUp(ctx context.Context, stream string, f *folded[S]) error {
 	for r, err := range a.store.ReadStream(ctx, stream, eventstore.StreamQuery{From: f.rev + 1}) {
 		if err != nil {
-			return fmt.Errorf("read %s: %w", stream, err)
+			return fmt.Errorf("%w: read %s: %w", ErrUnavailable, stream, err)
 		}
 		e, err := a.codec.Decode(r)
 		if err != nil {
@@ -187,11 +192,11 @@ func (a *aggregate[S, E]) run(ctx context.Context, o Origin, name, id string, de
 			failures++
 			repeat = true
 			if !pause(ctx, time.Duration(failures)*retryPause) {
-				return Result{}, fmt.Errorf("append to %s: %w", stream, err)
+				return Result{}, fmt.Errorf("%w: append to %s: %w", ErrUnavailable, stream, err)
 			}
 			continue
 		case err != nil:
-			return Result{}, fmt.Errorf("append to %s: %w", stream, err)
+			return Result{}, fmt.Errorf("%w: append to %s: %w", ErrUnavailable, stream, err)
 		case res.Existing:
 			res, found, err := a.original(ctx, o, command, stream, id)
 			if err == nil && !found {
@@ -241,7 +246,7 @@ func (a *aggregate[S, E]) choose(ctx context.Context, o Origin, stream string, f
 		stale := &Stale{Subject: stream, Want: *o.IfMatch, Got: f.rev}
 		for r, err := range a.store.ReadStream(ctx, stream, eventstore.StreamQuery{From: max(stale.Want+1, 0), Limit: staleLimit}) {
 			if err != nil {
-				return nil, fmt.Errorf("read %s: %w", stream, err)
+				return nil, fmt.Errorf("%w: read %s: %w", ErrUnavailable, stream, err)
 			}
 			stale.Since = append(stale.Since, r)
 		}
@@ -255,7 +260,7 @@ func (a *aggregate[S, E]) original(ctx context.Context, o Origin, command uuid.U
 	res, n := Result{ID: id}, 0
 	for r, err := range a.store.ReadStream(ctx, stream, eventstore.StreamQuery{Event: ids.Event(command, 0)}) {
 		if err != nil {
-			return Result{}, false, fmt.Errorf("read %s: %w", stream, err)
+			return Result{}, false, fmt.Errorf("%w: read %s: %w", ErrUnavailable, stream, err)
 		}
 		if r.ID != ids.Event(command, n) {
 			break

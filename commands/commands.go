@@ -88,7 +88,7 @@ func (e *Stale) Error() string {
 // Options are the parts of Commands that have defaults.
 type Options struct {
 	Now       func() time.Time // default time.Now
-	CacheSize int              // events whose folded states are kept in memory; default 2,000,000
+	CacheSize int              // events whose folded states are kept in memory; default 500,000
 }
 
 // Commands holds every command, by what it is about.
@@ -110,7 +110,7 @@ func New(store eventstore.Store, o Options) *Commands {
 		o.Now = clock
 	}
 	if o.CacheSize == 0 {
-		o.CacheSize = 2_000_000
+		o.CacheSize = 500_000
 	}
 	cache := newCache(o.CacheSize)
 	requests := &aggregate[request.State, request.Event]{

@@ -369,3 +369,19 @@ func TestEveryEventSaysWhoAndWhy(t *testing.T) {
 		}
 	}
 }
+
+// down is a store that cannot be reached.
+type down struct{ eventstore.Store }
+
+func (down) Append(context.Context, string, eventstore.Revision, ...eventstore.Event) (eventstore.Result, error) {
+	return eventstore.Result{}, errLost
+}
+
+func TestLogNotAvailable(t *testing.T) {
+	w := newWorld(t)
+	c := commands.New(down{w.store}, commands.Options{})
+	_, err := c.Chats.Claim(t.Context(), by(ann), one, chat.Claim{By: chat.AgentID(ann)})
+	if !errors.Is(err, commands.ErrUnavailable) || !errors.Is(err, errLost) || commands.IsRefusal(err) {
+		t.Errorf("Claim = %v, want that the log is not available", err)
+	}
+}

@@ -188,8 +188,12 @@ func called(id string, r commands.Result, err error) (commands.Result, error) {
 	return r, err
 }
 
-// refusal makes the answer to a stale If-Match, which says what happened since.
+// refusal makes the answer to a stale If-Match, which says what happened since,
+// and tells a log that cannot be reached from a fault of ours.
 func refusal(err error) error {
+	if errors.Is(err, commands.ErrUnavailable) {
+		return fmt.Errorf("%w: %w", web.ErrUnavailable, err)
+	}
 	var stale *commands.Stale
 	if !errors.As(err, &stale) {
 		return err

@@ -75,6 +75,7 @@ const (
 	CodeForbidden      = "auth.forbidden"
 	CodeStale          = "revision.stale"
 	CodeNotReached     = "position.not_reached"
+	CodeUnavailable    = "log.unavailable"
 )
 
 // problemNames are the components of the OpenAPI document, problemDocs says
@@ -171,6 +172,9 @@ func (a *API) problem(r *http.Request, err error) *Problem {
 	case errors.Is(err, context.DeadlineExceeded):
 		a.config.Log.Warn("request timed out", slog.String("request", id), slog.String("route", r.Pattern), slog.Any("error", err))
 		p = Unavailable(CodeTimeout, "the server did not get to it in time", time.Second)
+	case errors.Is(err, ErrUnavailable):
+		a.config.Log.Error("request failed", slog.String("request", id), slog.String("route", r.Pattern), slog.Any("error", err))
+		p = Unavailable(CodeUnavailable, "the log cannot be reached just now: try again, with the same Idempotency-Key", time.Second)
 	default:
 		a.config.Log.Error("request failed", slog.String("request", id), slog.String("route", r.Pattern), slog.Any("error", err))
 		p = internalProblem()
@@ -180,6 +184,9 @@ func (a *API) problem(r *http.Request, err error) *Problem {
 	}
 	return p
 }
+
+// ErrUnavailable is what a handler wraps an error in that is likely to pass.
+var ErrUnavailable = errors.New("not available just now")
 
 const statusClientGone = 499 // nobody reads it; it marks the log line and the metric
 
