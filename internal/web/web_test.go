@@ -97,6 +97,8 @@ func newFixture(t *testing.T, limits web.Limits) *fixture {
 					return nil, web.StaleProblem("too late", 7, []web.Change{{Revision: 7, Type: "thing.done.v1", Data: json.RawMessage(`{}`)}})
 				case "fail":
 					return nil, boom
+				case "away":
+					return nil, fmt.Errorf("%w: %w", web.ErrUnavailable, boom)
 				case "panic":
 					panic("at the disco")
 				}
@@ -213,6 +215,7 @@ func TestAnswers(t *testing.T) {
 		"key reused":                 {"POST", thing, `{"text":"reused"}`, nil, 422, "key.reused", ""},
 		"stale":                      {"POST", thing, `{"text":"stale"}`, nil, 412, "revision.stale", ""},
 		"failure says nothing":       {"POST", thing, `{"text":"fail"}`, nil, 500, "internal", ""},
+		"a log that is away":         {"POST", thing, `{"text":"away"}`, nil, 503, "log.unavailable", ""},
 		"panic says nothing":         {"POST", thing, `{"text":"panic"}`, nil, 500, "internal", ""},
 		"wildcard accepted language": {"GET", "/v1/things", "", []string{"Accept", "text/html"}, 200, "", ""},
 	} {
@@ -229,7 +232,7 @@ func TestAnswers(t *testing.T) {
 			if strings.Contains(a.Body, "fire") || strings.Contains(a.Body, "disco") {
 				t.Errorf("the answer tells too much: %s", a.Body)
 			}
-			if n := strings.Count(f.log.String(), "level=ERROR"); (tt.status == 500) != (n == 1) {
+			if n := strings.Count(f.log.String(), "level=ERROR"); (tt.status == 500 || tt.code == web.CodeUnavailable) != (n == 1) {
 				t.Errorf("%d errors logged for a %d:\n%s", n, tt.status, f.log.String())
 			}
 		})
