@@ -300,7 +300,7 @@ func TestInbox(t *testing.T) {
 	l.must(200, sue, "DELETE", chat+"/notes/"+note["id"].(string), ``)
 
 	// Hand it on.
-	l.must(200, ann, "POST", chat+"/transfer", `{"to":"team","team":"billing","reason":"invoice"}`)
+	l.must(200, ann, "POST", chat+"/transfer", `{"team":"billing","reason":"invoice"}`)
 	check("transferred", l.get(chat), object{"assignee": nil, "team": "billing"})
 	l.must(200, sue, "POST", chat+"/assign", fmt.Sprintf(`{"agent":%q}`, bob))
 	l.must(200, ann, "POST", chat+"/status", `{"status":"review"}`)

@@ -185,6 +185,8 @@ func TestBadInput(t *testing.T) {
 		{"POST " + id + "/assign", `{"agent":"nobody"}`, 404, ""},
 		{"POST " + id + "/assign", fmt.Sprintf(`{"agent":%q}`, l.agents[agent.RoleAuditor]), 409, ""},
 		{"POST " + id + "/transfer", `{"to":"moon"}`, 400, "body.to"},
+		{"POST " + id + "/transfer", `{"reason":"lunch"}`, 400, "body.to"},
+		{"POST " + id + "/transfer", `{"agent":"a","team":"b"}`, 400, "body.team"},
 		{"POST " + id + "/transfer", `{"to":"agent"}`, 400, "body.agent"},
 		{"POST " + id + "/transfer", `{"to":"team"}`, 400, "body.team"},
 		{"POST " + id + "/transfer", `{"to":"team","team":"none"}`, 404, ""},

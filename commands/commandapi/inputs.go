@@ -104,7 +104,7 @@ type AssignBody struct {
 
 // TransferBody says to whom a chat is handed on.
 type TransferBody struct {
-	To     string `json:"to" enum:"agent,team,bot"`
+	To     string `json:"to,omitempty" enum:"agent,team,bot" doc:"May be left out if agent or team is given."`
 	Agent  string `json:"agent,omitempty" doc:"The agent's id, with to: agent."`
 	Team   string `json:"team,omitempty" example:"billing" doc:"The team's id, with to: team."`
 	Reason string `json:"reason,omitempty" example:"Has a question about an invoice."`
@@ -112,6 +112,15 @@ type TransferBody struct {
 
 func (b TransferBody) command(c caller) (chat.Transfer, error) {
 	cmd := chat.Transfer{Kind: chat.TransferKind(b.To), Reason: b.Reason, By: c.By}
+	switch {
+	case b.To != "":
+	case b.Agent != "":
+		cmd.Kind = chat.ToAgent
+	case b.Team != "":
+		cmd.Kind = chat.ToTeam
+	default:
+		return cmd, web.BadRequest(web.CodeInvalid, "body.to", "to whom: an agent, a team or the bot")
+	}
 	switch {
 	case cmd.Kind != chat.ToAgent && b.Agent != "":
 		return cmd, web.BadRequest(web.CodeInvalid, "body.agent", "only with to: agent")
