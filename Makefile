@@ -39,8 +39,8 @@ cover: ## run all tests and write coverage.html
 	go tool cover -html=coverage.out -o coverage.html
 
 .PHONY: bench
-bench: ## measure the drivers of the log: appends and reads, durable
-	go test -run '^$$' -bench . -benchtime 2s ./eventstore/...
+bench: ## measure log and views beside the disk and other event stores (BENCH=-write updates docs/benchmarks.md)
+	cd bench && go run . $(BENCH)
 
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## run the linters (.golangci.yml); the rules of internal/lint are tests

@@ -1,0 +1,135 @@
+// Command bench measures chatledger's log and views beside the floor that the
+// disk sets and beside other event stores, and writes docs/benchmarks.md:
+//
+//	go run . -sections appends -rounds 5 -write
+//
+// What is compared is measured in the same run, in turns, because the speed of a
+// disk changes from minute to minute: ratios are the result, not the figures. It
+// must not change anything but its own files under docs, and it leaves no server
+// and no file behind.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+type options struct {
+	sections []string
+	rounds   int
+	writers  []int
+	warm     time.Duration
+	span     time.Duration
+	conns    int
+	scan     int
+	rebuild  int
+	emmett   bool
+	write    bool
+	docs     string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1) //nolint:forbidigo // this is main
+	}
+}
+
+func run(ctx context.Context, args []string) (err error) {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "chatledger-bench-")
+	if err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	servers := &servers{}
+	defer func() {
+		servers.close()
+		err = errors.Join(err, os.RemoveAll(dir))
+	}()
+	b := &bench{options: o, dir: dir, servers: servers, log: os.Stderr}
+	for _, section := range o.sections {
+		began := now()
+		r, err := b.sections()[section](ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", section, err)
+		}
+		r.command = "go run . " + strings.Join(args, " ")
+		r.began, r.took = began, now().Sub(began)
+		text := r.markdown()
+		fmt.Fprintln(os.Stdout, text)
+		if o.write {
+			if err := r.save(o.docs, section, text); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func parse(args []string) (o options, err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	sections := flags.String("sections", "appends,scan,rebuild", "what to measure")
+	writers := flags.String("writers", "1,8,64,256", "numbers of concurrent writers")
+	flags.IntVar(&o.rounds, "rounds", 3, "rounds; each measures everything once")
+	flags.DurationVar(&o.warm, "warm", 300*time.Millisecond, "appends before the clock starts")
+	flags.DurationVar(&o.span, "span", 1500*time.Millisecond, "how long each measurement of appends lasts")
+	flags.IntVar(&o.conns, "conns", 32, "connections to PostgreSQL that each peer may use")
+	flags.IntVar(&o.scan, "scan", 200_000, "events to scan")
+	flags.IntVar(&o.rebuild, "rebuild", 100_000, "events to rebuild views from")
+	flags.BoolVar(&o.emmett, "emmett", true, "measure Emmett too (needs Node and the npm registry)")
+	flags.BoolVar(&o.write, "write", false, "update docs/benchmarks.md and its plot")
+	flags.StringVar(&o.docs, "docs", filepath.Join("..", "docs"), "folder of benchmarks.md")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	for _, s := range strings.Split(*writers, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return o, fmt.Errorf("-writers %q: want numbers such as 1,8,64", *writers)
+		}
+		o.writers = append(o.writers, n)
+	}
+	o.sections = strings.Split(*sections, ",")
+	known := []string{"appends", "scan", "rebuild"}
+	for _, s := range o.sections {
+		if !slices.Contains(known, s) {
+			return o, fmt.Errorf("-sections %q: want some of %s", *sections, strings.Join(known, ","))
+		}
+	}
+	if o.rounds < 1 || o.scan < 1_000 || o.rebuild < 1_000 || o.conns < 1 {
+		return o, errors.New("-rounds and -conns must be at least 1, -scan and -rebuild at least 1000")
+	}
+	return o, nil
+}
+
+// bench is one run.
+type bench struct {
+	options
+	dir     string // on disk; for databases
+	servers *servers
+	log     *os.File
+}
+
+func (b *bench) sections() map[string]func(context.Context) (*report, error) {
+	return map[string]func(context.Context) (*report, error){
+		"appends": b.appends,
+	}
+}
+
+func now() time.Time { return time.Now() } //nolint:forbidigo // a measurement is about the real clock
