@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -25,7 +26,12 @@ import (
 	"github.com/chatledger/chatledger/internal/testenv"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if eventstoretest.IsWriter() {
+		os.Exit(eventstoretest.WriterMain(openLog))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func open(t testing.TB, url string, opts ...postgres.Option) *postgres.Store {
 	t.Helper()

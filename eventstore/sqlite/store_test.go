@@ -21,6 +21,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if eventstoretest.IsWriter() {
+		os.Exit(eventstoretest.WriterMain(openLog))
+	}
 	if role := os.Getenv(childRole); role != "" {
 		os.Exit(child(role))
 	}

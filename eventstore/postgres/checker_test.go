@@ -1,0 +1,208 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/eventstoretest"
+	"github.com/chatledger/chatledger/eventstore/postgres"
+	"github.com/chatledger/chatledger/internal/testenv"
+)
+
+// sequencePrefix marks the URL of a log that is a sequenceLog.
+const sequencePrefix = "sequence:"
+
+func openLog(ctx context.Context, target string) (eventstore.Store, error) {
+	if url, ok := strings.CutPrefix(target, sequencePrefix); ok {
+		return openSequence(ctx, url)
+	}
+	return postgres.Open(ctx, target, postgres.WithPollInterval(10*time.Millisecond))
+}
+
+func trial(target string) eventstoretest.Trial {
+	return eventstoretest.Trial{
+		Open:   func(ctx context.Context) (eventstore.Store, error) { return openLog(ctx, target) },
+		Writer: eventstoretest.Process(target),
+	}
+}
+
+// Whatever others do on the server, and however writers and connections end.
+func TestNoSkip(t *testing.T) {
+	url := testenv.Postgres(t)
+	foreign(t, url)
+	foreign(t, testenv.Postgres(t)) // in another database
+	admin := connect(t, url)
+	cuts := 0
+	tr := trial(url)
+	tr.Dense = true
+	tr.Disturb = func(ctx context.Context) {
+		tick := time.NewTicker(150 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+			tag, err := admin.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+				WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'foreign'
+				ORDER BY state = 'active' DESC, random() LIMIT 2`)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			cuts += int(tag.RowsAffected())
+		}
+	}
+	eventstoretest.NoSkip(t, tr)
+	t.Logf("%d connections were cut", cuts)
+	if cuts == 0 {
+		t.Error("no connection was cut")
+	}
+}
+
+// foreign leaves a transaction open, with an id and a snapshot of its own, to
+// the end of the test.
+func foreign(t *testing.T, url string) {
+	t.Helper()
+	conn := connect(t, url)
+	execute(t, conn, "SET application_name = 'foreign'")
+	execute(t, conn, "BEGIN ISOLATION LEVEL REPEATABLE READ")
+	execute(t, conn, "SELECT txid_current()")
+}
+
+// The checker finds what is wrong with a log whose readers go by a bare
+// sequence: or else it could not be trusted when it finds nothing.
+func TestCheckerFindsWhatASequenceSkips(t *testing.T) {
+	report := trial(sequencePrefix + testenv.Postgres(t)).Run(t)
+	skipped := 0
+	for _, f := range report.Faults {
+		if f.Kind == eventstoretest.Skipped {
+			skipped++
+		}
+		if f.Kind == eventstoretest.Lost || f.Kind == eventstoretest.Unstarted {
+			t.Error(f)
+		}
+	}
+	t.Logf("the checker found %d skipped events", skipped)
+	if skipped == 0 {
+		t.Errorf("the checker did not find that events were skipped; faults: %v", report.Faults)
+	}
+}
+
+// sequenceLog is a log as many are: positions come from a sequence, and readers
+// ask for what is behind the last one they saw. A transaction that takes its
+// positions early and commits late is passed by.
+type sequenceLog struct{ pool *pgxpool.Pool }
+
+func openSequence(ctx context.Context, url string) (*sequenceLog, error) {
+	pool, err := pgxpool.New(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := pool.Exec(ctx, `SELECT pg_advisory_lock(1); CREATE TABLE IF NOT EXISTS sequence_log (
+		position bigserial PRIMARY KEY, stream text NOT NULL, revision bigint NOT NULL, id uuid NOT NULL UNIQUE, type text NOT NULL,
+		UNIQUE (stream, revision)); SELECT pg_advisory_unlock(1)`); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &sequenceLog{pool}, nil
+}
+
+func (l *sequenceLog) Close() { l.pool.Close() }
+
+func (l *sequenceLog) Append(ctx context.Context, stream string, want eventstore.Revision, events ...eventstore.Event) (res eventstore.Result, err error) {
+	err = pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, "SELECT coalesce(max(revision), -1) FROM sequence_log WHERE stream = $1", stream).Scan(&res.Revision); err != nil {
+			return err
+		}
+		if want != eventstore.Any && want != res.Revision {
+			return &eventstore.ConflictError{Stream: stream, Want: want, Got: res.Revision}
+		}
+		for _, e := range events {
+			res.Revision++
+			if err := tx.QueryRow(ctx, "INSERT INTO sequence_log (stream, revision, id, type) VALUES ($1, $2, $3, $4) RETURNING position",
+				stream, res.Revision, e.ID, e.Type).Scan(&res.Position); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-time.After(rand.N(5 * time.Millisecond)): // as a transaction with more to do takes
+		case <-ctx.Done():
+		}
+		return nil
+	})
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "23505" { // unique_violation: another was quicker
+		return eventstore.Result{}, &eventstore.ConflictError{Stream: stream, Want: want}
+	}
+	return res, err
+}
+
+func (l *sequenceLog) ReadStream(ctx context.Context, stream string, _ eventstore.StreamQuery) iter.Seq2[eventstore.Recorded, error] {
+	return l.read(ctx, "SELECT position, stream, revision, id, type FROM sequence_log WHERE stream = $1 ORDER BY revision DESC LIMIT 1", stream)
+}
+
+// ReadAll never follows: it stops at the end, and is called anew.
+func (l *sequenceLog) ReadAll(ctx context.Context, q eventstore.AllQuery) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		head, err := l.Head(ctx) // first: so that a mark is not beyond what was read
+		if err != nil {
+			yield(eventstore.Recorded{}, err)
+			return
+		}
+		n := 0
+		for r, err := range l.read(ctx, "SELECT position, stream, revision, id, type FROM sequence_log WHERE position > $1 ORDER BY position", q.After) {
+			if err == nil && !q.Match(r.Stream, r.Type) {
+				continue
+			}
+			if n++; !yield(r, err) || err != nil || q.Limit > 0 && n == q.Limit {
+				return
+			}
+			head.Position = max(head.Position, r.Position)
+		}
+		if q.Filtered() {
+			yield(eventstore.Recorded{Position: max(q.After, head.Position)}, nil)
+		}
+	}
+}
+
+func (l *sequenceLog) Head(ctx context.Context) (h eventstore.Head, err error) {
+	err = l.pool.QueryRow(ctx, "SELECT coalesce(max(position), 0) FROM sequence_log").Scan(&h.Position)
+	return h, err
+}
+
+func (l *sequenceLog) read(ctx context.Context, sql string, arg any) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		rows, err := l.pool.Query(ctx, sql, arg)
+		if err != nil {
+			yield(eventstore.Recorded{}, fmt.Errorf("read: %w", err))
+			return
+		}
+		all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r eventstore.Recorded, err error) {
+			var id [16]byte
+			err = row.Scan(&r.Position, &r.Stream, &r.Revision, &id, &r.Type)
+			r.ID = uuid.UUID(id)
+			return r, err
+		})
+		for _, r := range all {
+			if !yield(r, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(eventstore.Recorded{}, err)
+		}
+	}
+}
