@@ -93,11 +93,12 @@ func (b *bench) appends(ctx context.Context) (*report, error) {
 			return nil, err
 		}
 	}
+	data, meta := sample()
 	r := &report{
 		title: "Durable appends",
-		intro: fmt.Sprintf("Events a second: each writer appends one event of about 450 bytes at a time, with the expected revision, "+
+		intro: fmt.Sprintf("Events a second: each writer appends one event (%d bytes of data and metadata) at a time, with the expected revision, "+
 			"to streams of its own of %d events, and waits until it is on disk. Median of %d rounds (minimum–maximum), "+
-			"%s each after %s of warming up, new stores in each round, in turns.", streamLength, b.rounds, b.span, b.warm),
+			"%s each after %s of warming up, new stores in each round, in turns.", len(data)+len(meta), streamLength, b.rounds, b.span, b.warm),
 		plot: &plot{file: "benchmarks-appends.svg", title: "Durable appends of one event, by number of writers", x: "writers", y: "events/s"},
 		notes: []string{
 			"SQLite peers run in WAL mode with synchronous=FULL, on the same modernc.org/sqlite; PostgreSQL has fsync and synchronous_commit on; " +

@@ -31,8 +31,8 @@ type options struct {
 	warm     time.Duration
 	span     time.Duration
 	conns    int
-	scan     int
-	rebuild  int
+	scanned  int
+	rebuilt  int
 	emmett   bool
 	write    bool
 	docs     string
@@ -90,8 +90,8 @@ func parse(args []string) (o options, err error) {
 	flags.DurationVar(&o.warm, "warm", 300*time.Millisecond, "appends before the clock starts")
 	flags.DurationVar(&o.span, "span", 1500*time.Millisecond, "how long each measurement of appends lasts")
 	flags.IntVar(&o.conns, "conns", 32, "connections to PostgreSQL that each peer may use")
-	flags.IntVar(&o.scan, "scan", 200_000, "events to scan")
-	flags.IntVar(&o.rebuild, "rebuild", 100_000, "events to rebuild views from")
+	flags.IntVar(&o.scanned, "scan", 200_000, "events to scan")
+	flags.IntVar(&o.rebuilt, "rebuild", 100_000, "events to rebuild views from")
 	flags.BoolVar(&o.emmett, "emmett", true, "measure Emmett too (needs Node and the npm registry)")
 	flags.BoolVar(&o.write, "write", false, "update docs/benchmarks.md and its plot")
 	flags.StringVar(&o.docs, "docs", filepath.Join("..", "docs"), "folder of benchmarks.md")
@@ -112,7 +112,7 @@ func parse(args []string) (o options, err error) {
 			return o, fmt.Errorf("-sections %q: want some of %s", *sections, strings.Join(known, ","))
 		}
 	}
-	if o.rounds < 1 || o.scan < 1_000 || o.rebuild < 1_000 || o.conns < 1 {
+	if o.rounds < 1 || o.scanned < 1_000 || o.rebuilt < 1_000 || o.conns < 1 {
 		return o, errors.New("-rounds and -conns must be at least 1, -scan and -rebuild at least 1000")
 	}
 	return o, nil
@@ -129,6 +129,7 @@ type bench struct {
 func (b *bench) sections() map[string]func(context.Context) (*report, error) {
 	return map[string]func(context.Context) (*report, error){
 		"appends": b.appends,
+		"scan":    b.scan,
 	}
 }
 
