@@ -130,6 +130,7 @@ func (b *bench) sections() map[string]func(context.Context) (*report, error) {
 	return map[string]func(context.Context) (*report, error){
 		"appends": b.appends,
 		"scan":    b.scan,
+		"rebuild": b.rebuild,
 	}
 }
 
