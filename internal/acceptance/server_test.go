@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -84,12 +83,6 @@ type server struct {
 func newServer(t *testing.T, where ...string) *server {
 	t.Helper()
 	s := &server{t: t, where: append([]string{"--data", t.TempDir()}, where...)}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.addr = l.Addr().String()
-	l.Close()
 	t.Cleanup(func() { s.kill() })
 	return s
 }
@@ -98,11 +91,16 @@ func newServer(t *testing.T, where ...string) *server {
 func (s *server) start() {
 	s.t.Helper()
 	s.log = &output{}
-	s.cmd = exec.Command(binary, append([]string{"serve", "--listen", s.addr}, s.where...)...)
+	s.cmd = exec.Command(binary, append([]string{"serve", "--listen", "127.0.0.1:0"}, s.where...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	s.until("the server says where it listens", func() bool {
+		_, after, found := strings.Cut(s.log.String(), "chatledger listens on http://")
+		s.addr, _, _ = strings.Cut(after, " ")
+		return found
+	})
 	s.until("the server is ready", func() bool {
 		resp, err := http.Get("http://" + s.addr + "/readyz")
 		if err != nil {
