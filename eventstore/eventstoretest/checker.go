@@ -47,7 +47,6 @@ type Writer interface {
 	Stop() error // it may finish what it is doing
 	Kill() error // it may not
 	Wait() error // after the end of what it says
-	fmt.Stringer // its name
 }
 
 // Report is what a Trial found. Without Faults every reader has seen every
@@ -205,7 +204,7 @@ func (tr Trial) write(ctx context.Context, t testing.TB, seed uint64, length tim
 		listening.Go(func() {
 			h.listen(w)
 			if err := w.Wait(); err != nil {
-				t.Errorf("%s: %v", w, err)
+				t.Errorf("writer: %v", err)
 			}
 		})
 		return w
@@ -226,14 +225,14 @@ func (tr Trial) write(ctx context.Context, t testing.TB, seed uint64, length tim
 					end = w.Kill
 				}
 				if err := end(); err != nil {
-					t.Errorf("end %s: %v", w, err)
+					t.Errorf("end a writer: %v", err)
 				}
 			}
 			running = nil
 		case <-time.After(time.Duration(50+rnd.IntN(400)) * time.Millisecond):
 			i := rnd.IntN(len(running))
 			if err := running[i].Kill(); err != nil {
-				t.Errorf("kill %s: %v", running[i], err)
+				t.Errorf("kill a writer: %v", err)
 			}
 			h.kills++
 			if w := begin(); w != nil {

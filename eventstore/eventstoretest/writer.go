@@ -56,8 +56,7 @@ type process struct {
 	killed atomic.Bool
 }
 
-func (p *process) String() string { return "writer " + strconv.Itoa(p.cmd.Process.Pid) }
-func (p *process) Stop() error    { return p.in.Close() }
+func (p *process) Stop() error { return p.in.Close() }
 
 func (p *process) Kill() error {
 	p.killed.Store(true)

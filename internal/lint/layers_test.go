@@ -25,6 +25,7 @@ var layers = []struct{ pkg, may string }{
 	{"eventstore/codec", "eventstore github.com/google/uuid " + jsonv2},
 	{"eventstore/eventstoretest", "eventstore eventstore/** " + forTests},
 	{"eventstore/memory", "eventstore github.com/google/uuid"},
+	{"eventstore/faulty", "eventstore"},
 	{"eventstore/sqlite/**", "eventstore github.com/google/uuid zombiezen.com/go/sqlite/** modernc.org/sqlite/** github.com/pressly/goose/v3/**"},
 	{"eventstore/postgres/**", "eventstore github.com/google/uuid github.com/jackc/pgx/v5/** github.com/pressly/goose/v3/**"},
 	{"eventstore/feed", "eventstore github.com/google/uuid " + watermill},
@@ -53,7 +54,7 @@ var layers = []struct{ pkg, may string }{
 }
 
 const (
-	forTests  = "github.com/google/** pgregory.net/rapid go.uber.org/goleak github.com/cockroachdb/datadriven" // packages that only tests import
+	forTests  = "github.com/google/** pgregory.net/rapid go.uber.org/goleak github.com/anishathalye/porcupine github.com/cockroachdb/datadriven" // packages that only tests import
 	watermill = "github.com/ThreeDotsLabs/watermill/**"
 	jsonv2    = "github.com/go-json-experiment/json/**"
 	http      = "github.com/danielgtaylor/huma/v2/** github.com/google/uuid github.com/prometheus/client_golang/** golang.org/x/time/rate"

@@ -1,0 +1,13 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/eventstoretest"
+	"github.com/chatledger/chatledger/internal/testenv"
+)
+
+func TestLinearizable(t *testing.T) {
+	eventstoretest.Linearizable(t, func(t testing.TB) eventstore.Store { return open(t, testenv.Postgres(t)) })
+}
