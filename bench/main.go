@@ -14,9 +14,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +38,7 @@ type options struct {
 	emmett   bool
 	write    bool
 	docs     string
+	profile  string
 }
 
 func main() {
@@ -62,6 +65,17 @@ func run(ctx context.Context, args []string) (err error) {
 		servers.close()
 		err = errors.Join(err, os.RemoveAll(dir))
 	}()
+	if o.profile != "" {
+		f, err := os.Create(o.profile)
+		if err != nil {
+			return fmt.Errorf("create profile: %w", err)
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return fmt.Errorf("start profile: %w", err)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	b := &bench{options: o, dir: dir, servers: servers, log: os.Stderr}
 	for _, section := range o.sections {
 		began := now()
@@ -95,6 +109,7 @@ func parse(args []string) (o options, err error) {
 	flags.BoolVar(&o.emmett, "emmett", true, "measure Emmett too (needs Node and the npm registry)")
 	flags.BoolVar(&o.write, "write", false, "update docs/benchmarks.md and its plot")
 	flags.StringVar(&o.docs, "docs", filepath.Join("..", "docs"), "folder of benchmarks.md")
+	flags.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the run to this file")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -132,6 +147,15 @@ func (b *bench) sections() map[string]func(context.Context) (*report, error) {
 		"scan":    b.scan,
 		"rebuild": b.rebuild,
 	}
+}
+
+// cpuSeconds is the time that this process has kept CPUs busy.
+func cpuSeconds() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return math.NaN()
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
 
 func now() time.Time { return time.Now() } //nolint:forbidigo // a measurement is about the real clock

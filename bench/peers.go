@@ -23,7 +23,7 @@ import (
 	"github.com/chatledger/chatledger/eventstore"
 )
 
-// pool returns connections to a new database.
+// pool returns connections to a new database on a server that is durable.
 func (b *bench) pool(ctx context.Context, searchPath string) (*pgxpool.Pool, error) {
 	url, err := b.servers.database()
 	if err != nil {
@@ -41,6 +41,15 @@ func (b *bench) pool(ctx context.Context, searchPath string) (*pgxpool.Pool, err
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	var fsync, commit string
+	err = pool.QueryRow(ctx, "SELECT current_setting('fsync'), current_setting('synchronous_commit')").Scan(&fsync, &commit)
+	if err == nil && (fsync != "on" || commit != "on") {
+		err = fmt.Errorf("fsync is %s and synchronous_commit is %s: figures would mean nothing", fsync, commit)
+	}
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("look at PostgreSQL: %w", err)
 	}
 	return pool, nil
 }

@@ -44,6 +44,7 @@ const (
 	rebuildBoth         = "rebuild of inbox, then conversation"
 	rebuildAll          = "rebuild of inbox, conversation, then history"
 	catchUp             = "live catch-up of inbox and conversation"
+	cpuBoth             = "CPU of this process for that, µs per event"
 	plainFold           = "one statement per event (a smaller inbox and conversation)"
 )
 
@@ -96,7 +97,7 @@ func (b *bench) rebuild(ctx context.Context) (_ *report, err error) {
 		}
 	}
 	t := table{head: []string{"events/s"}}
-	for _, what := range []string{rebuildInbox, rebuildConversation, rebuildHistory, rebuildBoth, rebuildAll, catchUp} {
+	for _, what := range []string{rebuildInbox, rebuildConversation, rebuildHistory, rebuildBoth, cpuBoth, rebuildAll, catchUp} {
 		t.rows = append(t.rows, []string{what})
 	}
 	t.rows = append(t.rows, []string{plainFold})
@@ -180,7 +181,7 @@ func (b *bench) foldRound(ctx context.Context, e *engine, total int) (err error)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	cfg := e.config(db, inbox.New, conversation.New, history.New)
-	sum := 0.0
+	sum, cpu := 0.0, cpuSeconds()
 	record := func(what string, seconds float64) { e.rates[what] = append(e.rates[what], float64(total)/seconds) }
 	for _, view := range []struct{ what, name, sum string }{
 		{rebuildInbox, "inbox.v1", ""},
@@ -196,6 +197,9 @@ func (b *bench) foldRound(ctx context.Context, e *engine, total int) (err error)
 		record(view.what, took)
 		if view.sum != "" {
 			record(view.sum, sum)
+		}
+		if view.sum == rebuildBoth {
+			e.rates[cpuBoth] = append(e.rates[cpuBoth], (cpuSeconds()-cpu)*1e6/float64(total))
 		}
 	}
 	took, err := e.catchUp(ctx)
