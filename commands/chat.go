@@ -29,37 +29,32 @@ func decides[S, E any](decide func(S) ([]E, error)) decideFunc[S, E] {
 // Receive records a customer's message, and opens or reopens the chat.
 func (c Chats) Receive(ctx context.Context, o Origin, id chat.ID, cmd chat.ReceiveMessage) (Result, error) {
 	return c.chats.do(ctx, o, "chat.receive_message", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
-		initial, err := c.statuses.initial(ctx, o.Workspace)
-		if err != nil {
-			return nil, err
-		}
-		cmd.DefaultStatus, cmd.DefaultCategory = string(initial.ID), chat.Category(initial.Category)
-		return cmd.Decide(s)
+		err := c.initial(ctx, o.Workspace, &cmd.DefaultStatus, &cmd.DefaultCategory)
+		return after(err, cmd.Decide, s)
 	})
 }
 
 // ReceiveReaction records a customer's reaction to a message.
 func (c Chats) ReceiveReaction(ctx context.Context, o Origin, id chat.ID, cmd chat.ReceiveReaction) (Result, error) {
 	return c.chats.do(ctx, o, "chat.receive_reaction", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
-		initial, err := c.statuses.initial(ctx, o.Workspace)
-		if err != nil {
-			return nil, err
-		}
-		cmd.DefaultStatus, cmd.DefaultCategory = string(initial.ID), chat.Category(initial.Category)
-		return cmd.Decide(s)
+		err := c.initial(ctx, o.Workspace, &cmd.DefaultStatus, &cmd.DefaultCategory)
+		return after(err, cmd.Decide, s)
 	})
 }
 
 // NoticeSystem records what the channel tells about the customer.
 func (c Chats) NoticeSystem(ctx context.Context, o Origin, id chat.ID, cmd chat.NoticeSystem) (Result, error) {
 	return c.chats.do(ctx, o, "chat.notice_system", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
-		initial, err := c.statuses.initial(ctx, o.Workspace)
-		if err != nil {
-			return nil, err
-		}
-		cmd.DefaultStatus, cmd.DefaultCategory = string(initial.ID), chat.Category(initial.Category)
-		return cmd.Decide(s)
+		err := c.initial(ctx, o.Workspace, &cmd.DefaultStatus, &cmd.DefaultCategory)
+		return after(err, cmd.Decide, s)
 	})
+}
+
+// initial sets what a chat that is opened or reopened begins with.
+func (c Chats) initial(ctx context.Context, workspace string, id *string, category *chat.Category) error {
+	item, err := c.statuses.initial(ctx, workspace)
+	*id, *category = string(item.ID), chat.Category(item.Category)
+	return err
 }
 
 // ShareDetails records details of the visitor, who becomes a contact.
