@@ -23,9 +23,9 @@ type line struct {
 type point struct{ x, y, low, high float64 }
 
 const (
-	plotWidth, plotHeight           = 860.0, 480.0
-	plotLeft, plotTop               = 70.0, 40.0
-	plotRight, plotBottom           = 250.0, 50.0 // the right margin holds the names
+	plotWidth, plotHeight           = 960.0, 490.0
+	plotLeft, plotTop               = 70.0, 50.0
+	plotRight, plotBottom           = 330.0, 50.0 // the right margin holds the names
 	labelHeight                     = 16.0
 	plotInnerWidth, plotInnerHeight = plotWidth - plotLeft - plotRight, plotHeight - plotTop - plotBottom
 )
@@ -63,9 +63,9 @@ func (p *plot) svg() []byte {
 	rule := func(x1, y1, x2, y2 float64, style string) {
 		fmt.Fprintf(&b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" %s/>`+"\n", x1, y1, x2, y2, style)
 	}
-	text(plotLeft, plotTop-16, "start", "black", p.title)
+	text(plotLeft, 20, "start", "black", p.title)
 	text(plotLeft+plotInnerWidth/2, plotHeight-12, "middle", "black", p.x)
-	text(8, plotTop-4, "start", "black", p.y)
+	text(plotLeft-6, plotTop-12, "end", "black", p.y)
 	for v := minY; v <= maxY*1.01; v *= 10 {
 		rule(plotLeft, toY(v), plotLeft+plotInnerWidth, toY(v), `stroke="#dddddd"`)
 		text(plotLeft-6, toY(v)+4, "end", "black", figure(v))
