@@ -168,13 +168,15 @@ func (tr Trial) Run(t testing.TB) Report {
 	return report
 }
 
-// patiently tries a few times: connections may have been cut.
+// patiently tries again for some seconds: connections are cut, servers recover.
 func patiently[T any](ctx context.Context, try func() (T, error)) (v T, err error) {
-	for range 20 {
+	for range 200 {
 		if v, err = try(); err == nil {
 			return v, nil
 		}
-		rest(ctx, 20*time.Millisecond)
+		if rest(ctx, 20*time.Millisecond); ctx.Err() != nil {
+			break
+		}
 	}
 	return v, err
 }

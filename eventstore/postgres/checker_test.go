@@ -7,6 +7,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,6 +71,49 @@ func TestNoSkip(t *testing.T) {
 	t.Logf("%d connections were cut", cuts)
 	if cuts == 0 {
 		t.Error("no connection was cut")
+	}
+}
+
+// A server that crashes takes every connection with it, in whatever they are
+// doing, and recovers from its write-ahead log.
+func TestNoSkipThroughServerCrashes(t *testing.T) {
+	cluster, err := testenv.Start() // none that other tests use
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := cluster.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	crashes := 0
+	tr := trial(cluster.URL)
+	tr.Dense = true
+	tr.Disturb = func(ctx context.Context) {
+		tick := time.NewTicker(600 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+			conn, err := pgx.Connect(ctx, cluster.URL)
+			if err != nil {
+				continue // it is still recovering
+			}
+			// The death of one backend is that of the server.
+			if err := syscall.Kill(int(conn.PgConn().PID()), syscall.SIGKILL); err != nil {
+				t.Errorf("kill a backend: %v", err)
+			}
+			crashes++
+			conn.Close(ctx)
+		}
+	}
+	eventstoretest.NoSkip(t, tr)
+	t.Logf("the server crashed %d times", crashes)
+	if crashes == 0 {
+		t.Error("the server did not crash")
 	}
 }
 
