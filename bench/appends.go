@@ -20,26 +20,30 @@ import (
 	"github.com/chatledger/chatledger/eventstore/sqlite"
 )
 
-// appender adds one event to a stream that is at revision want.
+// appender adds events to a stream that is at revision want, all or none.
 type appender interface {
-	append(ctx context.Context, stream string, want eventstore.Revision, e eventstore.Event) error
+	append(ctx context.Context, stream string, want eventstore.Revision, events ...eventstore.Event) error
 	close() error
 }
 
-// meter measures appends a second.
-type meter func(ctx context.Context, writers int, warm, span time.Duration) (float64, error)
+// meter measures events a second, appended batch at a time.
+type meter func(ctx context.Context, writers, batch int, warm, span time.Duration) (float64, error)
 
 // contestant is one way of keeping events.
 type contestant struct {
-	name string
-	ours bool
-	open func(ctx context.Context, b *bench) (meter, func() error, error)
+	name    string
+	ours    bool
+	batches bool // it has a way to append many events at once
+	open    func(ctx context.Context, b *bench) (meter, func() error, error)
 
 	rates   map[int]series
 	missing error // why it could not be measured
 }
 
-const streamLength = 20
+const (
+	streamLength = 20  // appends to a stream
+	batchSize    = 100 // events in an append of the section "batches"
+)
 
 func with(open func(ctx context.Context, b *bench) (appender, error)) func(context.Context, *bench) (meter, func() error, error) {
 	return func(ctx context.Context, b *bench) (meter, func() error, error) {
@@ -47,8 +51,8 @@ func with(open func(ctx context.Context, b *bench) (appender, error)) func(conte
 		if err != nil {
 			return nil, nil, err
 		}
-		measure := func(ctx context.Context, writers int, warm, span time.Duration) (float64, error) {
-			return drive(ctx, a, writers, warm, span)
+		measure := func(ctx context.Context, writers, batch int, warm, span time.Duration) (float64, error) {
+			return drive(ctx, a, writers, batch, warm, span)
 		}
 		return measure, a.close, nil
 	}
@@ -67,14 +71,14 @@ const (
 
 func contestants(emmett bool) []*contestant {
 	all := []*contestant{
-		{name: nameFloor, open: with(openFloor)},
-		{name: nameSQLite, ours: true, open: with(openSQLite)},
-		{name: nameHallgren, open: with(openHallgrenSQLite)},
-		{name: namePostgres, ours: true, open: with(openPostgres)},
+		{name: nameFloor, batches: true, open: with(openFloor)},
+		{name: nameSQLite, ours: true, batches: true, open: with(openSQLite)},
+		{name: nameHallgren, batches: true, open: with(openHallgrenSQLite)},
+		{name: namePostgres, ours: true, batches: true, open: with(openPostgres)},
 		{name: nameStatement, open: with(openStatement)},
 		{name: nameMessageDB, open: with(openMessageDB)},
-		{name: "hallgren/eventsourcing, PostgreSQL", open: with(openHallgrenPostgres)},
-		{name: "modernice/goes, PostgreSQL", open: with(openGoes)},
+		{name: "hallgren/eventsourcing, PostgreSQL", batches: true, open: with(openHallgrenPostgres)},
+		{name: "modernice/goes, PostgreSQL", batches: true, open: with(openGoes)},
 	}
 	if emmett {
 		all = append(all, &contestant{name: nameEmmett, open: openEmmett})
@@ -89,7 +93,7 @@ func contestants(emmett bool) []*contestant {
 func (b *bench) appends(ctx context.Context) (*report, error) {
 	all := contestants(b.emmett)
 	for round := range b.rounds {
-		if err := b.appendRound(ctx, all, round); err != nil {
+		if err := b.appendRound(ctx, all, round, 1); err != nil {
 			return nil, err
 		}
 	}
@@ -107,6 +111,13 @@ func (b *bench) appends(ctx context.Context) (*report, error) {
 			"All streams are of one category, as chats are. Message DB takes a lock per category.",
 		},
 	}
+	b.appendTable(r, all)
+	r.targets = b.appendTargets(all)
+	return r, nil
+}
+
+// appendTable adds the table, the lines of the plot, and what is missing, to r.
+func (b *bench) appendTable(r *report, all []*contestant) {
 	t := table{head: []string{"events/s"}}
 	for _, w := range b.writers {
 		t.head = append(t.head, writersText(w))
@@ -130,7 +141,26 @@ func (b *bench) appends(ctx context.Context) (*report, error) {
 		}
 	}
 	r.tables = []table{t}
-	r.targets = b.appendTargets(all)
+}
+
+// batches measures durable appends of many events at once.
+func (b *bench) batches(ctx context.Context) (*report, error) {
+	all := slices.DeleteFunc(contestants(false), func(c *contestant) bool { return !c.batches })
+	for round := range b.rounds {
+		if err := b.appendRound(ctx, all, round, batchSize); err != nil {
+			return nil, err
+		}
+	}
+	r := &report{
+		title: fmt.Sprintf("Durable appends of %d events at once", batchSize),
+		intro: fmt.Sprintf("Events a second, as above, but each append is of %d events. Those that have a call for it. "+
+			"Median of %d rounds (minimum–maximum).", batchSize, b.rounds),
+		plot: &plot{
+			file: "benchmarks-batches.svg", title: fmt.Sprintf("Durable appends of %d events, by number of writers", batchSize),
+			x: "writers", y: "events/s",
+		},
+	}
+	b.appendTable(r, all)
 	return r, nil
 }
 
@@ -185,7 +215,7 @@ func (b *bench) appendTargets(all []*contestant) []target {
 
 // appendRound opens every contestant's store anew and measures each with each
 // number of writers. The order changes from round to round.
-func (b *bench) appendRound(ctx context.Context, all []*contestant, round int) (err error) {
+func (b *bench) appendRound(ctx context.Context, all []*contestant, round, batch int) (err error) {
 	type runner struct {
 		*contestant
 		measure meter
@@ -217,7 +247,7 @@ func (b *bench) appendRound(ctx context.Context, all []*contestant, round int) (
 				continue
 			}
 			syscall.Sync() // nobody pays for what the one before has left to write
-			rate, err := c.measure(ctx, writers, b.warm, b.span)
+			rate, err := c.measure(ctx, writers, batch, b.warm, b.span)
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
@@ -235,7 +265,7 @@ func (b *bench) appendRound(ctx context.Context, all []*contestant, round int) (
 
 // drive has writers append until the time is over, and returns the rate of the
 // part after warm.
-func drive(ctx context.Context, a appender, writers int, warm, span time.Duration) (float64, error) {
+func drive(ctx context.Context, a appender, writers, batch int, warm, span time.Duration) (float64, error) {
 	var count atomic.Int64
 	var stopped atomic.Bool
 	var wg sync.WaitGroup
@@ -249,12 +279,15 @@ func drive(ctx context.Context, a appender, writers int, warm, span time.Duratio
 				if i%streamLength == 0 {
 					stream = "chat-" + newID(ids).String()
 				}
-				e := eventstore.Event{ID: newID(ids), Type: "chat.message_received.v1", Data: data, Meta: meta}
-				if err := a.append(ctx, stream, eventstore.Revision(i%streamLength-1), e); err != nil {
+				events := make([]eventstore.Event, batch)
+				for j := range events {
+					events[j] = eventstore.Event{ID: newID(ids), Type: "chat.message_received.v1", Data: data, Meta: meta}
+				}
+				if err := a.append(ctx, stream, eventstore.Revision(i%streamLength*batch-1), events...); err != nil {
 					failed <- err
 					return
 				}
-				count.Add(1)
+				count.Add(int64(batch))
 			}
 		})
 	}
@@ -306,8 +339,8 @@ type storeAppender struct {
 	closer func() error
 }
 
-func (s storeAppender) append(ctx context.Context, stream string, want eventstore.Revision, e eventstore.Event) error {
-	_, err := s.Append(ctx, stream, want, e)
+func (s storeAppender) append(ctx context.Context, stream string, want eventstore.Revision, events ...eventstore.Event) error {
+	_, err := s.Append(ctx, stream, want, events...)
 	return err
 }
 

@@ -53,24 +53,16 @@ func openFloor(ctx context.Context, b *bench) (appender, error) {
 	return f, nil
 }
 
-func (f *floor) append(_ context.Context, stream string, want eventstore.Revision, e eventstore.Event) error {
+func (f *floor) append(_ context.Context, stream string, want eventstore.Revision, events ...eventstore.Event) error {
 	done := make(chan error, 1)
 	f.mu.Lock()
 	if f.closed {
 		f.mu.Unlock()
 		return os.ErrClosed
 	}
-	start := len(f.buf)
-	f.buf = append(f.buf, make([]byte, 8)...)
-	f.buf = append(f.buf, e.ID[:]...)
-	f.buf = binary.LittleEndian.AppendUint64(f.buf, uint64(want+1))
-	for _, part := range [][]byte{[]byte(stream), []byte(e.Type), e.Data, e.Meta} {
-		f.buf = binary.LittleEndian.AppendUint32(f.buf, uint32(len(part)))
-		f.buf = append(f.buf, part...)
+	for i, e := range events {
+		f.put(stream, want+1+eventstore.Revision(i), e)
 	}
-	record := f.buf[start:]
-	binary.LittleEndian.PutUint32(record, uint32(len(record)))
-	binary.LittleEndian.PutUint32(record[4:], crc32.ChecksumIEEE(record[8:]))
 	f.waiting = append(f.waiting, done)
 	f.mu.Unlock()
 	select {
@@ -78,6 +70,21 @@ func (f *floor) append(_ context.Context, stream string, want eventstore.Revisio
 	default:
 	}
 	return <-done
+}
+
+// put adds a record to buf, with its length and checksum.
+func (f *floor) put(stream string, rev eventstore.Revision, e eventstore.Event) {
+	start := len(f.buf)
+	f.buf = append(f.buf, make([]byte, 8)...)
+	f.buf = append(f.buf, e.ID[:]...)
+	f.buf = binary.LittleEndian.AppendUint64(f.buf, uint64(rev))
+	for _, part := range [][]byte{[]byte(stream), []byte(e.Type), e.Data, e.Meta} {
+		f.buf = binary.LittleEndian.AppendUint32(f.buf, uint32(len(part)))
+		f.buf = append(f.buf, part...)
+	}
+	record := f.buf[start:]
+	binary.LittleEndian.PutUint32(record, uint32(len(record)))
+	binary.LittleEndian.PutUint32(record[4:], crc32.ChecksumIEEE(record[8:]))
 }
 
 // commit writes what waits, until close.

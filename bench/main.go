@@ -98,7 +98,7 @@ func run(ctx context.Context, args []string) (err error) {
 
 func parse(args []string) (o options, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	sections := flags.String("sections", "appends,scan,rebuild", "what to measure")
+	sections := flags.String("sections", "appends,batches,scan,rebuild", "what to measure")
 	writers := flags.String("writers", "1,8,64,256", "numbers of concurrent writers")
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds; each measures everything once")
 	flags.DurationVar(&o.warm, "warm", 300*time.Millisecond, "appends before the clock starts")
@@ -121,7 +121,7 @@ func parse(args []string) (o options, err error) {
 		o.writers = append(o.writers, n)
 	}
 	o.sections = strings.Split(*sections, ",")
-	known := []string{"appends", "scan", "rebuild"}
+	known := []string{"appends", "batches", "scan", "rebuild"}
 	for _, s := range o.sections {
 		if !slices.Contains(known, s) {
 			return o, fmt.Errorf("-sections %q: want some of %s", *sections, strings.Join(known, ","))
@@ -144,6 +144,7 @@ type bench struct {
 func (b *bench) sections() map[string]func(context.Context) (*report, error) {
 	return map[string]func(context.Context) (*report, error){
 		"appends": b.appends,
+		"batches": b.batches,
 		"scan":    b.scan,
 		"rebuild": b.rebuild,
 	}

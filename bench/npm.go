@@ -108,7 +108,10 @@ func openEmmett(ctx context.Context, b *bench) (meter, func() error, error) {
 		return nil, nil, err
 	}
 	data, meta := sample()
-	measure := func(ctx context.Context, writers int, warm, span time.Duration) (float64, error) {
+	measure := func(ctx context.Context, writers, batch int, warm, span time.Duration) (float64, error) {
+		if batch != 1 {
+			return 0, errOneEvent
+		}
 		ctx, cancel := context.WithTimeout(ctx, warm+span+time.Minute)
 		defer cancel()
 		cmd := exec.CommandContext(ctx, "node", script, url, strconv.Itoa(writers),

@@ -54,6 +54,9 @@ func (b *bench) pool(ctx context.Context, searchPath string) (*pgxpool.Pool, err
 	return pool, nil
 }
 
+// errOneEvent is the answer of those that take one event at a time.
+var errOneEvent = errors.New("takes one event at a time")
+
 // statement appends with one INSERT.
 type statement struct{ *pgxpool.Pool }
 
@@ -80,7 +83,11 @@ func openStatement(ctx context.Context, b *bench) (appender, error) {
 	return statement{pool}, nil
 }
 
-func (s statement) append(ctx context.Context, stream string, want eventstore.Revision, e eventstore.Event) error {
+func (s statement) append(ctx context.Context, stream string, want eventstore.Revision, events ...eventstore.Event) error {
+	if len(events) != 1 {
+		return errOneEvent
+	}
+	e := events[0]
 	_, err := s.Exec(ctx, "INSERT INTO events (stream, revision, id, type, data, meta) VALUES ($1, $2, $3, $4, $5, $6)",
 		stream, int64(want)+1, e.ID, e.Type, e.Data, e.Meta)
 	return err
@@ -119,7 +126,11 @@ func openMessageDB(ctx context.Context, b *bench) (appender, error) {
 	return messageDB{pool}, nil
 }
 
-func (m messageDB) append(ctx context.Context, stream string, want eventstore.Revision, e eventstore.Event) error {
+func (m messageDB) append(ctx context.Context, stream string, want eventstore.Revision, events ...eventstore.Event) error {
+	if len(events) != 1 {
+		return errOneEvent
+	}
+	e := events[0]
 	_, err := m.Exec(ctx, "SELECT write_message($1, $2, $3, $4, $5, $6)",
 		e.ID.String(), stream, e.Type, string(e.Data), string(e.Meta), int64(want))
 	return err
@@ -166,11 +177,15 @@ func openHallgrenPostgres(_ context.Context, b *bench) (appender, error) {
 	return hallgrenStore{s, db}, nil
 }
 
-func (h hallgrenStore) append(_ context.Context, stream string, want eventstore.Revision, e eventstore.Event) error {
-	return h.Save([]core.Event{{
-		AggregateID: stream, AggregateType: "chat", Version: core.Version(want + 2), // counted from 1
-		Timestamp: now(), Reason: e.Type, Data: e.Data, Metadata: e.Meta,
-	}})
+func (h hallgrenStore) append(_ context.Context, stream string, want eventstore.Revision, events ...eventstore.Event) error {
+	theirs := make([]core.Event, len(events))
+	for i, e := range events {
+		theirs[i] = core.Event{
+			AggregateID: stream, AggregateType: "chat", Version: core.Version(int(want) + 2 + i), // counted from 1
+			Timestamp: now(), Reason: e.Type, Data: e.Data, Metadata: e.Meta,
+		}
+	}
+	return h.Save(theirs)
 }
 
 func (h hallgrenStore) close() error { return h.db.Close() }
@@ -203,13 +218,17 @@ func (d goesData) Marshal() ([]byte, error) {
 	return fmt.Appendf(nil, `{"data":%s,"meta":%s}`, d.Data, d.Meta), nil
 }
 
-func (g goesStore) append(ctx context.Context, stream string, want eventstore.Revision, e eventstore.Event) error {
+func (g goesStore) append(ctx context.Context, stream string, want eventstore.Revision, events ...eventstore.Event) error {
 	id, err := uuid.Parse(strings.TrimPrefix(stream, "chat-"))
 	if err != nil {
-		return err
+		return fmt.Errorf("aggregate of %s: %w", stream, err)
 	}
-	data := goesData{e.Data, e.Meta}
-	return g.Insert(ctx, event.New(e.Type, data, event.ID(e.ID), event.Time(now()), event.Aggregate(id, "chat", int(want)+2)).Any())
+	theirs := make([]event.Event, len(events))
+	for i, e := range events {
+		data := goesData{e.Data, e.Meta}
+		theirs[i] = event.New(e.Type, data, event.ID(e.ID), event.Time(now()), event.Aggregate(id, "chat", int(want)+2+i)).Any()
+	}
+	return g.Insert(ctx, theirs...)
 }
 
 func (g goesStore) close() error { g.pool.Close(); return nil }
