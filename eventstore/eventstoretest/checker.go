@@ -271,9 +271,9 @@ type sighting struct {
 func newReaders(seed uint64) (all []*reader) {
 	for i, r := range []reader{
 		{name: "whole", q: eventstore.AllQuery{Follow: true}},
-		{name: "whole, in pages", q: eventstore.AllQuery{Limit: 7}},
+		{name: "whole, in pages", q: eventstore.AllQuery{Limit: 500}},
 		{name: "of a category", q: eventstore.AllQuery{Follow: true, Categories: []string{"chat"}}},
-		{name: "of two categories, in pages", q: eventstore.AllQuery{Limit: 7, Categories: []string{"order", "chats"}}},
+		{name: "of two categories, in pages", q: eventstore.AllQuery{Limit: 500, Categories: []string{"order", "chats"}}},
 		{name: "of a type", q: eventstore.AllQuery{Follow: true, Types: []string{"a"}}},
 		{name: "of a category and two types", q: eventstore.AllQuery{Follow: true, Categories: []string{"order"}, Types: []string{"b", "c"}}},
 	} {
@@ -325,6 +325,9 @@ func (r *reader) read(ctx context.Context, s eventstore.Store, last bool) {
 	defer cancel()
 	q := r.q
 	q.After = r.saved
+	if q.Limit > 0 {
+		q.Limit = 1 + r.rnd.IntN(q.Limit)
+	}
 	var unsaved []sighting
 	at := r.saved
 	for e, err := range s.ReadAll(ctx, q) {

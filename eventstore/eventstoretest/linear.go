@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -166,9 +167,15 @@ func record(t *testing.T, s eventstore.Store, stream string) []porcupine.Operati
 		t.Fatal(err)
 	}
 	last.Output, last.Return = out, int64(time.Since(began))
+	// An append of unknown outcome that nobody ever saw explains nothing, and is
+	// left out; of the others the answer might have come at the very end.
+	all = slices.DeleteFunc(all, func(op porcupine.Operation) bool {
+		ids := op.Input.(call).ids
+		return op.Output.(answer).outcome == unsure && find(out.ids, ids[len(ids)-1]) < 0
+	})
 	for i := range all {
 		if all[i].Output.(answer).outcome == unsure {
-			all[i].Return = last.Return + 1 // whenever, or never: then behind all that would see it
+			all[i].Return = last.Return
 		}
 	}
 	return append(all, last)
@@ -210,7 +217,7 @@ func (c *client) do(ctx context.Context) (in call, out answer, err error) {
 		}
 		c.last = in.ids
 	}
-	if c.rnd.IntN(4) == 0 {
+	if c.rnd.IntN(8) == 0 {
 		short, cancel := context.WithTimeout(ctx, time.Duration(c.rnd.IntN(1500))*time.Microsecond)
 		defer cancel()
 		ctx = short

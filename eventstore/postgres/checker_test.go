@@ -41,6 +41,7 @@ func trial(target string) eventstoretest.Trial {
 
 // Whatever others do on the server, and however writers and connections end.
 func TestNoSkip(t *testing.T) {
+	t.Parallel()
 	url := testenv.Postgres(t)
 	foreign(t, url)
 	foreign(t, testenv.Postgres(t)) // in another database
@@ -77,6 +78,7 @@ func TestNoSkip(t *testing.T) {
 // A server that crashes takes every connection with it, in whatever they are
 // doing, and recovers from its write-ahead log.
 func TestNoSkipThroughServerCrashes(t *testing.T) {
+	t.Parallel()
 	cluster, err := testenv.Start() // none that other tests use
 	if err != nil {
 		t.Fatal(err)
@@ -130,6 +132,7 @@ func foreign(t *testing.T, url string) {
 // The checker finds what is wrong with a log whose readers go by a bare
 // sequence: or else it could not be trusted when it finds nothing.
 func TestCheckerFindsWhatASequenceSkips(t *testing.T) {
+	t.Parallel()
 	report := trial(sequencePrefix + testenv.Postgres(t)).Run(t)
 	skipped := 0
 	for _, f := range report.Faults {

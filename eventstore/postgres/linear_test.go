@@ -9,5 +9,6 @@ import (
 )
 
 func TestLinearizable(t *testing.T) {
+	t.Parallel()
 	eventstoretest.Linearizable(t, func(t testing.TB) eventstore.Store { return open(t, testenv.Postgres(t)) })
 }
