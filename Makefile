@@ -62,6 +62,7 @@ check-generated: ## fail if something generated is not what the source says
 tidy: ## tidy the go.mod files
 	go mod tidy
 	cd tools && go mod tidy
+	cd bench && go mod tidy
 
 .PHONY: clean
 clean: ## remove what was built
