@@ -30,10 +30,6 @@ func recordOf(ctx context.Context) *record {
 	return &record{}
 }
 
-// RequestID returns the id under which the log has a request that came through
-// an API: for handlers that were given to Handle.
-func RequestID(ctx context.Context) string { return recordOf(ctx).id }
-
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := a.config.Now()
