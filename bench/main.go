@@ -27,23 +27,32 @@ import (
 )
 
 type options struct {
-	sections []string
-	rounds   int
-	writers  []int
-	warm     time.Duration
-	span     time.Duration
-	conns    int
-	scanned  int
-	rebuilt  int
-	emmett   bool
-	write    bool
-	docs     string
-	profile  string
+	sections    []string
+	engines     []string
+	rounds      int
+	writers     []int
+	warm        time.Duration
+	span        time.Duration
+	latencySpan time.Duration
+	chats       int
+	data        string
+	conns       int
+	scanned     int
+	rebuilt     int
+	emmett      bool
+	write       bool
+	docs        string
+	profile     string
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:])
+	do := run
+	args := os.Args[1:]
+	if len(args) == 3 && args[0] == "serve-list" { // a child of the section list
+		do, args = serveList, args[1:]
+	}
+	err := do(ctx, args)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -98,7 +107,7 @@ func run(ctx context.Context, args []string) (err error) {
 
 func parse(args []string) (o options, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	sections := flags.String("sections", "appends,batches,scan,rebuild", "what to measure")
+	sections := flags.String("sections", strings.Join(known(), ","), "what to measure")
 	writers := flags.String("writers", "1,8,64,256", "numbers of concurrent writers")
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds; each measures everything once")
 	flags.DurationVar(&o.warm, "warm", 300*time.Millisecond, "appends before the clock starts")
@@ -106,6 +115,10 @@ func parse(args []string) (o options, err error) {
 	flags.IntVar(&o.conns, "conns", 32, "connections to PostgreSQL that each peer may use")
 	flags.IntVar(&o.scanned, "scan", 200_000, "events to scan")
 	flags.IntVar(&o.rebuilt, "rebuild", 100_000, "events to rebuild views from")
+	engines := flags.String("engines", "SQLite,PostgreSQL", "engines that latency, list and growth are measured on")
+	flags.DurationVar(&o.latencySpan, "latency", 3*time.Second, "how long each measurement of latencies lasts")
+	flags.IntVar(&o.chats, "chats", 1_000_000, "chats in the inbox that list asks")
+	flags.StringVar(&o.data, "data", "", "keep the logs and views that are filled in this folder, for the next run")
 	flags.BoolVar(&o.emmett, "emmett", true, "measure Emmett too (needs Node and the npm registry)")
 	flags.BoolVar(&o.write, "write", false, "update docs/benchmarks.md and its plot")
 	flags.StringVar(&o.docs, "docs", filepath.Join("..", "docs"), "folder of benchmarks.md")
@@ -121,17 +134,25 @@ func parse(args []string) (o options, err error) {
 		o.writers = append(o.writers, n)
 	}
 	o.sections = strings.Split(*sections, ",")
-	known := []string{"appends", "batches", "scan", "rebuild"}
 	for _, s := range o.sections {
-		if !slices.Contains(known, s) {
-			return o, fmt.Errorf("-sections %q: want some of %s", *sections, strings.Join(known, ","))
+		if !slices.Contains(known(), s) {
+			return o, fmt.Errorf("-sections %q: want some of %s", *sections, strings.Join(known(), ","))
 		}
 	}
-	if o.rounds < 1 || o.scanned < 1_000 || o.rebuilt < 1_000 || o.conns < 1 {
-		return o, errors.New("-rounds and -conns must be at least 1, -scan and -rebuild at least 1000")
+	o.engines = strings.Split(*engines, ",")
+	for _, e := range o.engines {
+		if e != engineSQLite && e != enginePostgres {
+			return o, fmt.Errorf("-engines %q: want some of %s,%s", *engines, engineSQLite, enginePostgres)
+		}
+	}
+	if o.rounds < 1 || o.scanned < 1_000 || o.rebuilt < 1_000 || o.chats < 1_000 || o.conns < 1 {
+		return o, errors.New("-rounds and -conns must be at least 1, -scan, -rebuild and -chats at least 1000")
 	}
 	return o, nil
 }
+
+// known lists the sections in the order of the page.
+func known() []string { return []string{"appends", "batches", "scan", "rebuild", "latency", "list"} }
 
 // bench is one run.
 type bench struct {
@@ -147,6 +168,8 @@ func (b *bench) sections() map[string]func(context.Context) (*report, error) {
 		"batches": b.batches,
 		"scan":    b.scan,
 		"rebuild": b.rebuild,
+		"latency": b.latency,
+		"list":    b.list,
 	}
 }
 
