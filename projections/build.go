@@ -141,7 +141,9 @@ func (b *builder) take(ctx context.Context, role, owner string, resume bool) err
 				return err
 			}
 		}
-		s.Epoch++
+		// The row goes when a build ends. An epoch of an earlier one must not come
+		// again: its owner may have been suspended and go on.
+		s.Epoch = max(s.Epoch+1, b.cfg.now())
 		s.Owner, s.LeaseUntil, s.Target, s.UpdatedAt = owner, b.cfg.leaseEnd(), head.Position, b.cfg.now()
 		b.state = s
 		b.begin(s.Checkpoint == 0, b.cfg.BuildRows)
