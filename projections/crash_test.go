@@ -22,7 +22,6 @@ import (
 	logpostgres "github.com/chatledger/chatledger/eventstore/postgres"
 	logsqlite "github.com/chatledger/chatledger/eventstore/sqlite"
 	"github.com/chatledger/chatledger/internal/sqldb"
-	"github.com/chatledger/chatledger/internal/testenv"
 	"github.com/chatledger/chatledger/projections"
 )
 
@@ -33,6 +32,13 @@ const childData = "CHATLEDGER_PROJECTIONS_CHILD"
 func TestMain(m *testing.M) {
 	if where := os.Getenv(childData); where != "" {
 		if err := appendAndProject(where); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if where := os.Getenv(childPlace); where != "" {
+		if err := projectToThePoint(where); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -111,36 +117,21 @@ func appendAndProject(where string) error {
 // However often the process is killed in the middle of what it does: each event
 // is in the tables once.
 func TestKilledProcesses(t *testing.T) {
-	for engine, place := range map[string]func(t *testing.T) string{
-		"sqlite":   func(t *testing.T) string { return t.TempDir() },
-		"postgres": func(t *testing.T) string { return testenv.Postgres(t) },
-	} {
-		t.Run(engine, func(t *testing.T) {
-			where := place(t)
-			for round := range 4 {
-				killed(t, where, 6+5*round)
-			}
-			log, db, closeBoth, err := openBoth(t.Context(), where)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() {
-				if err := closeBoth(); err != nil {
-					t.Error(err)
-				}
-			}()
-			e := &env{log: log, db: db}
-			cfg := e.config()
-			_, stop := start(t, cfg)
-			defer stop()
-			waitFor(t, db, "toy.v1", e.append(t, "item-1", put{}))
-			checkTables(t, e.folded(t, nil), readTables(t, db))
-			verify(t, cfg)
-			if s := status(t, cfg); s.Parked != 0 || s.Error != "" {
-				t.Errorf("status %+v", s)
-			}
-		})
-	}
+	places(t, func(t *testing.T, where string) {
+		for round := range 4 {
+			killed(t, where, 6+5*round)
+		}
+		e := at(t, where)
+		cfg := e.config()
+		_, stop := start(t, cfg)
+		defer stop()
+		waitFor(t, e.db, "toy.v1", e.append(t, "item-1", put{}))
+		checkTables(t, e.folded(t, nil), readTables(t, e.db))
+		verify(t, cfg)
+		if s := status(t, cfg); s.Parked != 0 || s.Error != "" {
+			t.Errorf("status %+v", s)
+		}
+	})
 }
 
 // killed runs a process until it has reported some positions, then kills it.
