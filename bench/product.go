@@ -116,12 +116,17 @@ func (p *product) cpuSeconds() (float64, error) {
 	return (user + system) / 100, errors.Join(err1, err2) // in ticks of 10 ms
 }
 
-// memory returns what a process holds in memory now, and what it held at most,
-// in MB.
-func memory(pid int) (now, peak float64, err error) {
+// usage is what a process holds in memory, in MB.
+type usage struct {
+	own    float64 // that nobody else has
+	mapped float64 // pages of files, which the system keeps for all
+	peak   float64 // of the sum of both
+}
+
+func memory(pid int) (u usage, err error) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, 0, fmt.Errorf("read memory: %w", err)
+		return u, fmt.Errorf("read memory: %w", err)
 	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
@@ -131,13 +136,15 @@ func memory(pid int) (now, peak float64, err error) {
 		}
 		kilobytes, _ := strconv.ParseFloat(fields[1], 64)
 		switch fields[0] {
-		case "VmRSS:":
-			now = kilobytes / 1024
+		case "RssAnon:":
+			u.own = kilobytes / 1024
+		case "RssFile:":
+			u.mapped = kilobytes / 1024
 		case "VmHWM:":
-			peak = kilobytes / 1024
+			u.peak = kilobytes / 1024
 		}
 	}
-	return now, peak, nil
+	return u, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -19,13 +19,18 @@ const (
 	maxStatements = 256 // prepared statements kept by a connection
 )
 
+const (
+	beginRead  = "BEGIN"
+	beginWrite = "BEGIN IMMEDIATE"
+)
+
 // liteDB is one connection that writes and a few that read, each opened when it
 // is first needed.
 type liteDB struct {
 	path    string
 	opts    options
-	writer  chan *liteConn // one place; nil is a connection not yet opened
-	readers chan *liteConn
+	writer  *litePool // of one
+	readers *litePool
 	closed  chan struct{}
 	closing sync.Once
 }
@@ -40,12 +45,8 @@ func OpenSQLite(ctx context.Context, path string, opts ...Option) (DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	db := &liteDB{path: path, opts: settings(opts), writer: make(chan *liteConn, 1), closed: make(chan struct{})}
-	db.readers = make(chan *liteConn, db.opts.readers)
-	db.writer <- nil
-	for range db.opts.readers {
-		db.readers <- nil
-	}
+	db := &liteDB{path: path, opts: settings(opts), writer: newLitePool(1), closed: make(chan struct{})}
+	db.readers = newLitePool(db.opts.readers)
 	// The first transaction makes the file a database and reports what is wrong.
 	if err := db.Write(ctx, func(Tx) error { return nil }); err != nil {
 		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), db.Close())
@@ -56,43 +57,91 @@ func OpenSQLite(ctx context.Context, path string, opts ...Option) (DB, error) {
 func (*liteDB) Engine() Engine { return SQLite }
 
 func (db *liteDB) Read(ctx context.Context, fn func(Tx) error) error {
-	return db.run(ctx, db.readers, "BEGIN", fn)
+	return db.run(ctx, db.readers, beginRead, fn)
 }
 
 func (db *liteDB) Write(ctx context.Context, fn func(Tx) error) error {
-	return db.run(ctx, db.writer, "BEGIN IMMEDIATE", fn)
+	return db.run(ctx, db.writer, beginWrite, fn)
 }
 
 func (db *liteDB) Close() (err error) {
 	db.closing.Do(func() {
 		close(db.closed)
-		for range cap(db.readers) {
-			err = errors.Join(err, (<-db.readers).close())
-		}
-		err = errors.Join(err, (<-db.writer).close())
+		err = errors.Join(db.readers.close(), db.writer.close())
 	})
 	return err
 }
 
-// run takes a connection from its place, puts it back, and runs fn on it. A
+// litePool lends connections. The one that was used last is lent first: what it
+// has in its cache is the most likely to be of use.
+type litePool struct {
+	places chan struct{} // holds one token for each that may be lent
+	mu     sync.Mutex
+	idle   []*liteConn
+}
+
+func newLitePool(n int) *litePool {
+	p := &litePool{places: make(chan struct{}, n)}
+	for range n {
+		p.places <- struct{}{}
+	}
+	return p
+}
+
+// take returns an idle connection, or nil if one is to be opened. The caller
+// holds a place.
+func (p *litePool) take() *liteConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	if n == 0 {
+		return nil
+	}
+	c := p.idle[n-1]
+	p.idle = p.idle[:n-1]
+	return c
+}
+
+// put takes a connection back, nil if it is not to be used again, with its place.
+func (p *litePool) put(c *liteConn) {
+	if c != nil {
+		p.mu.Lock()
+		p.idle = append(p.idle, c)
+		p.mu.Unlock()
+	}
+	p.places <- struct{}{}
+}
+
+// close waits for all connections and closes them. None is lent after it.
+func (p *litePool) close() (err error) {
+	for range cap(p.places) {
+		<-p.places
+	}
+	for c := p.take(); c != nil; c = p.take() {
+		err = errors.Join(err, c.close())
+	}
+	return err
+}
+
+// run takes a connection from its pool, puts it back, and runs fn on it. A
 // connection that could not be brought out of its transaction is not used again.
-func (db *liteDB) run(ctx context.Context, place chan *liteConn, begin string, fn func(Tx) error) (err error) {
-	var c *liteConn
+func (db *liteDB) run(ctx context.Context, pool *litePool, begin string, fn func(Tx) error) (err error) {
 	select {
-	case c = <-place:
+	case <-pool.places:
 	case <-db.closed:
 		return ErrClosed
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	defer func() { place <- c }()
+	c := pool.take()
+	defer func() { pool.put(c) }()
 	select {
 	case <-db.closed:
 		return ErrClosed
 	default:
 	}
 	if c == nil {
-		if c, err = openLite(ctx, db.path, db.opts, place == db.writer); err != nil {
+		if c, err = openLite(ctx, db.path, db.opts, pool == db.writer); err != nil {
 			return err
 		}
 	}
@@ -110,6 +159,7 @@ type liteConn struct {
 	stmts  map[string]*list.Element // of *liteStmt, by the text that callers give
 	recent *list.List               // most recently used first
 	busy   bool                     // a query is under way
+	stop   chan struct{}            // closed to interrupt what the connection does
 }
 
 type liteStmt struct {
@@ -122,7 +172,8 @@ func openLite(ctx context.Context, path string, o options, writer bool) (*liteCo
 	if err != nil {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
-	c := &liteConn{conn: conn, stmts: map[string]*list.Element{}, recent: list.New()}
+	c := &liteConn{conn: conn, stmts: map[string]*list.Element{}, recent: list.New(), stop: make(chan struct{})}
+	conn.SetInterrupt(c.stop)
 	pragmas := []string{
 		"page_size = 8192", // of a new file; rows of a few kB stay in one page
 		"journal_mode = WAL",
@@ -134,7 +185,8 @@ func openLite(ctx context.Context, path string, o options, writer bool) (*liteCo
 	if writer {
 		pragmas = append(pragmas, "cache_size = -64000")
 	} else {
-		pragmas = append(pragmas, "query_only = ON")
+		// 2 GB, SQLite's limit: pages come from the system's cache, without a copy.
+		pragmas = append(pragmas, "query_only = ON", "mmap_size = 2147418112")
 	}
 	if o.durable {
 		pragmas = append(pragmas, "synchronous = FULL")
@@ -166,13 +218,29 @@ func (c *liteConn) close() error {
 	return nil
 }
 
+// arm has what the connection does interrupted once ctx ends, until disarm is
+// called, which is to be done once. (To set another channel for each transaction
+// would cost two switches to another goroutine each time.)
+func (c *liteConn) arm(ctx context.Context) (disarm func()) {
+	stop := c.stop
+	unused := context.AfterFunc(ctx, func() { close(stop) })
+	return func() {
+		if unused() {
+			return
+		}
+		<-stop
+		c.stop = make(chan struct{})
+		c.conn.SetInterrupt(c.stop)
+	}
+}
+
 // within runs fn, interrupted when ctx ends or d has passed.
 func (c *liteConn) within(ctx context.Context, d time.Duration, fn func() error) error {
 	limited, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	c.conn.SetInterrupt(limited.Done())
-	defer c.conn.SetInterrupt(nil)
+	disarm := c.arm(limited)
 	err := fn()
+	disarm()
 	switch {
 	case err == nil:
 		return nil
@@ -185,17 +253,22 @@ func (c *liteConn) within(ctx context.Context, d time.Duration, fn func() error)
 }
 
 func (c *liteConn) transact(ctx context.Context, begin string, fn func(Tx) error) (err error) {
-	err = c.within(ctx, busyTimeout, func() error {
+	start := func() error {
 		_, err := c.exec(begin, nil)
 		return err
-	})
+	}
+	if begin == beginRead { // which waits for nobody
+		err = start()
+	} else {
+		err = c.within(ctx, busyTimeout, start)
+	}
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	c.conn.SetInterrupt(ctx.Done())
+	disarm := sync.OnceFunc(c.arm(ctx))
 	done := false
 	defer func() {
-		c.conn.SetInterrupt(nil) // what has begun to commit is not interrupted
+		disarm()
 		c.busy = false
 		if !done {
 			err = errors.Join(err, c.rollback())
@@ -204,7 +277,7 @@ func (c *liteConn) transact(ctx context.Context, begin string, fn func(Tx) error
 	if err := fn(liteTx{c}); err != nil {
 		return err
 	}
-	c.conn.SetInterrupt(nil)
+	disarm() // what has begun to commit is not interrupted
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}

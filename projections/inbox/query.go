@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,6 +128,13 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, fmt.Errorf("list chats: %w", err)
 	}
+	slices.SortFunc(rows, func(a, b placed) int {
+		c := cmp.Or(cmp.Compare(a.Place, b.Place), cmp.Compare(a.ID, b.ID))
+		if by.descending {
+			return -c
+		}
+		return c
+	})
 	page := Page{Chats: make([]Chat, 0, min(limit, len(rows)))}
 	for i := range rows {
 		if i == limit {
@@ -138,7 +146,8 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 	return page, nil
 }
 
-// sql returns the query: a page of ids, found in one index, then the rows.
+// sql returns the query: a page of ids, found in one index, then the rows, which
+// the caller sorts. (SQLite would write them to a sorter for it, every column.)
 func (q Query) sql(engine sqldb.Engine, by order, from *place, limit int) (string, []any) {
 	var args []any
 	arg := func(v any) string {
@@ -191,7 +200,7 @@ func (q Query) sql(engine sqldb.Engine, by order, from *place, limit int) (strin
 	}
 	return "SELECT " + chatColumns + ", p.place FROM (SELECT chat_id AS id, " + by.column + " AS place FROM " + table +
 		" WHERE " + where + " ORDER BY " + by.column + direction + ", chat_id" + direction + " LIMIT " + arg(limit) +
-		") p JOIN inbox_chats c ON c.chat_id = p.id ORDER BY p.place" + direction + ", p.id" + direction, args
+		") p JOIN inbox_chats c ON c.chat_id = p.id", args
 }
 
 // driver says which filters may choose the index. PostgreSQL knows how many
