@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -56,6 +57,17 @@ type Report struct {
 
 	Seed                                               uint64
 	Acked, Events, Conflicts, Unknown, Kills, Restarts int
+	Errors                                             map[string]int // what the appends of unknown outcome said, and how often
+}
+
+// Said reports whether an append failed with an error that contains text.
+func (r Report) Said(text string) bool {
+	for e := range r.Errors {
+		if strings.Contains(e, text) {
+			return true
+		}
+	}
+	return false
 }
 
 // Fault is a broken promise.
@@ -91,12 +103,13 @@ func (r Report) Has(kind FaultKind) bool {
 }
 
 // NoSkip runs the trial and fails the test for each fault.
-func NoSkip(t *testing.T, trial Trial) {
+func NoSkip(t *testing.T, trial Trial) Report {
 	t.Helper()
 	report := trial.Run(t)
 	for _, f := range report.Faults {
 		t.Error(f)
 	}
+	return report
 }
 
 // The shape of a trial.

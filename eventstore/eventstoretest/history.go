@@ -18,6 +18,7 @@ type history struct {
 	mu                        sync.Mutex
 	acks                      []ack
 	conflicts, unknown, kills int
+	errors                    map[string]int
 
 	dense   bool
 	end     eventstore.Position // of the head, when all writers had ended
@@ -61,6 +62,10 @@ func (h *history) listen(w io.Reader) {
 			h.conflicts++
 		case saidUnknown:
 			h.unknown++
+			if h.errors == nil {
+				h.errors = map[string]int{}
+			}
+			h.errors[strings.Join(words[1:len(words)-1], " ")]++
 		case saidStored:
 			if a, err := parseAck(words[1 : len(words)-1]); err == nil {
 				h.acks = append(h.acks, a)
@@ -96,7 +101,7 @@ func parseAck(words []string) (a ack, err error) {
 // judge compares what was acknowledged, what is in the log and what the readers
 // saw.
 func (h *history) judge() Report {
-	r := Report{Acked: len(h.acks), Events: len(h.log), Conflicts: h.conflicts, Unknown: h.unknown, Kills: h.kills}
+	r := Report{Acked: len(h.acks), Events: len(h.log), Conflicts: h.conflicts, Unknown: h.unknown, Kills: h.kills, Errors: h.errors}
 	r.Faults = append(r.Faults, h.judgeLog()...)
 	r.Faults = append(r.Faults, h.judgeAcks()...)
 	for _, reader := range h.readers {

@@ -177,7 +177,7 @@ func (w *appender) append(ctx context.Context) {
 		case ctx.Err() != nil || errors.Is(err, eventstore.ErrClosed):
 			return
 		}
-		w.say(saidUnknown + " .")
+		w.say(strings.Join(strings.Fields(saidUnknown+" "+err.Error()), " ") + " .")
 		if w.rnd.IntN(4) == 0 {
 			return // nobody asks what became of it
 		}

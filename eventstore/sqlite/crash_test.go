@@ -33,6 +33,8 @@ func child(role string) int {
 		err = appendForever(os.Getenv(childFile))
 	case "limited":
 		err = limited(os.Getenv(childFile))
+	case "probe":
+		err = probe(os.Getenv(childFile))
 	default:
 		err = fmt.Errorf("unknown role %s", role)
 	}
