@@ -40,6 +40,10 @@ type Trial struct {
 	// Disturb, if set, does harm that the log must survive, until ctx ends, which
 	// is when the writers have ended.
 	Disturb func(ctx context.Context)
+
+	// Enough, if set, says whether enough harm was done. On a slow machine the
+	// writers go on for longer until it was.
+	Enough func() bool
 }
 
 // Writer is one that runs: a process, or what stands for one.
@@ -116,6 +120,8 @@ func NoSkip(t *testing.T, trial Trial) Report {
 const (
 	writers    = 3
 	catchUpFor = 30 * time.Second // what readers have, after the last append, to get to the end
+	enoughIn   = 30 * time.Second // what writers have more, on a slow machine, for enough to happen
+	enoughAcks = 50
 )
 
 // Run runs the trial and returns what it found. It fails the test only if it
@@ -124,7 +130,7 @@ func (tr Trial) Run(t testing.TB) Report {
 	t.Helper()
 	seed := cmp.Or(*checkerSeed, rand.Uint64())
 	length := cmp.Or(tr.For, *checkerFor)
-	ctx, cancel := context.WithTimeout(t.Context(), length+2*catchUpFor)
+	ctx, cancel := context.WithTimeout(t.Context(), length+enoughIn+2*catchUpFor)
 	defer cancel()
 	first, err := tr.Open(ctx) // makes the log, before many try to
 	if err != nil {
@@ -230,10 +236,14 @@ func (tr Trial) write(ctx context.Context, t testing.TB, seed uint64, length tim
 			running = append(running, w)
 		}
 	}
+	latest := time.Now().Add(length + enoughIn)
 	for over := time.After(length); len(running) > 0; {
 		select {
 		case <-over:
-			over = nil
+			if !tr.enough(h) && time.Now().Before(latest) {
+				over = time.After(100 * time.Millisecond)
+				continue
+			}
 			for i, w := range running { // the last ones, too, in either way
 				end := w.Stop
 				if i == 0 {
@@ -249,7 +259,9 @@ func (tr Trial) write(ctx context.Context, t testing.TB, seed uint64, length tim
 			if err := running[i].Kill(); err != nil {
 				t.Errorf("kill a writer: %v", err)
 			}
+			h.mu.Lock()
 			h.kills++
+			h.mu.Unlock()
 			if w := begin(); w != nil {
 				running[i] = w
 			}
@@ -260,6 +272,13 @@ func (tr Trial) write(ctx context.Context, t testing.TB, seed uint64, length tim
 	}
 	listening.Wait()
 	return h
+}
+
+// enough reports whether the trial means anything yet.
+func (tr Trial) enough(h *history) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.acks) >= enoughAcks && h.kills > 0 && h.conflicts > 0 && h.unknown > 0 && (tr.Enough == nil || tr.Enough())
 }
 
 // reader is a consumer that keeps what it has seen together with its

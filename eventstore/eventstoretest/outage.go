@@ -3,38 +3,40 @@ package eventstoretest
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chatledger/chatledger/eventstore"
 )
 
-// Outages returns a Trial's Disturb that keeps everybody from appending now and
-// then, from begin to end. In each of these times appends come to a standstill and
-// whoever opens the log reads all of it; afterwards appends succeed again.
-func Outages(t testing.TB, open func(context.Context) (eventstore.Store, error), begin, end func() error) func(context.Context) {
-	return func(ctx context.Context) {
-		s, err := open(ctx)
+// Outages has the trial's Disturb keep everybody from appending now and then, from
+// begin to end. In each of these times appends come to a standstill and whoever
+// opens the log reads all of it; afterwards appends succeed again.
+func (tr *Trial) Outages(t testing.TB, begin, end func() error) {
+	var survived atomic.Int32
+	tr.Enough = func() bool { return survived.Load() > 0 }
+	tr.Disturb = func(ctx context.Context) {
+		s, err := tr.Open(ctx)
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		defer shut(s)
-		o := outage{s, open, begin, end}
-		survived := 0
+		o := outage{s, tr.Open, begin, end}
 		for rest(ctx, 100*time.Millisecond); ctx.Err() == nil; rest(ctx, 100*time.Millisecond) {
 			err := o.run(ctx)
 			switch {
 			case ctx.Err() != nil: // the writers have ended in the midst of it
 			case err != nil:
-				t.Errorf("outage %d: %v", survived+1, err)
+				t.Errorf("outage %d: %v", survived.Load()+1, err)
 				return
 			default:
-				survived++
+				survived.Add(1)
 			}
 		}
-		t.Logf("%d outages were survived", survived)
-		if survived == 0 {
+		t.Logf("%d outages were survived", survived.Load())
+		if survived.Load() == 0 {
 			t.Error("no outage was survived")
 		}
 	}

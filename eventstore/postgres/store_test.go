@@ -295,6 +295,40 @@ func TestTerminatedBackends(t *testing.T) {
 	}
 }
 
+// TestLostAnswer: whoever was not told how an append went finds out by repeating it.
+func TestLostAnswer(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t, testenv.Postgres(t))
+	s := open(t, p.url)
+	add(t, s, "chat-1", events(1)...)
+	for i, tt := range []struct {
+		at     cut
+		stored []bool // what may have become of it
+	}{
+		{beforeRequest, []bool{false}},
+		{afterRequest, []bool{false, true}},
+		{afterAnswer, []bool{true}},
+	} {
+		e := events(2)
+		want := eventstore.Revision(2 * i)
+		p.arm(tt.at)
+		if res, err := s.Append(t.Context(), "chat-1", want, e...); err == nil || errors.Is(err, eventstore.ErrConflict) {
+			t.Errorf("cut %d: Append = %+v, %v; want an error that is no conflict", tt.at, res, err)
+		}
+		res, err := s.Append(t.Context(), "chat-1", want, e...)
+		if err != nil || res.Revision != want+2 || res.Position != eventstore.Position(want)+3 || !slices.Contains(tt.stored, res.Existing) {
+			t.Errorf("cut %d: the repeat = %+v, %v", tt.at, res, err)
+		}
+		again, err := s.Append(t.Context(), "chat-1", want, e...)
+		if res.Existing = true; err != nil || again != res {
+			t.Errorf("cut %d: one more repeat = %+v, %v; want %+v", tt.at, again, err, res)
+		}
+	}
+	if n := p.cuts.Load(); n != 3 {
+		t.Errorf("%d appends were cut off; want 3", n)
+	}
+}
+
 // TestOpenTogether: processes that start at once make one schema.
 func TestOpenTogether(t *testing.T) {
 	t.Parallel()

@@ -62,7 +62,7 @@ func onAFullFileSystem(t *testing.T, dir string) {
 	}
 	path := filepath.Join(dir, "events.db")
 	tr := trial(path, path)
-	tr.Disturb = eventstoretest.Outages(t, tr.Open, func() error {
+	tr.Outages(t, func() error {
 		var fs syscall.Statfs_t
 		if err := syscall.Statfs(dir, &fs); err != nil {
 			return err

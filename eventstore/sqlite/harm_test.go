@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -96,7 +97,7 @@ func TestNoSkipOnAFullDisk(t *testing.T) {
 	t.Parallel()
 	path := file(t)
 	tr := trial(path, limitable+path)
-	tr.Disturb = eventstoretest.Outages(t, tr.Open,
+	tr.Outages(t,
 		func() error { return os.WriteFile(path+fullFlag, nil, 0o600) },
 		func() error { return os.Remove(path + fullFlag) })
 	report := eventstoretest.NoSkip(t, tr)
@@ -111,9 +112,10 @@ func TestNoSkipOnAReadOnlyFile(t *testing.T) {
 	t.Parallel()
 	path := fileOfNobody(t)
 	tr := trial(path, powerless+path)
+	var rounds atomic.Int32
+	tr.Enough = func() bool { return rounds.Load() > 2 }
 	tr.Disturb = func(ctx context.Context) {
-		rounds := 0
-		for ; ctx.Err() == nil; rounds++ {
+		for ; ctx.Err() == nil; rounds.Add(1) {
 			permit(t, path, 0o444)
 			if said, err := spawn(ctx, "probe", powerless+path).Output(); ctx.Err() == nil && (err != nil || !strings.Contains(string(said), "attempt to write a readonly database")) {
 				t.Errorf("read-only, a process says %q, %v", said, err)
@@ -123,7 +125,7 @@ func TestNoSkipOnAReadOnlyFile(t *testing.T) {
 				t.Errorf("writable again, a process says %q, %v", said, err)
 			}
 		}
-		t.Logf("the files were read-only %d times", rounds)
+		t.Logf("the files were read-only %d times", rounds.Load())
 	}
 	report := eventstoretest.NoSkip(t, tr)
 	if !report.Said("attempt to write a readonly database") {

@@ -73,6 +73,36 @@ func (c *Cluster) Close() error {
 	}
 }
 
+// Restart stops the server as a crash would, without finishing anything, and
+// starts it again. It returns when the server has recovered.
+func (c *Cluster) Restart() error {
+	bin, err := Programs()
+	if err != nil {
+		return err
+	}
+	owner, err := serverUser()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(filepath.Join(bin, "pg_ctl"), "-D", "data", "-w", "-t", "60", "-l", "log", "-m", "immediate", "restart")
+	cmd.Dir = c.dir
+	cmd.Env = []string{"LC_ALL=C", "TZ=UTC"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: owner}
+	// Not CombinedOutput: the server inherits the pipe and would keep it open.
+	said, err := os.CreateTemp("", "pg_ctl")
+	if err != nil {
+		return fmt.Errorf("restart PostgreSQL: %w", err)
+	}
+	defer os.Remove(said.Name())
+	defer said.Close()
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Run(); err != nil {
+		text, _ := os.ReadFile(said.Name())
+		return fmt.Errorf("restart PostgreSQL: %w: %s", err, text)
+	}
+	return nil
+}
+
 // join uses the cluster that another process of this user has started, or
 // starts one for all.
 func join(s settings) (*Cluster, error) {
