@@ -16,7 +16,7 @@ type CLI struct {
 	Demo        DemoCmd        `cmd:"" help:"Run the server with generated traffic; nothing to set up."`
 	Token       TokenCmd       `cmd:"" help:"Make, list and revoke the tokens of the API."`
 	Channel     ChannelCmd     `cmd:"" help:"Add, list and remove the accounts that customers write to."`
-	Events      EventsCmd      `cmd:"" help:"Read the log, as NDJSON."`
+	Events      EventsCmd      `cmd:"" help:"Read and import the log, as NDJSON."`
 	Projections ProjectionsCmd `cmd:"" help:"Look after the views: how far they are, rebuild, verify."`
 	Reactors    ReactorsCmd    `cmd:"" help:"Look after the side effects: how far they are, what is parked."`
 	Doctor      DoctorCmd      `cmd:"" help:"Check an installation and say what to do."`

@@ -3,23 +3,20 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/chatledger/chatledger/eventstore"
 )
 
-// EventsCmd reads the log.
+// EventsCmd reads the log, and adds to it what was read from another.
 type EventsCmd struct {
 	Dump   EventsDumpCmd   `cmd:"" help:"Print the events of the log, from the first on."`
 	Tail   EventsTailCmd   `cmd:"" help:"Print events as they are appended, until interrupted."`
 	Stream EventsStreamCmd `cmd:"" help:"Print the events of one stream, such as chat-<id>."`
+	Import EventsImportCmd `cmd:"" help:"Add events that dump has printed to the log."`
 }
 
 // EventFilter says which events of the log are wanted.
@@ -106,23 +103,10 @@ func (c EventsStreamCmd) Run(ctx context.Context, t *terminal) error {
 	})
 }
 
-// eventLine is an event as a line of NDJSON.
-type eventLine struct {
-	Position   eventstore.Position `json:"position"`
-	Stream     string              `json:"stream"`
-	Revision   eventstore.Revision `json:"revision"`
-	ID         uuid.UUID           `json:"id"`
-	Type       string              `json:"type"`
-	RecordedAt time.Time           `json:"recorded_at"`
-	Data       json.RawMessage     `json:"data"`
-	Metadata   json.RawMessage     `json:"metadata,omitempty"`
-}
-
 // printEvents writes one line an event; at once, if somebody waits for it.
 func printEvents(w io.Writer, events iter.Seq2[eventstore.Recorded, error], atOnce bool) error {
 	buffered := bufio.NewWriterSize(w, 64<<10)
-	enc := json.NewEncoder(buffered)
-	enc.SetEscapeHTML(false)
+	var line []byte
 	for r, err := range events {
 		if err != nil {
 			return errors.Join(fmt.Errorf("read log: %w", err), buffered.Flush())
@@ -130,8 +114,10 @@ func printEvents(w io.Writer, events iter.Seq2[eventstore.Recorded, error], atOn
 		if r.IsMark() {
 			continue
 		}
-		line := eventLine{r.Position, r.Stream, r.Revision, r.ID, r.Type, r.Time.UTC(), r.Data, r.Meta}
-		if err := enc.Encode(line); err != nil {
+		if line, err = appendLine(line[:0], r); err != nil {
+			return fmt.Errorf("encode event at %d: %w", r.Position, err)
+		}
+		if _, err := buffered.Write(append(line, '\n')); err != nil {
 			return fmt.Errorf("write event at %d: %w", r.Position, err)
 		}
 		if atOnce {
