@@ -126,11 +126,11 @@ func TestImportGoesOn(t *testing.T) {
 
 func TestImportRefuses(t *testing.T) {
 	const line = `{"position":1,"stream":"chat-1","revision":0,"id":"01a213fe-f893-74a2-b51b-f84bd79c59fa","type":"a","recorded_at":"2026-11-25T18:36:46Z","data":{}}`
-	with := func(old, new string) string {
-		if !strings.Contains(line, old) {
-			t.Fatalf("no %s", old)
+	with := func(this, that string) string {
+		if !strings.Contains(line, this) {
+			t.Fatalf("no %s", this)
 		}
-		return strings.Replace(line, old, new, 1)
+		return strings.Replace(line, this, that, 1)
 	}
 	for _, tt := range []struct{ name, lines, want string }{
 		{"half a line", line[:40], "line 1: not JSON: unexpected EOF"},

@@ -10,12 +10,15 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.uber.org/goleak"
 
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/eventstoretest"
 	"github.com/chatledger/chatledger/eventstore/faulty"
 	"github.com/chatledger/chatledger/eventstore/memory"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // closing closes the store within, too, as the suite wants it.
 type closing struct {
