@@ -191,12 +191,17 @@ func Validate(stream string, want Revision, events []Event) error {
 	case len(events) == 0 || len(events) > MaxEvents:
 		return fmt.Errorf("%w: %s: %d events, want 1 to %d", ErrInvalid, stream, len(events), MaxEvents)
 	}
-	ids := make(map[uuid.UUID]struct{}, len(events))
-	for i, e := range events {
-		_, dup := ids[e.ID]
-		ids[e.ID] = struct{}{}
+	var ids map[uuid.UUID]struct{} // of many; one event has no other to be confused with
+	if len(events) > 1 {
+		ids = make(map[uuid.UUID]struct{}, len(events))
+	}
+	for i := range events {
+		e := &events[i]
+		if ids != nil {
+			ids[e.ID] = struct{}{}
+		}
 		switch {
-		case e.ID == uuid.Nil || dup:
+		case e.ID == uuid.Nil || ids != nil && len(ids) <= i:
 			return fmt.Errorf("%w: %s: event %d has no id of its own", ErrInvalid, stream, i)
 		case e.Type == "" || len(e.Type) > MaxTypeName:
 			return fmt.Errorf("%w: %s: event %d has a type of %d bytes, want 1 to %d", ErrInvalid, stream, i, len(e.Type), MaxTypeName)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +22,7 @@ import (
 const (
 	maxGroup      = 2_000    // appends
 	maxGroupBytes = 16 << 20 // of data and metadata
-	maxHeads      = 50_000   // streams whose end is remembered, twice
+	maxKnown      = 1 << 20  // events of the streams that are remembered, twice; a stream counts as eight
 )
 
 // request is an Append on its way through the writer.
@@ -58,13 +61,29 @@ func (q *queue) put(r *request) bool {
 	return true
 }
 
-// take returns what has queued up and keeps spare for what comes.
+// take returns what has queued up, and keeps spare for what comes.
 func (q *queue) take(spare []*request) []*request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	rs := q.waiting
 	q.waiting = spare[:0]
 	return rs
+}
+
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)
+}
+
+// gather lets those append who are about to, such as the ones that the last
+// transaction answered, as long as each turn brings more. It adds no delay: if
+// nobody else can run it returns at once.
+func (q *queue) gather() {
+	for n := -1; n < q.len() && n < maxGroup; {
+		n = q.len()
+		runtime.Gosched()
+	}
 }
 
 func (q *queue) close() []*request {
@@ -103,22 +122,22 @@ func (s *Store) Append(ctx context.Context, stream string, want eventstore.Revis
 // SQLite at the beginning of each transaction.
 type writer struct {
 	*Store
-	conn *sqlite3.Conn // nil after a failure that may have left it unusable
+	conn   *sqlite3.Conn // nil after a failure that may have left it unusable
+	reader *reader       // on conn
+	index  indexer       // on conn
 
-	begin, commit, rollback, version, last,
-	findStream, addStream, lastRevision,
-	findType, addType, addEvent, findEvent, undo *sqlite3.Stmt
+	begin, commit, rollback, version, addBlock *sqlite3.Stmt
 
 	dataVersion int64 // changes when another connection has written
-	head        eventstore.Position
+	head        int64
 	streams     streams
-	typeIDs     map[string]int64
-}
+	fresh       []known // appended by this transaction
 
-// stream is what the writer knows of one: its end.
-type stream struct {
-	id       int64
-	revision eventstore.Revision // NoStream if it does not exist
+	blocks builder // one that is not full yet, which ends at head
+	at     int64   // when what it holds was recorded
+	leaf   int     // bytes of a page that rows can have
+	room   int     // bytes that are left on the last page, as far as is known
+	target int     // bytes that blocks is to get
 }
 
 func (w *writer) open() (err error) {
@@ -132,11 +151,16 @@ func (w *writer) open() (err error) {
 		}
 	}()
 	w.conn.SetBusyTimeout(w.busy)
+	pageSize, err := pragma(w.conn, "page_size")
+	if err != nil {
+		return fmt.Errorf("read page size: %w", err)
+	}
+	w.leaf, w.room = pageSize-leafHeader, 0
 	for _, p := range append([]string{
-		"synchronous = full",        // fsync the WAL before COMMIT returns
-		"fullfsync = on",            // on macOS fsync alone does not reach the disk
-		"wal_autocheckpoint = 4000", // pages of 4 KB: fewer, larger moves from the WAL to the file
-		"journal_size_limit = 67108864",
+		"synchronous = full", // fsync the WAL before COMMIT returns
+		"fullfsync = on",     // on macOS fsync alone does not reach the disk
+		fmt.Sprintf("wal_autocheckpoint = %d", walSize/pageSize), // few, large moves from the WAL to the file
+		fmt.Sprintf("journal_size_limit = %d", 4*walSize),
 		"cache_size = -65536", // 64 MB, for the indexes
 		"temp_store = memory",
 	}, w.pragmas...) {
@@ -145,29 +169,36 @@ func (w *writer) open() (err error) {
 		}
 	}
 	for stmt, query := range map[**sqlite3.Stmt]string{
-		&w.begin:        "BEGIN IMMEDIATE",
-		&w.commit:       "COMMIT",
-		&w.rollback:     "ROLLBACK",
-		&w.version:      "PRAGMA data_version",
-		&w.last:         "SELECT max(position) FROM events",
-		&w.findStream:   "SELECT id FROM streams WHERE name = ?",
-		&w.addStream:    "INSERT INTO streams (name, id) VALUES (?, ?)",
-		&w.lastRevision: "SELECT max(revision) FROM events WHERE stream = ?",
-		&w.findType:     "SELECT id FROM types WHERE name = ?",
-		&w.addType:      "INSERT INTO types (name) VALUES (?)",
-		&w.addEvent: "INSERT INTO events (position, type, stream, revision, recorded_at, id, name, meta, data)" +
-			" VALUES (?, ?, ?, ?, ?, ?, ?, CAST(? AS TEXT), CAST(? AS TEXT))",
-		&w.findEvent: "SELECT revision, position FROM events WHERE stream = ? AND id = ?",
-		&w.undo:      "DELETE FROM events WHERE position >= ?",
+		&w.begin:    "BEGIN IMMEDIATE",
+		&w.commit:   "COMMIT",
+		&w.rollback: "ROLLBACK",
+		&w.version:  "PRAGMA data_version",
+		&w.addBlock: insertBlock,
 	} {
 		if *stmt, err = w.conn.Prepare(query); err != nil {
 			return fmt.Errorf("prepare: %w", err)
 		}
 	}
+	if w.reader, err = newReader(w.conn); err != nil {
+		return err
+	}
+	if err := w.index.open(w.reader); err != nil {
+		return err
+	}
 	w.conn.SetBusyTimeout(0) // start waits by itself
 	w.forget()
 	return nil
 }
+
+const (
+	insertBlock = "INSERT INTO blocks (last, events, recorded_at, heads, body) VALUES (?, ?, ?, ?, CAST(? AS TEXT))"
+	walSize     = 16 << 20 // bytes after which the WAL is moved to the file
+
+	// What SQLite adds, at most: https://www.sqlite.org/fileformat2.html
+	leafHeader = 8
+	rowHeader  = 2 + 3 + 9 + 6 + 5 + 2 + 8 // its place on the page, its size, the key, types and small columns
+	leafSpare  = 35 - leafHeader           // a row that leaves less than that goes to pages of its own
+)
 
 // discard closes the connection; the next transaction opens another.
 func (w *writer) discard() {
@@ -184,7 +215,7 @@ func (w *writer) discard() {
 func (w *writer) forget() {
 	w.dataVersion = -1
 	w.streams = streams{}
-	w.typeIDs = map[string]int64{}
+	w.reader.block.items = nil
 }
 
 // run appends what queues up while the last transaction ran, until Close.
@@ -196,6 +227,7 @@ func (w *writer) run() {
 		case <-w.queue.wake:
 		case <-w.done:
 		}
+		w.queue.gather()
 		rs := w.queue.take(spare)
 		spare = rs
 		for len(rs) > 0 && open {
@@ -230,7 +262,7 @@ func (w *writer) group(rs []*request) {
 	err := w.transact(rs)
 	switch code := sqlite3.ErrCode(err).ToPrimary(); {
 	case err == nil:
-		w.bell.ring(w.head)
+		w.bell.ring(eventstore.Position(w.head))
 	case len(rs) > 1 && (code == sqlite3.ResultFull || code == sqlite3.ResultTooBig || code == sqlite3.ResultNoMem):
 		for i := range rs {
 			w.group(rs[i : i+1])
@@ -268,25 +300,60 @@ func (w *writer) transact(rs []*request) (err error) {
 	}
 	if version != w.dataVersion {
 		w.forget()
-		head, err := one(w.last)
+		sees, err := w.reader.sync(&w.tail)
 		if err != nil {
-			return fmt.Errorf("read head: %w", err)
+			return err
 		}
-		w.dataVersion, w.head = version, eventstore.Position(head)
+		w.dataVersion, w.head = version, sees.head
 	}
-	at := w.now().UnixMicro()
-	for _, r := range rs {
+	w.at = w.now().UnixMicro()
+	w.blocks.reset()
+	w.fresh = w.fresh[:0]
+	w.streams.trim()
+	for i, r := range rs {
 		if r.abandoned.Load() {
 			continue // nobody is told
 		}
-		if err := w.append(r, at); err != nil {
+		if err := w.append(r, rs[:i]); err != nil {
 			return err
 		}
+	}
+	if err := w.endBlock(); err != nil {
+		return err
+	}
+	indexed, err := w.moveIndex()
+	if err != nil {
+		return err
 	}
 	if err := exec(w.commit); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	w.tail.add(w.fresh)
+	if w.index.next = indexed; w.index.pieces != nil && w.index.done() {
+		w.tail.indexedTo(w.index.to)
+		w.index.pieces = nil
+	}
 	return nil
+}
+
+// moveIndex does its share of moving the oldest part of the tail to the file's
+// index, and returns how far it has come.
+func (w *writer) moveIndex() (next int, err error) {
+	x := &w.index
+	if old, to := w.tail.frozen(); old != nil && (x.pieces == nil || to != x.to) {
+		x.take(old, to, w.tail.generation)
+	} else if old == nil {
+		x.pieces = nil
+	}
+	if x.pieces == nil {
+		return 0, nil
+	}
+	if x.debt += x.rate * float64(len(w.fresh)); x.debt < x.enough || x.debt < 1 {
+		return x.next, nil
+	}
+	n := int(x.debt)
+	x.debt -= float64(n)
+	return x.move(n)
 }
 
 // start begins a transaction that holds the file's write lock.
@@ -346,169 +413,184 @@ func (w *writer) abort(err error) {
 	w.discard()
 }
 
-// append decides about r and writes its events. An error is one of the database
-// and ends the transaction; a conflict is r's own.
-func (w *writer) append(r *request, at int64) error {
+// append decides about r and writes its events; before are the requests that came
+// first in this transaction. An error is one of the database and ends the
+// transaction; a conflict is r's own.
+func (w *writer) append(r *request, before []*request) error {
 	r.res, r.err = eventstore.Result{}, nil
-	st, err := w.end(r.stream)
+	st, err := w.stream(r.stream)
 	if err != nil {
 		return err
 	}
 	if r.want == eventstore.Any || r.want == st.revision {
-		// The index finds out whether an event is there already: the usual
-		// append pays for no look-up.
-		err := w.insert(r, st, at)
-		if err == nil || sqlite3.ErrCode(err) != sqlite3.ResultConstraintUnique {
-			return err
+		seen := false
+		for i := range r.events {
+			seen = seen || st.has(fingerprint(r.events[i].ID))
 		}
-		w.undo.BindInt64(1, int64(w.head)+1)
-		if err := exec(w.undo); err != nil {
-			return fmt.Errorf("undo append: %w", err)
+		if !seen {
+			return w.insert(r, st)
 		}
-		known, err := w.repeated(r, st)
-		if err == nil && known == 0 {
-			return fmt.Errorf("stream %s is not at revision %d", r.stream, st.revision)
-		}
+	}
+	known, err := w.repeated(r, st, before)
+	switch {
+	case err != nil:
 		return err
-	}
-	_, err = w.repeated(r, st)
-	return err
-}
-
-// repeated sets r's outcome to the original result if all of its events are in
-// the stream, or else to a conflict. It returns how many are.
-func (w *writer) repeated(r *request, st stream) (known int, err error) {
-	if st.revision != eventstore.NoStream {
-		for _, e := range r.events {
-			at, ok, err := w.find(st, e.ID)
-			if err != nil {
-				return 0, err
-			}
-			if ok {
-				known++
-				r.res = later(r.res, at)
-			}
-		}
-	}
-	if known < len(r.events) {
+	case known == 0 && (r.want == eventstore.Any || r.want == st.revision):
+		return w.insert(r, st) // another id has the same fingerprint
+	case known < len(r.events):
 		r.res = eventstore.Result{}
 		r.err = &eventstore.ConflictError{Stream: r.stream, Want: r.want, Got: st.revision}
 	}
-	return known, nil
-}
-
-func later(a, b eventstore.Result) eventstore.Result {
-	if a.Position > b.Position {
-		return a
-	}
-	return b
-}
-
-// find returns where the event with this id is in st.
-func (w *writer) find(st stream, id uuid.UUID) (res eventstore.Result, ok bool, err error) {
-	w.findEvent.BindInt64(1, st.id)
-	w.findEvent.BindBytes(2, id[:])
-	ok, err = w.findEvent.Step()
-	if ok {
-		res = eventstore.Result{
-			Revision: eventstore.Revision(w.findEvent.ColumnInt64(0)),
-			Position: eventstore.Position(w.findEvent.ColumnInt64(1)),
-			Existing: true,
-		}
-	}
-	if err := errors.Join(err, w.findEvent.Reset()); err != nil {
-		return res, false, fmt.Errorf("find event: %w", err)
-	}
-	return res, ok, nil
-}
-
-// insert adds r's events behind st and sets r's result. If it fails, rows behind
-// w.head may be left.
-func (w *writer) insert(r *request, st stream, at int64) error {
-	if st.revision == eventstore.NoStream {
-		st.id = int64(w.head) + 1
-		w.addStream.BindText(1, r.stream)
-		w.addStream.BindInt64(2, st.id)
-		if err := exec(w.addStream); err != nil {
-			return fmt.Errorf("add stream: %w", err)
-		}
-	}
-	position, ins := int64(w.head), w.addEvent
-	for i := range r.events {
-		e := &r.events[i]
-		typ, err := w.typeID(e.Type)
-		if err != nil {
-			return err
-		}
-		position++
-		st.revision++
-		ins.BindInt64(1, position)
-		ins.BindInt64(2, typ)
-		ins.BindInt64(3, st.id)
-		ins.BindInt64(4, int64(st.revision))
-		ins.BindInt64(5, at)
-		ins.BindBytes(6, e.ID[:])
-		ins.BindText(7, r.stream)
-		bindJSON(ins, 8, e.Meta)
-		bindJSON(ins, 9, e.Data)
-		if err := exec(ins); err != nil {
-			return fmt.Errorf("insert event: %w", err)
-		}
-	}
-	w.head = eventstore.Position(position)
-	w.streams.set(r.stream, st)
-	r.res = eventstore.Result{Revision: st.revision, Position: w.head}
 	return nil
 }
 
-func bindJSON(stmt *sqlite3.Stmt, param int, json []byte) {
-	if len(json) == 0 {
-		stmt.BindNull(param)
-		return
+// repeated returns how many of r's events are in the stream, and sets its result
+// to where the last of them is.
+func (w *writer) repeated(r *request, st *stream, before []*request) (known int, err error) {
+	if st.revision == eventstore.NoStream {
+		return 0, nil
 	}
-	stmt.BindBytes(param, json)
+	x, ok, err := w.reader.index(&w.tail, r.stream, bounds{math.MaxInt64, math.MaxInt64})
+	if err != nil || !ok {
+		return 0, fmt.Errorf("look for repeats: %w", err)
+	}
+	last, err := x.end()
+	if err != nil {
+		return 0, err
+	}
+	for i := range r.events {
+		id := r.events[i].ID
+		if !st.has(fingerprint(id)) {
+			continue
+		}
+		res, ok := appended(before, r.stream, id)
+		if !ok {
+			rev, position, found, err := x.find(id, last)
+			if err != nil {
+				return 0, fmt.Errorf("find event: %w", err)
+			}
+			res, ok = eventstore.Result{Revision: rev, Position: eventstore.Position(position)}, found
+		}
+		if ok {
+			known++
+			if res.Position > r.res.Position {
+				r.res = res
+			}
+		}
+	}
+	r.res.Existing = known > 0
+	return known, nil
 }
 
-// end returns where a stream ends.
-func (w *writer) end(name string) (stream, error) {
-	if st, ok := w.streams.get(name); ok {
+// appended returns where one of the requests has put an event.
+func appended(rs []*request, stream string, id uuid.UUID) (res eventstore.Result, ok bool) {
+	for _, r := range rs {
+		if r.stream != stream || r.err != nil || r.res.Existing || r.res.Position == 0 {
+			continue
+		}
+		for i := range r.events {
+			if r.events[i].ID == id {
+				behind := len(r.events) - 1 - i
+				return eventstore.Result{
+					Revision: r.res.Revision - eventstore.Revision(behind),
+					Position: r.res.Position - eventstore.Position(behind),
+				}, true
+			}
+		}
+	}
+	return res, false
+}
+
+// insert adds r's events behind st and sets r's result.
+func (w *writer) insert(r *request, st *stream) error {
+	for i := range r.events {
+		e := &r.events[i]
+		if err := w.makeRoom(sizeInBlock(r.stream, e)); err != nil {
+			return err
+		}
+		w.head++
+		st.revision++
+		hash := fingerprint(e.ID)
+		st.add(hash)
+		w.blocks.add(r.stream, st.revision, e, 0)
+		w.fresh = append(w.fresh, known{r.stream, st.revision, entry{w.head, hash}})
+	}
+	w.streams.known += len(r.events)
+	r.res = eventstore.Result{Revision: st.revision, Position: eventstore.Position(w.head)}
+	return nil
+}
+
+// makeRoom ends the block if n bytes more would make it larger than what is left
+// of the last page. A new block gets the rest of that page, or a page of its own
+// if the rest is little.
+func (w *writer) makeRoom(n int) error {
+	if w.blocks.n > 0 && w.blocks.size()+n > w.target {
+		if err := w.endBlock(); err != nil {
+			return err
+		}
+	}
+	if w.blocks.n == 0 {
+		w.target = w.room - rowHeader
+		if w.room < w.leaf/4 || n > w.target {
+			w.target = w.leaf - rowHeader - leafSpare
+		}
+	}
+	return nil
+}
+
+// endBlock writes the block, if it has any events.
+func (w *writer) endBlock() error {
+	b := &w.blocks
+	if b.n == 0 {
+		return nil
+	}
+	n := b.n
+	heads, body := b.finish()
+	if err := addBlock(w.addBlock, w.head, n, w.at, heads, body); err != nil {
+		return err
+	}
+	size := len(heads) + len(body) + rowHeader
+	if size > w.room {
+		w.room = w.leaf
+	}
+	w.room = max(w.room-size, 0)
+	b.reset()
+	return nil
+}
+
+func addBlock(stmt *sqlite3.Stmt, last int64, n int, at int64, heads, body []byte) error {
+	stmt.BindInt64(1, last)
+	stmt.BindInt64(2, int64(n))
+	stmt.BindInt64(3, at)
+	stmt.BindBytes(4, heads)
+	stmt.BindBytes(5, body)
+	if err := exec(stmt); err != nil {
+		return fmt.Errorf("insert events: %w", err)
+	}
+	return nil
+}
+
+// stream returns what is known of a stream, or looks it up.
+func (w *writer) stream(name string) (*stream, error) {
+	if st := w.streams.get(name); st != nil {
 		return st, nil
 	}
-	st := stream{revision: eventstore.NoStream}
-	w.findStream.BindText(1, name)
-	id, err := one(w.findStream)
-	if err != nil {
-		return st, fmt.Errorf("find stream: %w", err)
+	x, ok, err := w.reader.index(&w.tail, name, bounds{math.MaxInt64, math.MaxInt64})
+	if err != nil || !ok {
+		return nil, fmt.Errorf("look up stream: %w", err)
 	}
-	if id == 0 {
-		return st, nil
+	st := &stream{revision: eventstore.NoStream}
+	for run, err := range x.runs(0, math.MaxInt64-1) {
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range run.entries {
+			st.add(e.hash)
+		}
+		st.revision = run.end() - 1
 	}
-	w.lastRevision.BindInt64(1, id)
-	rev, err := one(w.lastRevision)
-	if err != nil {
-		return st, fmt.Errorf("find revision: %w", err)
-	}
-	st = stream{id: id, revision: eventstore.Revision(rev)}
 	w.streams.set(name, st)
 	return st, nil
-}
-
-func (w *writer) typeID(name string) (int64, error) {
-	if id, ok := w.typeIDs[name]; ok {
-		return id, nil
-	}
-	w.findType.BindText(1, name)
-	id, err := one(w.findType)
-	if err == nil && id == 0 {
-		w.addType.BindText(1, name)
-		err = exec(w.addType)
-		id = w.conn.LastInsertRowID()
-	}
-	if err != nil {
-		return 0, fmt.Errorf("find type: %w", err)
-	}
-	w.typeIDs[name] = id
-	return id, nil
 }
 
 // exec runs a statement that returns no rows.
@@ -531,25 +613,67 @@ func one(stmt *sqlite3.Stmt) (n int64, err error) {
 	return n, stmt.Reset()
 }
 
-// streams remembers the ends of the streams used last: when young is full, it
-// becomes old, and what is still used moves back.
-type streams struct {
-	young, old map[string]stream
+// stream is what the writer knows of one: its end, and the fingerprints of its
+// events' ids.
+type stream struct {
+	revision eventstore.Revision // NoStream if it does not exist
+	few      []uint32            // until they are many
+	many     map[uint32]struct{}
 }
 
-func (s *streams) get(name string) (stream, bool) {
-	st, ok := s.young[name]
-	if !ok {
-		if st, ok = s.old[name]; ok {
+func (s *stream) has(hash uint32) bool {
+	if s.many != nil {
+		_, ok := s.many[hash]
+		return ok
+	}
+	return slices.Contains(s.few, hash)
+}
+
+func (s *stream) add(hash uint32) {
+	const few = 256
+	switch {
+	case s.many != nil:
+		s.many[hash] = struct{}{}
+	case len(s.few) < few:
+		s.few = append(s.few, hash)
+	default:
+		s.many = map[uint32]struct{}{hash: {}}
+		for _, h := range s.few {
+			s.many[h] = struct{}{}
+		}
+		s.few = nil
+	}
+}
+
+// streams remembers the streams used last.
+type streams struct {
+	young, old map[string]*stream
+	known      int // events of those in young
+}
+
+func (s *streams) get(name string) *stream {
+	st := s.young[name]
+	if st == nil {
+		if st = s.old[name]; st != nil {
 			s.set(name, st)
 		}
 	}
-	return st, ok
+	return st
 }
 
-func (s *streams) set(name string, st stream) {
-	if s.young == nil || len(s.young) >= maxHeads {
-		s.young, s.old = map[string]stream{}, s.young
+func (s *streams) set(name string, st *stream) {
+	const perStream = 8
+	if s.young == nil {
+		s.young = map[string]*stream{}
 	}
 	s.young[name] = st
+	s.known += perStream + int(st.revision) + 1
+}
+
+// trim makes young old when it is full: what is still used moves back. Not within
+// a transaction, which needs what it knows of its own streams.
+func (s *streams) trim() {
+	if s.known >= maxKnown {
+		s.young, s.old, s.known = nil, s.young, 0
+	}
 }

@@ -30,6 +30,7 @@ var schemaFiles embed.FS
 const appID = 0x636c6f67
 
 const (
+	newPageSize = 8192                   // bytes; of a file that is created
 	readers     = 4                      // connections that reads share
 	defaultPoll = 150 * time.Millisecond // how soon a follower sees another process's append
 	defaultBusy = 10 * time.Second       // how long an append waits for another process's
@@ -47,7 +48,7 @@ type Store struct {
 
 	queue     queue
 	bell      bell
-	types     typeNames
+	tail      tail
 	pool      chan *reader // readers slots; an empty one is nil
 	following atomic.Int64 // followers that wait or may come to wait
 
@@ -88,6 +89,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 		pool: make(chan *reader, readers),
 		done: make(chan struct{}),
 	}
+	s.tail.generation = defaultGeneration
 	for _, o := range opts {
 		o(s)
 	}
@@ -140,6 +142,11 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if version == 0 {
+		if err := sqlitex.ExecuteTransient(conn, fmt.Sprintf("PRAGMA page_size = %d", newPageSize), nil); err != nil {
+			return fmt.Errorf("set page size: %w", err)
+		}
+	}
 	if version < len(schema.Migrations) {
 		// SQLite's own busy timeout does not cover this one.
 		err := s.untilFree(func() error { return sqlitex.ExecuteTransient(conn, "PRAGMA journal_mode = wal", nil) })
@@ -157,6 +164,9 @@ func (s *Store) prepare(ctx context.Context) error {
 		return errors.New("the file is not a chatledger log")
 	case version > len(schema.Migrations):
 		return fmt.Errorf("the file has schema version %d, made by a newer chatledger; this one knows up to %d", version, len(schema.Migrations))
+	}
+	if err := s.convert(ctx, conn); err != nil {
+		return err
 	}
 	err = sqlitex.Execute(conn, "SELECT value FROM meta WHERE key = 'store'", &sqlitex.ExecOptions{
 		ResultFunc: func(stmt *sqlite3.Stmt) error {
@@ -209,7 +219,7 @@ func (s *Store) err(ctx context.Context) error {
 func (s *Store) Head(ctx context.Context) (eventstore.Head, error) {
 	h := eventstore.Head{Store: s.id}
 	err := s.with(ctx, func(r *reader) (err error) {
-		h.Position, err = r.last()
+		h.Position, err = r.head()
 		return err
 	})
 	if err != nil {
@@ -268,27 +278,4 @@ func (b *bell) ring(p eventstore.Position) {
 		close(b.ch)
 		b.ch = make(chan struct{})
 	}
-}
-
-// typeNames holds the names of the event types that reads have met. They are
-// committed and never change.
-type typeNames struct {
-	mu    sync.RWMutex
-	names map[int64]string
-}
-
-func (t *typeNames) get(id int64) (string, bool) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	name, ok := t.names[id]
-	return name, ok
-}
-
-func (t *typeNames) set(id int64, name string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.names == nil {
-		t.names = map[int64]string{}
-	}
-	t.names[id] = name
 }
