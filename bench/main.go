@@ -39,6 +39,7 @@ type options struct {
 	conns       int
 	scanned     int
 	rebuilt     int
+	history     bool
 	emmett      bool
 	write       bool
 	docs        string
@@ -115,7 +116,8 @@ func parse(args []string) (o options, err error) {
 	flags.IntVar(&o.conns, "conns", 32, "connections to PostgreSQL that each peer may use")
 	flags.IntVar(&o.scanned, "scan", 200_000, "events to scan")
 	flags.IntVar(&o.rebuilt, "rebuild", 100_000, "events to rebuild views from")
-	engines := flags.String("engines", "SQLite,PostgreSQL", "engines that latency, list and growth are measured on")
+	engines := flags.String("engines", "SQLite,PostgreSQL", "engines that views, latency, list and growth are measured on")
+	flags.BoolVar(&o.history, "history", true, "rebuild the history too")
 	flags.DurationVar(&o.latencySpan, "latency", 3*time.Second, "how long each measurement of latencies lasts")
 	flags.IntVar(&o.chats, "chats", 1_000_000, "chats in the inbox that list asks")
 	flags.StringVar(&o.data, "data", "", "keep the logs and views that are filled in this folder, for the next run")
@@ -133,6 +135,7 @@ func parse(args []string) (o options, err error) {
 		}
 		o.writers = append(o.writers, n)
 	}
+	o.engines = strings.Split(*engines, ",")
 	o.sections = strings.Split(*sections, ",")
 	for _, s := range o.sections {
 		if !slices.Contains(known(), s) {

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/sqldb"
@@ -89,6 +90,7 @@ type builder struct {
 	skip     map[eventstore.Position]bool // events that are not applied
 	progress func(Progress)
 	diff     *Diff
+	done     bool // it has become the live one
 	began    time.Time
 	from     eventstore.Position
 }
@@ -162,37 +164,70 @@ func (b *builder) release(ctx context.Context) error {
 	})
 }
 
-// foldTo brings the tables to a position, which is not behind the log's end. It
-// fails at an event that cannot be applied.
-func (b *builder) foldTo(ctx context.Context, upTo eventstore.Position, phase string) error {
-	if upTo <= b.state.Checkpoint {
+// foldTo brings the tables of all builders to a position, which is not behind
+// the log's end, unless they are there already. They share what is read and
+// decoded, and fold side by side. It fails at an event that one of them cannot
+// apply.
+func foldTo(ctx context.Context, cfg *Config, builders []*builder, upTo eventstore.Position, phase string) error {
+	builders = slices.DeleteFunc(slices.Clone(builders), func(b *builder) bool { return b.state.Checkpoint >= upTo })
+	if len(builders) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	batches := make(chan batch, readAhead)
-	var reader sync.WaitGroup
-	reader.Go(func() {
-		q := eventstore.AllQuery{After: b.state.Checkpoint, Categories: b.p.Categories()}
-		read(ctx, b.cfg, q, upTo, b.cfg.ChunkSize, batches)
+	q := eventstore.AllQuery{After: builders[0].state.Checkpoint}
+	all := false
+	for _, b := range builders {
+		q.After = min(q.After, b.state.Checkpoint)
+		all = all || len(b.p.Categories()) == 0
+		q.Categories = append(q.Categories, b.p.Categories()...)
+	}
+	slices.Sort(q.Categories)
+	if q.Categories = slices.Compact(q.Categories); all {
+		q.Categories = nil
+	}
+	work, ctx := errgroup.WithContext(ctx)
+	batches := make(chan batch, 1)
+	work.Go(func() error {
+		read(ctx, cfg, q, upTo, cfg.ChunkSize, batches)
+		return nil
 	})
-	defer reader.Wait()
-	defer cancel()
-	for next := range batches {
-		if next.err != nil {
-			return fmt.Errorf("read the log: %w", next.err)
-		}
-		if err := b.apply(ctx, next); err != nil {
-			return err
-		}
-		b.tell(phase, upTo)
+	var parts []chan batch
+	for _, b := range builders {
+		part := make(chan batch, 1)
+		parts = append(parts, part)
+		work.Go(func() error {
+			for next := range part {
+				if err := b.apply(ctx, next); err != nil {
+					return err
+				}
+				b.tell(phase, upTo)
+			}
+			if ctx.Err() == nil && b.state.Checkpoint < upTo { // nothing of what it reads was left
+				return b.apply(ctx, batch{end: upTo})
+			}
+			return nil
+		})
 	}
-	if err := ctx.Err(); err != nil {
+	work.Go(func() error {
+		defer func() {
+			for _, part := range parts {
+				close(part)
+			}
+		}()
+		for next := range batches {
+			if next.err != nil {
+				return fmt.Errorf("read the log: %w", next.err)
+			}
+			for _, part := range parts {
+				select {
+				case part <- next:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			}
+		}
 		return context.Cause(ctx)
-	}
-	if b.state.Checkpoint < upTo { // nothing of what it reads was left
-		return b.apply(ctx, batch{end: upTo})
-	}
-	return nil
+	})
+	return work.Wait()
 }
 
 // apply folds outside of the transaction that writes, which is therefore short:
@@ -201,8 +236,12 @@ func (b *builder) apply(ctx context.Context, next batch) error {
 	if next.end <= b.state.Checkpoint {
 		return nil
 	}
+	categories := b.p.Categories()
 	for _, it := range next.items {
-		if b.skip[it.Position] {
+		if it.Position <= b.state.Checkpoint || b.skip[it.Position] {
+			continue
+		}
+		if len(categories) > 0 && !slices.Contains(categories, it.Category()) {
 			continue
 		}
 		if it.err == nil {

@@ -1,22 +1,50 @@
 package projections
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/chatledger/chatledger/internal/sqldb"
 )
 
 // form says how the rows of a table, and their keys, are stored.
+//
+// It reads and writes fields by their place in memory, which it looks up once:
+// a fold does that for each column of each row, and reflection would cost more
+// than everything else there. Pointers passed in are to an R or a K.
 type form struct {
 	mapping *sqldb.Mapping
 	columns []sqldb.Column
 	keys    []sqldb.Column
-	row     reflect.Type
-	simple  bool // the key is one value, not a struct
+	fields  []place // of a row, column by column
+	parts   []place // of a key
+}
+
+// place is where a value of a column lies in a struct.
+type place struct {
+	sqldb.Kind
+	offset uintptr
+	typ    reflect.Type
+	flat   bool // of kind JSON: equal values are equal to the letter
+}
+
+func (f place) text(p unsafe.Pointer) *string { return (*string)(unsafe.Add(p, f.offset)) }
+func (f place) value(p unsafe.Pointer) reflect.Value {
+	return reflect.NewAt(f.typ, unsafe.Add(p, f.offset)).Elem()
+}
+
+// integer returns an integer of any size.
+func (f place) integer(p unsafe.Pointer) int64 {
+	if f.typ.Kind() == reflect.Int64 {
+		return *(*int64)(unsafe.Add(p, f.offset))
+	}
+	return f.value(p).Int()
 }
 
 // newForm panics if R or K is not as Rows wants it.
@@ -29,14 +57,19 @@ func newForm[K comparable, R any](table string) *form {
 	if err != nil {
 		bad("%v", err)
 	}
-	f := &form{mapping: m, row: rt, simple: kt.Kind() != reflect.Struct}
+	f := &form{mapping: m}
 	var keyFields []reflect.Type
 	for _, field := range m.Fields {
 		c := sqldb.Column{Name: field.Column, Kind: field.Kind, Key: field.Key}
+		typ, offset := rt, uintptr(0)
+		for _, i := range field.Index { // into embedded structs
+			offset, typ = offset+typ.Field(i).Offset, typ.Field(i).Type
+		}
+		f.fields = append(f.fields, place{field.Kind, offset, typ, isFlat(typ)})
 		f.columns = append(f.columns, c)
 		if field.Key {
 			f.keys = append(f.keys, c)
-			keyFields = append(keyFields, rt.FieldByIndex(field.Index).Type)
+			keyFields = append(keyFields, typ)
 		}
 	}
 	for i := range rt.NumField() {
@@ -47,111 +80,99 @@ func newForm[K comparable, R any](table string) *form {
 	if err := (sqldb.Table{Name: table, Columns: f.columns}).Validate(); err != nil {
 		bad("%v", err)
 	}
-	var parts []reflect.Type
-	if f.simple {
-		parts = []reflect.Type{kt}
-	} else {
+	if kt.Kind() == reflect.Struct {
 		for i := range kt.NumField() {
-			parts = append(parts, kt.Field(i).Type)
+			part := kt.Field(i)
+			f.parts = append(f.parts, place{sqldb.KindOf(part.Type), part.Offset, part.Type, true})
 		}
+	} else {
+		f.parts = []place{{sqldb.KindOf(kt), 0, kt, true}}
 	}
-	if len(parts) != len(keyFields) {
-		bad("the key %s has %d parts, the row has %d key fields", kt, len(parts), len(keyFields))
+	if len(f.parts) != len(keyFields) {
+		bad("the key %s has %d parts, the row has %d key fields", kt, len(f.parts), len(keyFields))
 	}
-	for i, p := range parts {
-		if p.Kind() != keyFields[i].Kind() || f.keys[i].Kind == sqldb.JSON {
-			bad("part %d of the key is a %s, its field a %s", i+1, p, keyFields[i])
+	for i, p := range f.parts {
+		if p.typ.Kind() != keyFields[i].Kind() || f.keys[i].Kind == sqldb.JSON {
+			bad("part %d of the key is a %s, its field a %s", i+1, p.typ, keyFields[i])
 		}
 	}
 	return f
 }
 
-// addKey appends a key to vectors of the key columns.
-func (f *form) addKey(to sqldb.Vectors, key reflect.Value) {
-	if f.simple {
-		add(&to[0], key)
-		return
-	}
-	for i := range to {
-		add(&to[i], key.Field(i))
-	}
-}
-
-// addRow appends a row, a struct, to vectors of all columns.
-func (f *form) addRow(to sqldb.Vectors, row reflect.Value) {
-	for i := range f.mapping.Fields {
-		add(&to[i], field(row, f.mapping.Fields[i].Index))
-	}
-}
-
-func field(row reflect.Value, index []int) reflect.Value {
-	if len(index) == 1 {
-		return row.Field(index[0])
-	}
-	return row.FieldByIndex(index)
-}
-
-func add(to *sqldb.Vector, v reflect.Value) {
-	switch to.Kind {
-	case sqldb.Text:
-		to.Texts = append(to.Texts, v.String())
-	case sqldb.Int:
-		to.Ints = append(to.Ints, v.Int())
-	case sqldb.Bool:
-		to.Bools = append(to.Bools, v.Bool())
-	case sqldb.Float:
-		to.Floats = append(to.Floats, v.Float())
-	case sqldb.Bytes:
-		to.Blobs = append(to.Blobs, v.Bytes())
-	case sqldb.JSON:
-		b, err := json.Marshal(v.Interface())
-		if err != nil {
-			panic(fmt.Sprintf("projections: a %s is no JSON: %v", v.Type(), err))
+// isFlat reports whether values of t are equal only if == says so.
+func isFlat(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if !isFlat(t.Field(i).Type) {
+				return false
+			}
 		}
-		to.Texts = append(to.Texts, string(b))
-	}
-}
-
-// cleanKey reports whether k has no text that a database refuses.
-func (f *form) cleanKey(k any) bool {
-	if s, ok := k.(string); ok {
-		return isStorable(s)
-	}
-	v := reflect.ValueOf(k)
-	if v.Kind() != reflect.Struct {
-		return v.Kind() != reflect.String || isStorable(v.String())
-	}
-	for _, part := range v.Fields() {
-		if part.Kind() == reflect.String && !isStorable(part.String()) {
-			return false
-		}
+		return true
+	case reflect.Array:
+		return isFlat(t.Elem())
+	case reflect.Pointer, reflect.Slice, reflect.Map, reflect.Interface, reflect.Func, reflect.Chan, reflect.UnsafePointer:
+		return false
 	}
 	return true
 }
 
-// clean makes the text of a key or of a row what it will be when it is read
-// back.
-func (f *form) clean(v reflect.Value) {
-	switch {
-	case v.Kind() == reflect.String:
-		v.SetString(storable(v.String()))
-	case v.Type() == f.row:
-		for i := range f.mapping.Fields {
-			if m := &f.mapping.Fields[i]; m.Kind == sqldb.Text {
-				if part := field(v, m.Index); !isStorable(part.String()) {
-					part.SetString(storable(part.String()))
-				}
-			}
+// addKey appends a key to vectors of the key columns.
+func (f *form) addKey(to sqldb.Vectors, key unsafe.Pointer) { add(to, f.parts, key) }
+
+// addRow appends a row to vectors of all columns.
+func (f *form) addRow(to sqldb.Vectors, row unsafe.Pointer) { add(to, f.fields, row) }
+
+func add(vectors sqldb.Vectors, places []place, p unsafe.Pointer) {
+	for i := range places {
+		f, to := &places[i], &vectors[i]
+		switch f.Kind {
+		case sqldb.Text:
+			to.Texts = append(to.Texts, *f.text(p))
+		case sqldb.Int:
+			to.Ints = append(to.Ints, f.integer(p))
+		case sqldb.Bool:
+			to.Bools = append(to.Bools, *(*bool)(unsafe.Add(p, f.offset)))
+		case sqldb.Float:
+			to.Floats = append(to.Floats, f.value(p).Float())
+		case sqldb.Bytes:
+			to.Blobs = append(to.Blobs, *(*[]byte)(unsafe.Add(p, f.offset)))
+		case sqldb.JSON:
+			to.Texts = append(to.Texts, f.json(p))
 		}
-	case v.Kind() == reflect.Struct:
-		for _, part := range v.Fields() {
-			if part.Kind() == reflect.String {
-				part = reflect.NewAt(part.Type(), part.Addr().UnsafePointer()).Elem() // it need not be exported
-				part.SetString(storable(part.String()))
+	}
+}
+
+// json asks a type that makes its own JSON for it directly: encoding/json would
+// read through what it gets.
+func (f place) json(p unsafe.Pointer) string {
+	var b []byte
+	var err error
+	if m, ok := f.value(p).Addr().Interface().(json.Marshaler); ok {
+		b, err = m.MarshalJSON()
+	} else {
+		b, err = json.Marshal(f.value(p).Interface())
+	}
+	if err != nil {
+		panic(fmt.Sprintf("projections: a %s is no JSON: %v", f.typ, err))
+	}
+	return string(b)
+}
+
+// clean makes the text of a row what it will be when it is read back; cleanKey
+// that of a key.
+func (*form) cleanPlaces(places []place, p unsafe.Pointer) {
+	for i := range places {
+		if f := &places[i]; f.Kind == sqldb.Text {
+			if s := f.text(p); !isStorable(*s) {
+				*s = storable(*s)
 			}
 		}
 	}
 }
+
+func (f *form) clean(row unsafe.Pointer)    { f.cleanPlaces(f.fields, row) }
+func (f *form) cleanKey(key unsafe.Pointer) { f.cleanPlaces(f.parts, key) }
 
 // isStorable reports whether PostgreSQL takes s for text.
 func isStorable(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) }
@@ -165,32 +186,57 @@ func storable(s string) string {
 }
 
 // same reports whether two rows have the same values.
-func (f *form) same(a, b reflect.Value) bool {
-	for i := range f.mapping.Fields {
-		m := &f.mapping.Fields[i]
-		x, y := field(a, m.Index), field(b, m.Index)
-		switch m.Kind {
-		case sqldb.Text:
-			if x.String() != y.String() {
-				return false
-			}
-		case sqldb.Int:
-			if x.Int() != y.Int() {
-				return false
-			}
-		case sqldb.Bool:
-			if x.Bool() != y.Bool() {
-				return false
-			}
-		case sqldb.Float:
-			if x.Float() != y.Float() {
-				return false
-			}
-		default:
-			if !reflect.DeepEqual(x.Interface(), y.Interface()) {
-				return false
-			}
+func (f *form) same(a, b unsafe.Pointer) bool {
+	for i := range f.fields {
+		if !f.fields[i].same(a, b) {
+			return false
 		}
 	}
 	return true
+}
+
+func (f *place) same(a, b unsafe.Pointer) bool {
+	switch f.Kind {
+	case sqldb.Text:
+		return *f.text(a) == *f.text(b)
+	case sqldb.Int:
+		return f.integer(a) == f.integer(b)
+	case sqldb.Bool:
+		return *(*bool)(unsafe.Add(a, f.offset)) == *(*bool)(unsafe.Add(b, f.offset))
+	case sqldb.Float:
+		return f.value(a).Float() == f.value(b).Float()
+	}
+	x, y := f.value(a), f.value(b)
+	if f.flat {
+		return x.Equal(y)
+	}
+	if v, ok := x.Interface().([]string); ok {
+		w := y.Interface().([]string)
+		return (v == nil) == (w == nil) && slices.Equal(v, w)
+	}
+	return reflect.DeepEqual(x.Interface(), y.Interface())
+}
+
+// compareKeys orders rows by their keys.
+func (f *form) compareKeys(a, b unsafe.Pointer) int {
+	for i, c := range f.columns {
+		if !c.Key {
+			continue
+		}
+		if c := f.fields[i].compare(a, b); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+func (f *place) compare(a, b unsafe.Pointer) int {
+	x, y := f.value(a), f.value(b)
+	switch f.Kind {
+	case sqldb.Int:
+		return cmp.Compare(x.Int(), y.Int())
+	case sqldb.Float:
+		return cmp.Compare(x.Float(), y.Float())
+	}
+	return cmp.Compare(fmt.Sprint(x.Interface()), fmt.Sprint(y.Interface()))
 }

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/sqldb"
@@ -18,7 +22,15 @@ import (
 //
 // A rebuild that was cancelled or killed is resumed by the next one. An event
 // that cannot be applied ends it with a *PoisonError, and the live tables stay.
-func Rebuild(ctx context.Context, cfg Config, name string, progress func(Progress)) (err error) {
+func Rebuild(ctx context.Context, cfg Config, name string, progress func(Progress)) error {
+	return RebuildAll(ctx, cfg, []string{name}, progress)
+}
+
+// RebuildAll is Rebuild for several projections, which read the log together:
+// each event is fetched and decoded once. Each is switched over by itself. The
+// first that fails ends the others, too. progress is called by one of them at a
+// time.
+func RebuildAll(ctx context.Context, cfg Config, names []string, progress func(Progress)) (err error) {
 	if err := Prepare(ctx, cfg); err != nil {
 		return err
 	}
@@ -26,25 +38,51 @@ func Rebuild(ctx context.Context, cfg Config, name string, progress func(Progres
 	if err != nil {
 		return err
 	}
-	p, err := cfg.find(name)
-	if err != nil {
-		return err
-	}
-	b, err := newBuilder(ctx, &cfg, p, roleNew, suffixNew, true)
-	if err != nil {
-		return fmt.Errorf("rebuild: %w", err)
-	}
-	if progress != nil {
-		b.progress = progress
-	}
+	var told sync.Mutex
+	var builders []*builder
 	defer func() {
-		if err != nil {
-			err = errors.Join(fmt.Errorf("rebuild %s: %w", name, err), b.release(ctx))
+		for _, b := range builders {
+			if !b.done {
+				err = errors.Join(err, b.release(ctx))
+			}
 		}
 	}()
-	if err := b.foldToHead(ctx, PhaseFold); err != nil {
+	for _, name := range names {
+		p, err := cfg.find(name)
+		if err != nil {
+			return err
+		}
+		b, err := newBuilder(ctx, &cfg, p, roleNew, suffixNew, true)
+		if err != nil {
+			return fmt.Errorf("rebuild: %w", err)
+		}
+		builders = append(builders, b)
+		if progress != nil {
+			b.progress = func(p Progress) {
+				told.Lock()
+				defer told.Unlock()
+				progress(p)
+			}
+		}
+	}
+	if err := foldToHead(ctx, &cfg, builders, PhaseFold); err != nil {
 		return err
 	}
+	finish, ctx := errgroup.WithContext(ctx)
+	for _, b := range builders {
+		finish.Go(func() error {
+			if err := b.finish(ctx); err != nil {
+				return fmt.Errorf("rebuild %s: %w", b.state.Name, err)
+			}
+			return nil
+		})
+	}
+	return finish.Wait()
+}
+
+// finish makes the indexes, compares, catches up and switches over.
+func (b *builder) finish(ctx context.Context) (err error) {
+	alone := []*builder{b}
 	b.tell(PhaseIndex, b.state.Checkpoint)
 	if err := b.index(ctx); err != nil {
 		return err
@@ -53,7 +91,7 @@ func Rebuild(ctx context.Context, cfg Config, name string, progress func(Progres
 	if b.diff, err = b.compare(ctx); err != nil {
 		return err
 	}
-	if err := b.foldToHead(ctx, PhaseCatchUp); err != nil {
+	if err := foldToHead(ctx, b.cfg, alone, PhaseCatchUp); err != nil {
 		return err
 	}
 	for try := 1; ; try++ {
@@ -65,6 +103,7 @@ func Rebuild(ctx context.Context, cfg Config, name string, progress func(Progres
 			return err
 		}
 	}
+	b.done = true
 	b.tell(PhaseDone, b.state.Checkpoint)
 	return nil
 }
@@ -80,6 +119,9 @@ func (b *builder) compare(ctx context.Context) (*Diff, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if live.Checkpoint == 0 && live.Owner == "" {
+		return nil, nil //nolint:nilnil // there is nothing to compare with
 	}
 	if live.Checkpoint < b.state.Checkpoint {
 		if live.Store != b.state.Store {
@@ -114,18 +156,18 @@ func (b *builder) compare(ctx context.Context) (*Diff, error) {
 
 const maxPasses = 20 // over a log that grows meanwhile
 
-// foldToHead folds until it has come to the log's end, or nearly: each pass is
+// foldToHead folds until all have come to the log's end, or nearly: each pass is
 // over what was appended during the one before.
-func (b *builder) foldToHead(ctx context.Context, phase string) error {
+func foldToHead(ctx context.Context, cfg *Config, builders []*builder, phase string) error {
 	for range maxPasses {
-		head, err := b.cfg.Store.Head(ctx)
+		head, err := cfg.Store.Head(ctx)
 		if err != nil {
 			return fmt.Errorf("read head of the log: %w", err)
 		}
-		if head.Position <= b.state.Checkpoint {
+		if !slices.ContainsFunc(builders, func(b *builder) bool { return b.state.Checkpoint < head.Position }) {
 			break
 		}
-		if err := b.foldTo(ctx, head.Position, phase); err != nil {
+		if err := foldTo(ctx, cfg, builders, head.Position, phase); err != nil {
 			return err
 		}
 	}
@@ -172,7 +214,7 @@ func (b *builder) level(ctx context.Context, live state) error {
 		return fmt.Errorf("read head of the log: %w", err)
 	}
 	if other := live.follows(head); other == nil {
-		return b.foldTo(ctx, live.Checkpoint, PhaseSwitch)
+		return foldTo(ctx, b.cfg, []*builder{b}, live.Checkpoint, PhaseSwitch)
 	}
 	return nil
 }

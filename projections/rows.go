@@ -1,16 +1,16 @@
 package projections
 
 import (
-	"reflect"
+	"unsafe"
 
 	"github.com/chatledger/chatledger/internal/sqldb"
 )
 
-// Table is a Rows of any type, as the runner sees it.
+// Table is a Rows or a Journal of any type, as the runner sees it.
 type Table interface {
 	Name() string
 	Indexes() []Index
-	workset // only Rows is a Table
+	workset // only Rows and Journal are Tables
 }
 
 // Index is a secondary index of a table. Its name is unique in the table;
@@ -99,9 +99,7 @@ func (t *Rows[K, R]) Delete(k K) {
 // nil, and returns what is to be there afterwards, or nil. The row it returns
 // has key k.
 func (t *Rows[K, R]) Change(k K, fold func(*R) *R) {
-	if !t.form.cleanKey(k) {
-		t.form.clean(reflect.ValueOf(&k).Elem())
-	}
+	t.form.cleanKey(unsafe.Pointer(&k))
 	t.changes = append(t.changes, change[K, R]{k, fold})
 }
 

@@ -71,7 +71,7 @@ func (b *builder) verify(ctx context.Context, diff *Diff) error {
 	if err := b.cfg.DB.Read(ctx, func(tx sqldb.Tx) error { return b.liveAt(ctx, tx, diff) }); err != nil {
 		return err
 	}
-	if err := b.foldTo(ctx, diff.Checkpoint, PhaseFold); err != nil {
+	if err := foldTo(ctx, b.cfg, []*builder{b}, diff.Checkpoint, PhaseFold); err != nil {
 		return err
 	}
 	return b.cfg.DB.Read(ctx, func(live sqldb.Tx) error {
@@ -81,7 +81,7 @@ func (b *builder) verify(ctx context.Context, diff *Diff) error {
 		if diff.Checkpoint < b.state.Checkpoint {
 			return errWentBack
 		}
-		if err := b.foldTo(ctx, diff.Checkpoint, PhaseCatchUp); err != nil {
+		if err := foldTo(ctx, b.cfg, []*builder{b}, diff.Checkpoint, PhaseCatchUp); err != nil {
 			return err
 		}
 		return b.cfg.DB.Read(ctx, func(fresh sqldb.Tx) error {

@@ -1,10 +1,10 @@
 package projections
 
 import (
-	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
+	"unsafe"
 
 	"github.com/chatledger/chatledger/internal/sqldb"
 )
@@ -42,7 +42,7 @@ func (t *Rows[K, R]) prepare(fresh bool) sqldb.Vectors {
 		row, known := t.cache.get(k)
 		s.old = row
 		if !known && (!fresh || t.cache.seen(k)) {
-			t.form.addKey(missing, reflect.ValueOf(k))
+			t.form.addKey(missing, unsafe.Pointer(&k))
 		}
 	}
 	return missing
@@ -77,7 +77,7 @@ func (t *Rows[K, R]) fold() {
 		if s.new == nil {
 			continue
 		}
-		t.form.clean(reflect.ValueOf(s.new).Elem())
+		t.form.clean(unsafe.Pointer(s.new))
 		if k := t.key(s.new); k != s.key {
 			panic(fmt.Sprintf("projections: table %s: a change of row %v made it row %v", t.name, s.key, k))
 		}
@@ -100,7 +100,7 @@ func (t *Rows[K, R]) differs(s *slot[K, R]) bool {
 	if s.old == nil || s.new == nil {
 		return s.old != s.new
 	}
-	return !t.form.same(reflect.ValueOf(s.old).Elem(), reflect.ValueOf(s.new).Elem())
+	return !t.form.same(unsafe.Pointer(s.old), unsafe.Pointer(s.new))
 }
 
 func (t *Rows[K, R]) writes() (inserts, updates, deletes sqldb.Vectors) {
@@ -111,11 +111,11 @@ func (t *Rows[K, R]) writes() (inserts, updates, deletes sqldb.Vectors) {
 		switch {
 		case !s.changed:
 		case s.new == nil:
-			t.form.addKey(deletes, reflect.ValueOf(s.key))
+			t.form.addKey(deletes, unsafe.Pointer(&s.key))
 		case s.old == nil:
-			t.form.addRow(inserts, reflect.ValueOf(s.new).Elem())
+			t.form.addRow(inserts, unsafe.Pointer(s.new))
 		default:
-			t.form.addRow(updates, reflect.ValueOf(s.new).Elem())
+			t.form.addRow(updates, unsafe.Pointer(s.new))
 		}
 	}
 	return inserts, updates, deletes
@@ -152,34 +152,10 @@ func (t *Rows[K, R]) all() []any {
 			}
 		}
 	}
-	slices.SortFunc(rows, func(a, b *R) int { return t.form.compareKeys(reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()) })
+	slices.SortFunc(rows, func(a, b *R) int { return t.form.compareKeys(unsafe.Pointer(a), unsafe.Pointer(b)) })
 	out := make([]any, len(rows))
 	for i, r := range rows {
 		out[i] = *r
 	}
 	return out
-}
-
-// compareKeys orders rows by their keys.
-func (f *form) compareKeys(a, b reflect.Value) int {
-	for i := range f.mapping.Fields {
-		m := &f.mapping.Fields[i]
-		if !m.Key {
-			continue
-		}
-		x, y := field(a, m.Index), field(b, m.Index)
-		var c int
-		switch m.Kind {
-		case sqldb.Int:
-			c = cmp.Compare(x.Int(), y.Int())
-		case sqldb.Float:
-			c = cmp.Compare(x.Float(), y.Float())
-		default:
-			c = cmp.Compare(fmt.Sprint(x.Interface()), fmt.Sprint(y.Interface()))
-		}
-		if c != 0 {
-			return c
-		}
-	}
-	return 0
 }

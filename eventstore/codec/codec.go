@@ -25,6 +25,7 @@ type Event interface{ EventType() string }
 // Codec encodes and decodes the events of a catalogue. It is immutable.
 type Codec[E Event] struct {
 	types map[string]reflect.Type
+	plans map[string]*plan // of the types that have one
 	casts map[string]Upcast
 }
 
@@ -39,12 +40,16 @@ type Upcast struct {
 // them share a name, or if an upcast leads nowhere, since that is a mistake in
 // the program.
 func New[E Event](catalogue []E, upcasts ...Upcast) Codec[E] {
-	c := Codec[E]{types: map[string]reflect.Type{}, casts: map[string]Upcast{}}
+	c := Codec[E]{types: map[string]reflect.Type{}, plans: map[string]*plan{}, casts: map[string]Upcast{}}
 	for _, e := range catalogue {
 		if old, dup := c.types[e.EventType()]; dup {
 			panic(fmt.Sprintf("codec: %s names both %v and %v", e.EventType(), old, reflect.TypeOf(e)))
 		}
-		c.types[e.EventType()] = reflect.TypeOf(e)
+		t := reflect.TypeOf(e)
+		c.types[e.EventType()] = t
+		if t.Kind() == reflect.Struct {
+			c.plans[e.EventType()] = newPlan(t)
+		}
 	}
 	for _, u := range upcasts {
 		c.casts[u.From] = u
@@ -98,6 +103,12 @@ func (c Codec[E]) Decode(r eventstore.Recorded) (e E, err error) {
 		name = u.To
 	}
 	p := reflect.New(c.types[name])
+	if plan := c.plans[name]; plan != nil {
+		if rest, ok := plan.read(string(data), p.UnsafePointer()); ok && rest == "" {
+			return p.Elem().Interface().(E), nil
+		}
+		p = reflect.New(c.types[name])
+	}
 	if err := unmarshal(data, p.Interface()); err != nil {
 		return e, fmt.Errorf("codec: %s@%d: %s: %w", r.Stream, r.Revision, r.Type, err)
 	}

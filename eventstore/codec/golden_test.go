@@ -197,3 +197,25 @@ func compact(t *testing.T, data []byte) []byte {
 	}
 	return b.Bytes()
 }
+
+func BenchmarkDecode(b *testing.B) {
+	cdc := commands.Codec()
+	for _, name := range []string{"chat.message_received.v1", "chat.message_queued.v1"} {
+		b.Run(name, func(b *testing.B) {
+			var data []byte
+			switch name {
+			case "chat.message_received.v1":
+				data = []byte(`{"message":"0190a0a0-0000-7000-8000-000000000000","provider_id":"wamid.0190a0a0-0000-7000-8000-000000000000","profile_name":"Ana","content":{"kind":"text","text":"what about my parcel? what about my parcel? what about my parcel?"},"at":"2026-01-02T03:04:05Z"}`)
+			default:
+				data = []byte(`{"message":"0190a0a0-0000-7000-8000-000000000000","text":"what about my parcel? what about my parcel? what about my parcel?","by":"agent-1","at":"2026-01-02T03:04:05Z"}`)
+			}
+			r := eventstore.Recorded{Event: eventstore.Event{Type: name, Data: data}}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := cdc.Decode(r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -102,7 +102,7 @@ func TestKillUnderLoad(t *testing.T) {
 // verifyAll compares every view with its rebuild, row for row.
 func (s *server) verifyAll() {
 	s.t.Helper()
-	for _, view := range []string{"inbox.v1", "conversation.v1", "history.v1", "visitor.v1", "orders.v1", "directory.v1", "deliveries.v1"} {
+	for _, view := range []string{"inbox.v1", "conversation.v2", "history.v1", "visitor.v1", "orders.v1", "directory.v1", "deliveries.v1"} {
 		if out, err := s.try("projections", "verify", view); err != nil {
 			s.t.Errorf("%s: %v", view, err)
 		} else {

@@ -7,7 +7,7 @@
 package conversation
 
 import (
-	"fmt"
+	"strconv"
 
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/internal/ids"
@@ -16,34 +16,38 @@ import (
 
 // Projection keeps the conversations up to date.
 type Projection struct {
-	reports   *projections.Rows[ReportKey, ReportRow]
-	reactions *projections.Rows[ReactionKey, ReactionRow]
-	entries   *projections.Rows[EntryKey, EntryRow]
+	notes      *projections.Rows[NoteKey, NoteRow]
+	reports    *projections.Rows[ReportKey, ReportRow]
+	deliveries *projections.Rows[MessageKey, DeliveryRow]
+	reactions  *projections.Rows[ReactionKey, ReactionRow]
+	entries    *projections.Journal[EntryRow]
 }
 
 // New returns the projection with nothing pending.
 func New() projections.Projection {
 	p := &Projection{
-		reports:   projections.NewRows("conversation_reports", func(r *ReportRow) ReportKey { return r.ReportKey }),
-		reactions: projections.NewRows("conversation_reactions", func(r *ReactionRow) ReactionKey { return r.ReactionKey }),
-		entries: projections.NewRows("conversation_entries", func(r *EntryRow) EntryKey { return r.EntryKey },
-			projections.Index{Name: "by_time", Columns: "chat_id, happened_at, tie, entry_id"},
-			projections.Index{Name: "by_provider_id", Columns: "chat_id, provider_id"},
-		),
+		notes:      projections.NewRows("conversation_v2_notes", func(r *NoteRow) NoteKey { return r.NoteKey }),
+		reports:    projections.NewRows("conversation_v2_reports", func(r *ReportRow) ReportKey { return r.ReportKey }),
+		deliveries: projections.NewRows("conversation_v2_deliveries", func(r *DeliveryRow) MessageKey { return r.MessageKey }),
+		reactions:  projections.NewRows("conversation_v2_reactions", func(r *ReactionRow) ReactionKey { return r.ReactionKey }),
+		entries: projections.NewJournal("conversation_v2_entries", func(r *EntryRow) int64 { return r.Position },
+			projections.Index{Name: "by_time", Columns: "chat_id, happened_at"}),
 	}
 	p.reports.OnChange(p.deliver)
+	p.notes.OnChange(p.forget)
 	return p
 }
 
-// Name returns the name under which the conversations were first published.
-func (*Projection) Name() string { return "conversation.v1" }
+// Name returns the name under which the conversations were published in this
+// form. In conversation.v1 an entry had everything in one row.
+func (*Projection) Name() string { return "conversation.v2" }
 
 // Categories returns the one category of streams that conversations are made of.
 func (*Projection) Categories() []string { return []string{"chat"} }
 
 // Tables returns the entries, and what they are completed with.
 func (p *Projection) Tables() []projections.Table {
-	return []projections.Table{p.reports, p.reactions, p.entries}
+	return []projections.Table{p.notes, p.reports, p.deliveries, p.reactions, p.entries}
 }
 
 // Apply records what e changes in its conversation.
@@ -52,37 +56,36 @@ func (p *Projection) Apply(e projections.Event) {
 	case chat.MessageReceived:
 		r := entry(e, KindMessage, string(f.Message))
 		r.At, r.Tie = f.At.UnixMicro(), byProvider(f.ProviderID)
-		r.Direction, r.ProviderID = In, f.ProviderID
 		r.ByKind, r.ByID = customer(e)
 		r.Body = Body{Content: &f.Content, Context: f.Context, Referral: f.Referral}
-		p.entries.Put(r)
+		p.entries.Add(r)
 	case chat.MessageQueued:
 		r := entry(e, KindMessage, string(f.Message))
-		r.At, r.Direction = f.At.UnixMicro(), Out
-		r.ByKind, r.ByID = "agent", string(f.By)
+		r.At, r.ByKind, r.ByID = f.At.UnixMicro(), "agent", string(f.By)
 		if f.Bot {
 			r.ByKind = "bot"
 		}
 		r.Body = Body{Content: &chat.Content{Kind: "text", Text: f.Text}}
-		r.Progress = Progress{State: string(chat.Queued), StateAt: r.At}
-		p.entries.Put(r)
+		p.entries.Add(r)
 	case chat.MessageAccepted:
 		p.accepted(e, f)
 	case chat.DeliveryRecorded:
-		p.delivery(e, f)
+		p.reported(e, f)
 	case chat.ReactionReceived:
 		p.reaction(e, f)
 	case chat.NoteAdded:
 		r := entry(e, KindNote, string(f.Note))
-		r.At, r.Text = f.At.UnixMicro(), f.Text
-		r.ByKind, r.ByID = "agent", string(f.By)
-		p.entries.Put(r)
+		r.At, r.ByKind, r.ByID = f.At.UnixMicro(), "agent", string(f.By)
+		p.entries.Add(r)
+		p.notes.Put(NoteRow{NoteKey: NoteKey{r.Chat, r.ID}, Position: r.Position, Text: f.Text})
 	case chat.NoteEdited:
-		p.entries.Update(EntryKey{e.Subject(), string(f.Note)}, func(r *EntryRow) {
+		p.notes.Update(NoteKey{e.Subject(), string(f.Note)}, func(r *NoteRow) {
 			r.Text, r.EditedAt, r.EditedBy = f.Text, f.At.UnixMicro(), string(f.By)
 		})
 	case chat.NoteDeleted:
-		p.entries.Delete(EntryKey{e.Subject(), string(f.Note)})
+		p.notes.Update(NoteKey{e.Subject(), string(f.Note)}, func(r *NoteRow) {
+			*r = NoteRow{NoteKey: r.NoteKey, Position: r.Position, Deleted: true}
+		})
 	default:
 		p.system(e)
 	}
@@ -92,33 +95,41 @@ func (p *Projection) Apply(e projections.Event) {
 // webhooks by the provider's id, then what a message led to by its id, both the
 // same in every order of arrival; then what we recorded ourselves, in the order
 // of the log.
-func byProvider(id string) string       { return "0" + id }
+func byProvider(id string) string       { return tieProvider + id }
 func byMessage(m chat.MessageID) string { return "1" + string(m) }
 func byPosition(e projections.Event) string {
-	return fmt.Sprintf("2%019d", e.Position)
+	const width = 20
+	tie := []byte("20000000000000000000")
+	digits := strconv.AppendInt(make([]byte, 0, width), int64(e.Position), 10)
+	copy(tie[width-len(digits):], digits)
+	return string(tie)
 }
+
+const tieProvider = "0"
 
 // entry returns an entry that e makes, with what all have in common.
 func entry(e projections.Event, kind, id string) EntryRow {
 	return EntryRow{
-		EntryKey: EntryKey{e.Subject(), id}, Workspace: e.Meta.Workspace, Kind: kind,
-		At: e.At(), Tie: byPosition(e), ByKind: e.Meta.ActorKind, ByID: e.Meta.Actor,
-		Revision: int64(e.Revision), Position: int64(e.Position),
+		Position: int64(e.Position), Chat: e.Subject(), Workspace: e.Meta.Workspace, Kind: kind,
+		At: e.At(), Tie: byPosition(e), ID: id, ByKind: e.Meta.ActorKind, ByID: e.Meta.Actor,
+		Revision: int64(e.Revision),
 	}
 }
 
+const byCustomer = "customer"
+
 // customer returns who sent what a webhook brought.
 func customer(e projections.Event) (kind, id string) {
-	if e.Meta.ActorKind == "customer" {
+	if e.Meta.ActorKind == byCustomer {
 		id = e.Meta.Actor
 	}
-	return "customer", id
+	return byCustomer, id
 }
 
 // accepted notes that a message got to the provider, and links the reports that
 // name it by the provider's id.
 func (p *Projection) accepted(e projections.Event, f chat.MessageAccepted) {
-	p.entries.Update(EntryKey{e.Subject(), string(f.Message)}, func(r *EntryRow) {
+	p.delivery(MessageKey{e.Subject(), string(f.Message)}, func(r *DeliveryRow) {
 		r.ProviderID = f.ProviderID
 		// A report that it was sent may have come first. That it was accepted
 		// says the same, and says it in every order of arrival.
@@ -129,17 +140,24 @@ func (p *Projection) accepted(e projections.Event, f chat.MessageAccepted) {
 	p.report(e, f.ProviderID, func(r *ReportRow) { r.Message = string(f.Message) })
 }
 
-func (p *Projection) delivery(e projections.Event, f chat.DeliveryRecorded) {
+func (p *Projection) reported(e projections.Event, f chat.DeliveryRecorded) {
 	d := Progress{State: string(f.State), StateAt: f.At.UnixMicro()}
 	if f.Error != nil {
 		d.ErrorCode, d.ErrorTitle, d.ErrorDetails = int64(f.Error.Code), f.Error.Title, f.Error.Details
 	}
 	if f.Message != "" {
-		p.entries.Update(EntryKey{e.Subject(), string(f.Message)}, func(r *EntryRow) { r.reach(d) })
+		p.delivery(MessageKey{e.Subject(), string(f.Message)}, func(r *DeliveryRow) { r.reach(d) })
 	}
 	if f.ProviderID != "" {
 		p.report(e, f.ProviderID, func(r *ReportRow) { r.reach(d) })
 	}
+}
+
+func (p *Projection) delivery(k MessageKey, fold func(*DeliveryRow)) {
+	p.deliveries.Upsert(k, func(r *DeliveryRow) {
+		r.MessageKey = k
+		fold(r)
+	})
 }
 
 func (p *Projection) report(e projections.Event, provider string, fold func(*ReportRow)) {
@@ -156,7 +174,14 @@ func (p *Projection) deliver(_, after *ReportRow) {
 		return
 	}
 	d := after.Progress
-	p.entries.Update(EntryKey{after.Chat, after.Message}, func(r *EntryRow) { r.reach(d) })
+	p.delivery(MessageKey{after.Chat, after.Message}, func(r *DeliveryRow) { r.reach(d) })
+}
+
+// forget takes a deleted note out of the conversation.
+func (p *Projection) forget(_, after *NoteRow) {
+	if after.Deleted {
+		p.entries.Remove(after.Position)
+	}
 }
 
 // reach moves to a later state, never to an earlier one.
@@ -228,7 +253,7 @@ func (p *Projection) system(e projections.Event) {
 		return
 	}
 	r.Body.System = &s
-	p.entries.Put(r)
+	p.entries.Add(r)
 }
 
 // since dates what a message did to the chat: not when the customer wrote, but

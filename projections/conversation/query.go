@@ -106,8 +106,7 @@ func (r *EntryRow) cursor() string {
 
 const list = "conversation"
 
-const entryColumns = `chat_id, entry_id, kind, happened_at, tie, by_kind, by_id, direction, provider_id, note_text, edited_at, edited_by, body,
-	delivery_state, delivery_at, error_code, error_title, error_details, revision, position`
+const entryColumns = "position, chat_id, kind, happened_at, tie, entry_id, by_kind, by_id, body, revision"
 
 // List returns a page of a conversation. One of a chat that does not exist, or
 // of another workspace, is empty; whether a chat is deleted is for the caller to
@@ -182,7 +181,7 @@ func (q Query) sql(forwards bool, limit int) (string, []any, error) {
 		where += fmt.Sprintf(" AND (happened_at, tie, entry_id)%s($%d, $%d, $%d)", compare, n+1, n+2, n+3)
 	}
 	args = append(args, limit)
-	return "SELECT " + entryColumns + " FROM conversation_entries WHERE " + where +
+	return "SELECT " + entryColumns + " FROM conversation_v2_entries WHERE " + where +
 		" ORDER BY happened_at" + direction + ", tie" + direction + ", entry_id" + direction +
 		" LIMIT $" + strconv.Itoa(len(args)), args, nil
 }
@@ -193,60 +192,94 @@ var (
 	errAfter  = fault.Bad("after", cursor.ErrInvalid.Code, cursor.ErrInvalid.Msg)
 )
 
-// entries completes rows with the reactions to them and the messages they
-// answer.
+// entries completes rows with what may have changed since, the reactions to them
+// and the messages they answer.
 func entries(ctx context.Context, tx sqldb.Tx, chatID string, rows []EntryRow) ([]Entry, error) {
-	var known, answered []string // provider ids
+	var sent, noted []string
 	for i := range rows {
-		if r := &rows[i]; r.ProviderID != "" {
-			known = append(known, r.ProviderID)
+		switch r := &rows[i]; {
+		case r.Kind == KindMessage && r.Direction() == Out:
+			sent = append(sent, r.ID)
+		case r.Kind == KindNote:
+			noted = append(noted, r.ID)
 		}
-		if c := rows[i].Body.Context; c != nil && c.ProviderID != "" {
-			answered = append(answered, c.ProviderID)
+	}
+	deliveries, err := rowsOf(ctx, tx, "conversation_v2_deliveries", "message", chatID, sent, func(r *DeliveryRow) string { return r.ID })
+	if err != nil {
+		return nil, err
+	}
+	notes, err := rowsOf(ctx, tx, "conversation_v2_notes", "note", chatID, noted, func(r *NoteRow) string { return r.ID })
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Entry, len(rows))
+	var known []string // provider ids
+	for i := range rows {
+		r := &rows[i]
+		out[i] = Entry{
+			ID: r.ID, Kind: r.Kind, At: r.At, By: Author{r.ByKind, r.ByID},
+			System: r.Body.System, Revision: r.Revision, Position: r.Position,
+		}
+		switch r.Kind {
+		case KindMessage:
+			m := r.message(deliveries[r.ID])
+			out[i].Message = m
+			if m.ProviderID != "" {
+				known = append(known, m.ProviderID)
+			}
+		case KindNote:
+			n := notes[r.ID]
+			out[i].Note = &Note{n.Text, n.EditedAt, n.EditedBy}
 		}
 	}
 	reactions, err := reactionsTo(ctx, tx, chatID, known)
 	if err != nil {
 		return nil, err
 	}
-	messages, err := messagesCalled(ctx, tx, chatID, answered)
+	for i := range out {
+		if m := out[i].Message; m != nil {
+			m.Reactions = reactions[m.ProviderID]
+		}
+	}
+	return out, nameAnswered(ctx, tx, chatID, out)
+}
+
+// rowsOf returns the rows of a table that belong to a chat and have one of ids
+// in column, by these ids.
+func rowsOf[R any](ctx context.Context, tx sqldb.Tx, table, column, chatID string, ids []string, id func(*R) string) (map[string]R, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	args := []any{chatID}
+	rows, err := sqldb.Select[R](ctx, tx, "SELECT * FROM "+table+" WHERE chat_id = $1 AND "+column+" IN "+sqldb.In(&args, ids), args...)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Entry, len(rows))
+	out := make(map[string]R, len(rows))
 	for i := range rows {
-		r := &rows[i]
-		e := Entry{
-			ID: r.ID, Kind: r.Kind, At: r.At, By: Author{r.ByKind, r.ByID},
-			System: r.Body.System, Revision: r.Revision, Position: r.Position,
-		}
-		switch r.Kind {
-		case KindMessage:
-			e.Message = r.message(messages)
-			if r.ProviderID != "" {
-				e.Message.Reactions = reactions[r.ProviderID]
-			}
-		case KindNote:
-			e.Note = &Note{r.Text, r.EditedAt, r.EditedBy}
-		}
-		out[i] = e
+		out[id(&rows[i])] = rows[i]
 	}
 	return out, nil
 }
 
-func (r *EntryRow) message(ids map[string]string) *Message {
-	m := &Message{ProviderID: r.ProviderID, Direction: r.Direction, Referral: r.Body.Referral}
+func (r *EntryRow) message(d DeliveryRow) *Message {
+	m := &Message{ProviderID: r.ProviderID(), Direction: r.Direction(), Referral: r.Body.Referral}
 	if r.Body.Content != nil {
 		m.Content = *r.Body.Content
 	}
 	if c := r.Body.Context; c != nil {
-		m.Context = &Context{*c, ids[c.ProviderID]}
+		m.Context = &Context{Context: *c}
 	}
-	if r.State != "" {
-		m.Delivery = &Delivery{State: r.State, At: r.StateAt}
-		if r.State == string(chat.Failed) {
-			m.Delivery.Error = &chat.DeliveryError{Code: int(r.ErrorCode), Title: r.ErrorTitle, Details: r.ErrorDetails}
-		}
+	if m.Direction == In {
+		return m
+	}
+	m.ProviderID = d.ProviderID
+	m.Delivery = &Delivery{State: string(chat.Queued), At: r.At}
+	if d.State != "" {
+		m.Delivery = &Delivery{State: d.State, At: d.StateAt}
+	}
+	if d.State == string(chat.Failed) {
+		m.Delivery.Error = &chat.DeliveryError{Code: int(d.ErrorCode), Title: d.ErrorTitle, Details: d.ErrorDetails}
 	}
 	return m
 }
@@ -258,7 +291,7 @@ func reactionsTo(ctx context.Context, tx sqldb.Tx, chatID string, messages []str
 	}
 	args := []any{chatID}
 	rows, err := sqldb.Select[ReactionRow](ctx, tx, `SELECT target, sender, sender_kind, emoji, happened_at
-		FROM conversation_reactions WHERE chat_id = $1 AND emoji <> '' AND target IN `+sqldb.In(&args, messages)+
+		FROM conversation_v2_reactions WHERE chat_id = $1 AND emoji <> '' AND target IN `+sqldb.In(&args, messages)+
 		` ORDER BY happened_at, tie, sender`, args...)
 	if err != nil {
 		return nil, err
@@ -270,20 +303,47 @@ func reactionsTo(ctx context.Context, tx sqldb.Tx, chatID string, messages []str
 	return out, nil
 }
 
-// messagesCalled returns the ids of messages, by their provider ids.
-func messagesCalled(ctx context.Context, tx sqldb.Tx, chatID string, providerIDs []string) (map[string]string, error) {
-	if len(providerIDs) == 0 {
-		return nil, nil
+// answerReach is how many entries before a message we look through for the one
+// that it answers.
+const answerReach = 5_000
+
+// nameAnswered gives the messages that answer another its id. Ours are found by
+// the provider's id, the customer's among the entries before the answer.
+func nameAnswered(ctx context.Context, tx sqldb.Tx, chatID string, entries []Entry) error {
+	var answered, ties []string
+	var latest int64
+	for _, e := range entries {
+		if m := e.Message; m != nil && m.Context != nil && m.Context.ProviderID != "" {
+			answered, ties = append(answered, m.Context.ProviderID), append(ties, byProvider(m.Context.ProviderID))
+			latest = max(latest, e.At)
+		}
 	}
-	args := []any{chatID}
-	rows, err := sqldb.Select[EntryRow](ctx, tx, `SELECT entry_id, provider_id
-		FROM conversation_entries WHERE chat_id = $1 AND provider_id IN `+sqldb.In(&args, providerIDs), args...)
+	if len(answered) == 0 {
+		return nil
+	}
+	ours, err := rowsOf(ctx, tx, "conversation_v2_reports", "provider_id", chatID, answered, func(r *ReportRow) string { return r.ProviderID })
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out := map[string]string{}
-	for _, r := range rows {
-		out[r.ProviderID] = r.ID
+	args := []any{chatID, latest}
+	theirs, err := sqldb.Select[EntryRow](ctx, tx, fmt.Sprintf(`SELECT entry_id, tie FROM (
+			SELECT entry_id, tie, kind FROM conversation_v2_entries WHERE chat_id = $1 AND happened_at <= $2
+			ORDER BY happened_at DESC LIMIT %d) AS before
+		WHERE kind = '%s' AND tie IN `, answerReach, KindMessage)+sqldb.In(&args, ties), args...)
+	if err != nil {
+		return err
 	}
-	return out, nil
+	ids := map[string]string{}
+	for provider, r := range ours {
+		ids[provider] = r.Message
+	}
+	for _, r := range theirs {
+		ids[r.Tie[len(tieProvider):]] = r.ID
+	}
+	for _, e := range entries {
+		if m := e.Message; m != nil && m.Context != nil {
+			m.Context.Message = ids[m.Context.ProviderID]
+		}
+	}
+	return nil
 }

@@ -1,0 +1,145 @@
+package projections
+
+import (
+	"slices"
+	"unsafe"
+
+	"github.com/chatledger/chatledger/internal/sqldb"
+)
+
+// Journal is the working set of a table that grows with the log: an event adds
+// rows and nothing changes them. Rows are neither loaded nor kept in memory, and
+// lie in the table in the order of their keys, so that adding one costs a
+// fraction of what a row of Rows costs. What may change later belongs into
+// another table, to be joined when it is read.
+//
+// R is as for Rows; its key is one int64, as a rule the position of the event.
+type Journal[R any] struct {
+	name    string
+	key     func(*R) int64
+	indexes []Index
+	form    *form
+
+	changes []journalChange[R] // recorded by the batch
+	added   []R                // by the batch, in order
+	removed []int64            // rows of earlier batches
+	kept    map[int64]R        // all there is, if nothing is stored elsewhere; else nil
+}
+
+type journalChange[R any] struct {
+	row    R
+	key    int64
+	remove bool
+}
+
+// NewJournal returns the working set of the table called name; the function key
+// reads the primary key of a row. It panics if R cannot be stored.
+func NewJournal[R any](name string, key func(*R) int64, indexes ...Index) *Journal[R] {
+	return &Journal[R]{name: name, key: key, indexes: indexes, form: newForm[int64, R](name)}
+}
+
+// Name returns the name of the table.
+func (t *Journal[R]) Name() string { return t.name }
+
+// Indexes returns the secondary indexes of the table.
+func (t *Journal[R]) Indexes() []Index { return t.indexes }
+
+// Add adds r. No row has its key, nor ever had.
+func (t *Journal[R]) Add(r R) {
+	t.form.clean(unsafe.Pointer(&r))
+	t.changes = append(t.changes, journalChange[R]{row: r, key: t.key(&r)})
+}
+
+// Remove removes the row with that key, if there is one.
+func (t *Journal[R]) Remove(key int64) {
+	t.changes = append(t.changes, journalChange[R]{key: key, remove: true})
+}
+
+func (t *Journal[R]) stored(name string) sqldb.Table {
+	return sqldb.Table{Name: name, Columns: t.form.columns}
+}
+
+func (t *Journal[R]) pending() int { return len(t.changes) }
+
+func (t *Journal[R]) undo(n int) {
+	clear(t.changes[n:])
+	t.changes = t.changes[:n]
+}
+
+func (*Journal[R]) prepare(bool) sqldb.Vectors { return nil }
+func (*Journal[R]) loaded(sqldb.Row) error     { return nil }
+
+func (t *Journal[R]) fold() {
+	t.added = slices.Grow(t.added, len(t.changes))
+	for i := range t.changes {
+		c := &t.changes[i]
+		if !c.remove {
+			t.added = append(t.added, c.row)
+			continue
+		}
+		at := slices.IndexFunc(t.added, func(r R) bool { return t.key(&r) == c.key })
+		if at >= 0 {
+			t.added = slices.Delete(t.added, at, at+1)
+		} else {
+			t.removed = append(t.removed, c.key)
+		}
+	}
+	t.undo(0)
+}
+
+func (*Journal[R]) announce() {}
+
+func (t *Journal[R]) writes() (inserts, updates, deletes sqldb.Vectors) {
+	inserts = sqldb.NewVectors(t.form.columns, len(t.added))
+	for i := range t.added {
+		t.form.addRow(inserts, unsafe.Pointer(&t.added[i]))
+	}
+	deletes = sqldb.NewVectors(t.form.keys, len(t.removed))
+	for i := range t.removed {
+		t.form.addKey(deletes, unsafe.Pointer(&t.removed[i]))
+	}
+	return inserts, nil, deletes
+}
+
+func (t *Journal[R]) commit() {
+	if t.kept != nil {
+		for _, r := range t.added {
+			t.kept[t.key(&r)] = r
+		}
+		for _, k := range t.removed {
+			delete(t.kept, k)
+		}
+	}
+	t.forget()
+}
+
+func (t *Journal[R]) abort() {
+	t.undo(0)
+	t.forget()
+}
+
+func (t *Journal[R]) forget() {
+	clear(t.added)
+	t.added, t.removed = t.added[:0], t.removed[:0]
+}
+
+// limit with 0 rows, which means no limit, comes from Memory: nothing is stored.
+func (t *Journal[R]) limit(rows int) {
+	t.kept = nil
+	if rows == 0 {
+		t.kept = map[int64]R{}
+	}
+}
+
+func (t *Journal[R]) all() []any {
+	var keys []int64
+	for k := range t.kept {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	out := make([]any, len(keys))
+	for i, k := range keys {
+		out[i] = t.kept[k]
+	}
+	return out
+}
