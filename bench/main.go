@@ -135,7 +135,6 @@ func parse(args []string) (o options, err error) {
 		}
 		o.writers = append(o.writers, n)
 	}
-	o.engines = strings.Split(*engines, ",")
 	o.sections = strings.Split(*sections, ",")
 	for _, s := range o.sections {
 		if !slices.Contains(known(), s) {

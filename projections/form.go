@@ -72,8 +72,8 @@ func newForm[K comparable, R any](table string) *form {
 			keyFields = append(keyFields, typ)
 		}
 	}
-	for i := range rt.NumField() {
-		if field := rt.Field(i); field.IsExported() && !field.Anonymous && field.Tag.Get("db") == "" {
+	for field := range rt.Fields() {
+		if field := field; field.IsExported() && !field.Anonymous && field.Tag.Get("db") == "" {
 			bad("field %s has no db tag", field.Name)
 		}
 	}
@@ -81,8 +81,8 @@ func newForm[K comparable, R any](table string) *form {
 		bad("%v", err)
 	}
 	if kt.Kind() == reflect.Struct {
-		for i := range kt.NumField() {
-			part := kt.Field(i)
+		for part := range kt.Fields() {
+			part := part
 			f.parts = append(f.parts, place{sqldb.KindOf(part.Type), part.Offset, part.Type, true})
 		}
 	} else {
@@ -103,8 +103,8 @@ func newForm[K comparable, R any](table string) *form {
 func isFlat(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if !isFlat(t.Field(i).Type) {
+		for field := range t.Fields() {
+			if !isFlat(field.Type) {
 				return false
 			}
 		}
@@ -148,7 +148,7 @@ func add(vectors sqldb.Vectors, places []place, p unsafe.Pointer) {
 func (f place) json(p unsafe.Pointer) string {
 	var b []byte
 	var err error
-	if m, ok := f.value(p).Addr().Interface().(json.Marshaler); ok {
+	if m, ok := reflect.TypeAssert[json.Marshaler](f.value(p).Addr()); ok {
 		b, err = m.MarshalJSON()
 	} else {
 		b, err = json.Marshal(f.value(p).Interface())
@@ -210,7 +210,7 @@ func (f *place) same(a, b unsafe.Pointer) bool {
 	if f.flat {
 		return x.Equal(y)
 	}
-	if v, ok := x.Interface().([]string); ok {
+	if v, ok := reflect.TypeAssert[[]string](x); ok {
 		w := y.Interface().([]string)
 		return (v == nil) == (w == nil) && slices.Equal(v, w)
 	}

@@ -2,8 +2,8 @@ package conversation
 
 import (
 	"encoding/json"
-
-	"github.com/go-json-experiment/json/jsontext"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/chatledger/chatledger/domain/chat"
 )
@@ -69,11 +69,9 @@ type Body struct {
 func (b Body) MarshalJSON() ([]byte, error) {
 	type body Body // without this method
 	if c := b.Content; c != nil && b.Context == nil && b.Referral == nil && b.System == nil && isText(c) {
-		out := make([]byte, 0, len(c.Text)+len(c.Text)/8+48)
-		out = append(out, `{"content":{"kind":"text","text":`...)
-		if out, err := jsontext.AppendQuote(out, c.Text); err == nil {
-			return append(out, "}}"...), nil
-		}
+		const before, after = `{"content":{"kind":"text","text":"`, `"}}`
+		out := make([]byte, 0, len(before)+len(c.Text)+len(after))
+		return append(append(append(out, before...), c.Text...), after...), nil
 	}
 	return json.Marshal(body(b))
 }
@@ -88,9 +86,12 @@ type Progress struct {
 	ErrorDetails string `db:"error_details"`
 }
 
-// isText reports whether c is text and nothing else. TestBodyJSON knows if a
-// field is missing here.
+// isText reports whether c is text and nothing else, and JSON has nothing to
+// escape in it. TestBodyJSON knows if a field is missing here.
 func isText(c *chat.Content) bool {
+	if strings.ContainsFunc(c.Text, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r == utf8.RuneError }) {
+		return false
+	}
 	return c.Kind == "text" && c.Text != "" && c.Media == nil && c.Location == nil && c.Cards == nil && c.Reply == nil &&
 		c.Flow == nil && c.Order == "" && c.Error == nil && c.Raw == nil
 }
