@@ -73,7 +73,7 @@ func newForm[K comparable, R any](table string) *form {
 		}
 	}
 	for field := range rt.Fields() {
-		if field := field; field.IsExported() && !field.Anonymous && field.Tag.Get("db") == "" {
+		if field.IsExported() && !field.Anonymous && field.Tag.Get("db") == "" {
 			bad("field %s has no db tag", field.Name)
 		}
 	}
@@ -82,7 +82,6 @@ func newForm[K comparable, R any](table string) *form {
 	}
 	if kt.Kind() == reflect.Struct {
 		for part := range kt.Fields() {
-			part := part
 			f.parts = append(f.parts, place{sqldb.KindOf(part.Type), part.Offset, part.Type, true})
 		}
 	} else {

@@ -37,7 +37,6 @@ func newPlan(t reflect.Type, within ...reflect.Type) *plan {
 	within = append(slices.Clone(within), t)
 	p := &plan{fields: map[string]*planned{}}
 	for f := range t.Fields() {
-		f := f
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if f.Anonymous || !f.IsExported() || name == "" || name == "-" || strings.Contains(f.Tag.Get("json"), ",string") {
 			return nil
