@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -10,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -33,6 +33,10 @@ type request struct {
 	events []eventstore.Event
 	size   int
 	done   chan answer // buffered: the writer never waits for the caller
+
+	// The writer's: what done gets.
+	answer   answer
+	answered bool
 }
 
 type answer struct {
@@ -90,6 +94,17 @@ type writer struct {
 	conn  *pgx.Conn // nil until needed and after it was lost
 	idle  bool      // conn has not been used for a while
 	held  *request  // taken from the queue, but too much for the last transaction
+
+	// Of conn.
+	addOne, addKnown, addChecked *pgconn.StatementDescription // append_one, append_known, append_events
+
+	places places
+	last   struct { // event that was added
+		position eventstore.Position
+		id       uuid.UUID
+	}
+
+	buffers [11]array // for parameters
 }
 
 func (w *writer) run() {
@@ -159,23 +174,15 @@ func (w *writer) commit(batch []*request) {
 	}
 	ctx, cancel := w.patient()
 	defer cancel()
-	rounds := divide(live)
-	answers, err := w.send(ctx, rounds)
+	head, err := w.add(ctx, live)
 	if err != nil {
 		err = w.store.failed(context.Background(), "append events", err)
-		for _, r := range live {
-			r.done <- answer{err: err}
-		}
-		return
 	}
-	var head eventstore.Position
-	for i, round := range rounds {
-		for j, r := range round {
-			if a := answers[i][j]; !a.res.Existing {
-				head = max(head, a.res.Position)
-			}
-			r.done <- answers[i][j]
+	for _, r := range live {
+		if err != nil && !r.answered {
+			r.answer = answer{err: err}
 		}
+		r.done <- r.answer
 	}
 	if head > 0 {
 		w.store.growth.advance(head)
@@ -199,134 +206,6 @@ func (w *writer) patient() (context.Context, context.CancelFunc) {
 	return ctx, func() { stop(); cancel() }
 }
 
-// divide returns the rounds of a batch, so that no stream occurs twice in a
-// round: an append must see what those before it have added to its stream.
-func divide(batch []*request) [][]*request {
-	var all [][]*request
-	seen := make(map[string]int, len(batch))
-	for _, r := range batch {
-		n := seen[r.stream]
-		seen[r.stream]++
-		if n == len(all) {
-			all = append(all, nil)
-		}
-		all[n] = append(all[n], r)
-	}
-	return all
-}
-
-const appendSQL = "SELECT result, at_revision, at_position FROM append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-
-// send runs the rounds in one transaction and one round trip. What is sent
-// without BEGIN up to the end of a pipeline is one transaction in PostgreSQL.
-func (w *writer) send(ctx context.Context, rounds [][]*request) (answers [][]answer, err error) {
-	if err := w.connect(ctx); err != nil {
-		return nil, err
-	}
-	defer func() {
-		// A refusal by the server leaves the connection as good as it was.
-		var refused *pgconn.PgError
-		if err != nil && (w.conn.IsClosed() || !errors.As(err, &refused)) {
-			w.store.opts.logger.Warn("event log: connection lost while appending", slog.Any("error", err))
-			w.disconnect()
-		}
-	}()
-	if len(rounds) == 1 {
-		rows, err := w.conn.Query(ctx, appendSQL, arguments(rounds[0])...)
-		if err != nil {
-			return nil, err
-		}
-		a, err := readAnswers(rows, rounds[0])
-		return [][]answer{a}, err
-	}
-	var b pgx.Batch
-	for _, round := range rounds {
-		b.Queue(appendSQL, arguments(round)...)
-	}
-	results := w.conn.SendBatch(ctx, &b)
-	for _, round := range rounds {
-		rows, err := results.Query()
-		if err == nil {
-			var a []answer
-			a, err = readAnswers(rows, round)
-			answers = append(answers, a)
-		}
-		if err != nil {
-			_ = results.Close() // the same error
-			return nil, err
-		}
-	}
-	// Only now has it been committed.
-	return answers, results.Close()
-}
-
-func arguments(round []*request) []any {
-	n := 0
-	for _, r := range round {
-		n += len(r.events)
-	}
-	var (
-		streams  = make([]string, len(round))
-		wants    = make([]int64, len(round))
-		firsts   = make([]int32, len(round))
-		counts   = make([]int32, len(round))
-		owners   = make([]int32, 0, n)
-		ordinals = make([]int32, 0, n)
-		names    = make([]string, 0, n)
-		ids      = make([][16]byte, 0, n)
-		types    = make([]string, 0, n)
-		datas    = make([][]byte, 0, n)
-		metas    = make([][]byte, 0, n)
-	)
-	for i, r := range round {
-		streams[i], wants[i] = r.stream, int64(r.want)
-		firsts[i], counts[i] = int32(len(ids)+1), int32(len(r.events))
-		for j, e := range r.events {
-			owners, ordinals, names = append(owners, int32(i+1)), append(ordinals, int32(j+1)), append(names, r.stream)
-			ids, types = append(ids, e.ID), append(types, e.Type)
-			datas, metas = append(datas, notNull(e.Data)), append(metas, notNull(e.Meta))
-		}
-	}
-	return []any{streams, wants, firsts, counts, owners, ordinals, names, ids, types, datas, metas}
-}
-
-func notNull(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
-}
-
-// readAnswers returns the answers to a round.
-func readAnswers(rows pgx.Rows, round []*request) ([]answer, error) {
-	answers := make([]answer, 0, len(round))
-	var (
-		result             int32
-		revision, position int64
-	)
-	_, err := pgx.ForEachRow(rows, []any{&result, &revision, &position}, func() error {
-		if len(answers) == len(round) {
-			return errors.New("more answers than appends")
-		}
-		a := answer{res: eventstore.Result{Revision: eventstore.Revision(revision), Position: eventstore.Position(position)}}
-		switch r := round[len(answers)]; result {
-		case 0:
-		case 1:
-			a.res.Existing = true
-		case 2:
-			a = answer{err: &eventstore.ConflictError{Stream: r.stream, Want: r.want, Got: eventstore.Revision(revision)}}
-		default:
-			return fmt.Errorf("unknown result %d", result)
-		}
-		answers = append(answers, a)
-		return nil
-	})
-	if err == nil && len(answers) != len(round) {
-		err = errors.New("fewer answers than appends")
-	}
-	return answers, err
-}
-
 // connect makes sure that there is a connection. One that was idle for a while
 // may have been cut, which is better noticed before events are sent over it.
 func (w *writer) connect(ctx context.Context) error {
@@ -345,6 +224,12 @@ func (w *writer) connect(ctx context.Context) error {
 		return fmt.Errorf("connect to database: %w", err)
 	}
 	w.conn = conn
+	for sql, to := range map[string]**pgconn.StatementDescription{oneSQL: &w.addOne, knownSQL: &w.addKnown, checkedSQL: &w.addChecked} {
+		if *to, err = conn.Prepare(ctx, sql, sql); err != nil {
+			w.disconnect()
+			return fmt.Errorf("prepare statements: %w", err)
+		}
+	}
 	return nil
 }
 
@@ -357,4 +242,6 @@ func (w *writer) disconnect() {
 	// It is given up either way.
 	_ = w.conn.Close(ctx)
 	w.conn = nil
+	// The next one may lead to a server that has taken over and lacks the latest.
+	w.places, w.last.position = places{}, 0
 }

@@ -127,7 +127,7 @@ func (p *proxy) pass(client, server net.Conn) {
 		switch message[0] * byte(kind) {
 		case 'P': // Parse: name, query
 			words := bytes.SplitN(message[5:], []byte{0}, 3)
-			appends[string(words[0])] = bytes.Contains(words[1], []byte("append_events"))
+			appends[string(words[0])] = bytes.Contains(words[1], []byte("append_"))
 		case 'B': // Bind: portal, name
 			words := bytes.SplitN(message[5:], []byte{0}, 3)
 			appending = appends[string(words[1])]

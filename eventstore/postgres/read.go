@@ -37,7 +37,10 @@ const (
 	matches = ` AND (cardinality($5::text[]) = 0 OR split_part(stream, '-', 1) = ANY ($5)) AND (cardinality($6::text[]) = 0 OR type = ANY ($6))`
 
 	// eventRevision is NULL, and no revision compares with it, if there is no such event.
-	eventRevision = "(SELECT e.revision FROM events e WHERE e.stream = $3 AND e.id = $4)"
+	eventRevision = "(SELECT e.revision FROM events e WHERE e.origin = " + origin + " AND e.id = $4)"
+
+	// origin is the number of a stream, NULL if there is no such stream.
+	origin = "(SELECT o.position FROM events o WHERE o.stream = $3 AND o.revision = 0)"
 )
 
 // statements are the texts of all reads.
@@ -48,10 +51,10 @@ type statements struct {
 
 func readStatements() statements {
 	return statements{
-		stream:          cut("revision", "stream = $3 AND revision >= $4"),
-		streamBack:      cut("revision DESC", "stream = $3 AND revision <= $4"),
-		streamEvent:     cut("revision", "stream = $3 AND revision >= "+eventRevision),
-		streamEventBack: cut("revision DESC", "stream = $3 AND revision <= "+eventRevision),
+		stream:          cut("revision", "origin = "+origin+" AND revision >= $4"),
+		streamBack:      cut("revision DESC", "origin = "+origin+" AND revision <= $4"),
+		streamEvent:     cut("revision", "origin = "+origin+" AND revision >= "+eventRevision),
+		streamEventBack: cut("revision DESC", "origin = "+origin+" AND revision <= "+eventRevision),
 		all:             cut("position", "position > $3"),
 		allBack:         cut("position DESC", "position < $3"),
 		filtered:        cut("position", "position > $3 AND position <= $4"+matches),

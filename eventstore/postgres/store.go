@@ -38,6 +38,7 @@ const (
 	statementTimeout = 30 * time.Second // in the server
 	closeGrace       = 5 * time.Second  // for the commit that is under way
 	operationTimeout = 45 * time.Second // here, if the server does not answer at all
+	migrationTimeout = time.Hour        // for one that writes the log anew
 )
 
 // Store implements eventstore.Store.
@@ -108,11 +109,11 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	configure(poolConfig.ConnConfig, o.schema)
 	poolConfig.MaxConns, poolConfig.MinConns = int32(o.pool), 0
 
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout+2*operationTimeout)
-	defer cancel()
 	if err := migrate(ctx, poolConfig.ConnConfig.Copy(), o.schema); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout+2*operationTimeout)
+	defer cancel()
 	pool, err := pgxpool.NewWithConfig(ctx, poolConfig)
 	if err != nil {
 		return nil, fmt.Errorf("connect to database: %w", err)
@@ -153,6 +154,7 @@ func configure(c *pgx.ConnConfig, schema string) {
 		"lock_timeout":                        milliseconds(lockTimeout),
 		"idle_in_transaction_session_timeout": milliseconds(statementTimeout),
 		"jit":                                 "off",
+		"plan_cache_mode":                     "force_generic_plan",
 		"enable_seqscan":                      "off",
 		"enable_bitmapscan":                   "off",
 		"enable_hashjoin":                     "off",
@@ -168,6 +170,8 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 // migrate makes the schema or brings it up to date. One process at a time: the
 // lock goes with the connection.
 func migrate(ctx context.Context, config *pgx.ConnConfig, schema string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, migrationTimeout)
+	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("connect to database: %w", err)
