@@ -41,7 +41,7 @@ type sse struct {
 
 // listener reads a stream.
 type listener struct {
-	t      *testing.T
+	t      testing.TB
 	lines  *bufio.Scanner
 	status int
 	close  func()

@@ -44,7 +44,7 @@ const patience = 30 * time.Second
 // ledger is a whole server but for its ports and files: a log, commands, the
 // real runner on real views, accounts, and both halves of the API.
 type ledger struct {
-	t        *testing.T
+	t        testing.TB
 	store    *memory.Store
 	commands *commands.Commands
 	accounts *accounts.Accounts
@@ -84,7 +84,7 @@ type query = eventstore.AllQuery
 
 var allRoles = []agent.Role{agent.RoleAgent, agent.RoleBot, agent.RoleSupervisor, agent.RoleAuditor, agent.RoleAnalyst, agent.RoleAdmin}
 
-func newLedger(t *testing.T, change ...func(*readapi.Config, *web.Config)) *ledger {
+func newLedger(t testing.TB, change ...func(*readapi.Config, *web.Config)) *ledger {
 	t.Helper()
 	l := &ledger{
 		t: t, store: memory.New(time.Now), log: &logBuffer{},
@@ -140,7 +140,7 @@ func newLedger(t *testing.T, change ...func(*readapi.Config, *web.Config)) *ledg
 	return l
 }
 
-func openDB(t *testing.T, name string) sqldb.DB {
+func openDB(t testing.TB, name string) sqldb.DB {
 	t.Helper()
 	db, err := sqldb.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), name), sqldb.Rebuildable)
 	if err != nil {
@@ -155,7 +155,7 @@ func openDB(t *testing.T, name string) sqldb.DB {
 }
 
 // background runs something until stop is called, which waits for its end.
-func background(t *testing.T, run func(context.Context) error) (stop func()) {
+func background(t testing.TB, run func(context.Context) error) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- run(ctx) }()
@@ -355,7 +355,7 @@ func (o object) field(path string) (all []any) {
 }
 
 // until waits for a condition that nothing announces.
-func until(t *testing.T, what string, ok func() bool) {
+func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

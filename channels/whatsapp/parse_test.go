@@ -2,8 +2,6 @@ package whatsapp_test
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -164,17 +162,7 @@ func TestParseRefusesWhatIsNoObject(t *testing.T) {
 
 // Whatever comes, Parse returns something that can be kept.
 func FuzzParse(f *testing.F) {
-	files, err := filepath.Glob("testdata/*-*")
-	if err != nil || len(files) < 37 {
-		f.Fatalf("%d fixtures: %v", len(files), err)
-	}
-	for _, name := range files {
-		body, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(body)
-	}
+	addFixtures(f, func(body []byte) { f.Add(body) })
 	f.Fuzz(func(t *testing.T, body []byte) {
 		p, ok := whatsapp.Parse(body, received)
 		if !ok {

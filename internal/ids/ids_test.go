@@ -128,3 +128,33 @@ func FuzzSlug(f *testing.F) {
 		}
 	})
 }
+
+// Whatever comes from outside: an id is a UUID of version 5, the same again, and
+// that of nothing else.
+func FuzzIDs(f *testing.F) {
+	f.Add("acme", "shop", "15551230001", "acme", "shop1", "5551230001")
+	f.Add("a", "b", "", "a", "b", "")
+	f.Add("", "1: 1:", "", "", "", "1: 1:")
+	f.Add("\xff", "\x00", "İ", "\ufffd", "", "i\u0307")
+	f.Fuzz(func(t *testing.T, a, b, c, x, y, z string) {
+		same := a == x && b == y && c == z
+		for name, of := range map[string]func(a, b, c string) string{
+			"chat":    Chat,
+			"channel": Channel,
+			"command": func(a, b, c string) string { return Command(a, b, c).String() },
+			"message": func(a, b, c string) string { return Message(a, b) + Order(b, c) },
+			"webhook": func(a, b, c string) string { return Webhook(a, []byte(b)) + Webhook(b, []byte(c)) },
+		} {
+			one, other := of(a, b, c), of(x, y, z)
+			if (one == other) != same {
+				t.Errorf("%s: %q, %q, %q and %q, %q, %q: same id %v", name, a, b, c, x, y, z, one == other)
+			}
+			if id, err := uuid.Parse(one[:36]); err != nil || id.Version() != 5 {
+				t.Errorf("%s: %s: %v", name, one, err)
+			}
+		}
+		if Agent(a, b) != Agent(a, " "+strings.ToLower(b)+"\n") {
+			t.Errorf("case or spaces make %q another agent", b)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -190,6 +191,10 @@ func (a *API) admit(route Route, r *http.Request, req *Request) (err error) {
 	return nil
 }
 
+// maxParameter bounds the value of a query parameter, in bytes: the longest is a
+// cursor (projections/cursor.MaxLen).
+const maxParameter = 10 << 10
+
 // checkURL refuses what no id and no search term of ours can be, before it
 // gets to a database that would choke on it.
 func checkURL(u *url.URL) error {
@@ -206,8 +211,8 @@ func checkURL(u *url.URL) error {
 			return BadRequest(CodeInvalid, "query", "a parameter's name is not printable UTF-8")
 		case len(values) > 1:
 			return BadRequest(CodeInvalid, "query."+name, "it is given more than once")
-		case !isText(values[0]) || len(values[0]) > 1000:
-			return BadRequest(CodeInvalid, "query."+name, "it is not printable UTF-8 of at most 1000 bytes")
+		case !isText(values[0]) || len(values[0]) > maxParameter:
+			return BadRequest(CodeInvalid, "query."+name, fmt.Sprintf("it is not printable UTF-8 of at most %d bytes", maxParameter))
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"strings"
 
 	"github.com/chatledger/chatledger/domain/fault"
 )
@@ -17,8 +18,9 @@ import (
 // version is that of the encoding; a cursor of another one is refused.
 const version = 1
 
-// maxLen bounds what is decoded at all, in bytes.
-const maxLen = 2048
+// MaxLen bounds what is decoded at all, in bytes. The largest that a list hands
+// out holds two ids of 512 bytes, each of which JSON may make six times as long.
+const MaxLen = 10 << 10
 
 // ErrInvalid refuses a cursor that is damaged or of another list or order.
 var ErrInvalid = fault.Bad("cursor", "cursor.invalid", "this cursor does not belong to this list")
@@ -52,7 +54,7 @@ func Encode(list string, value any) string {
 // Decode sets value to what a cursor of list holds. It returns ErrInvalid for
 // anything that Encode did not make for the same list.
 func Decode(list, cursor string, value any) error {
-	if len(cursor) > maxLen {
+	if len(cursor) > MaxLen {
 		return ErrInvalid
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
@@ -63,10 +65,24 @@ func Decode(list, cursor string, value any) error {
 	if strict(b, &e) != nil || e.Version != version || e.List != list || strict(e.Value, value) != nil {
 		return ErrInvalid
 	}
-	if bytes.Contains(e.Value, []byte(`\u0000`)) { // PostgreSQL's text cannot hold it, so none of ours does
+	if holdsNUL(e.Value) { // PostgreSQL's text cannot hold it, so none of ours does
 		return ErrInvalid
 	}
 	return nil
+}
+
+// holdsNUL reports whether any string of a JSON value has U+0000 in it.
+func holdsNUL(value json.RawMessage) bool {
+	d := json.NewDecoder(bytes.NewReader(value))
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return false
+		}
+		if s, ok := token.(string); ok && strings.Contains(s, "\x00") {
+			return true
+		}
+	}
 }
 
 func strict(b []byte, v any) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/projections/cursor"
@@ -39,7 +40,7 @@ func TestWhatIsNoCursorOfTheListIsRefused(t *testing.T) {
 		"something after": raw(`{"v":1,"l":"things/at","p":{"a":1,"i":"x"}} {}`),
 		"no value":        raw(`{"v":1,"l":"things/at"}`),
 		"NUL":             cursor.Encode("things/at", place{At: 1, ID: "\x00"}),
-		"too long":        strings.Repeat("A", 10_000),
+		"too long":        strings.Repeat("A", 4*cursor.MaxLen),
 	} {
 		var got place
 		err := cursor.Decode("things/at", c, &got)
@@ -63,13 +64,49 @@ func TestLimit(t *testing.T) {
 	}
 }
 
+// What a list hands out as a cursor must be taken back, whatever is in its rows.
+func FuzzRoundTrip(f *testing.F) {
+	f.Add(int64(-5), "ü\"/+")
+	f.Add(int64(1), `\u0000`)
+	f.Add(int64(0), strings.Repeat("<", 512))
+	f.Fuzz(func(t *testing.T, at int64, id string) {
+		if !utf8.ValidString(id) || strings.Contains(id, "\x00") || len(id) > 512 {
+			return // no text of ours
+		}
+		want := place{At: at, ID: id}
+		c := cursor.Encode("things/at", want)
+		var got place
+		if err := cursor.Decode("things/at", c, &got); err != nil || got != want {
+			t.Errorf("%.200q is decoded to %+v, %v; want %.200q", c, got, err, id)
+		}
+		if cursor.Decode("things/name", c, &got) == nil {
+			t.Errorf("%q is taken by another list", c)
+		}
+	})
+}
+
+// Whatever comes as a cursor is refused, or stands for a value that a list can
+// have handed out.
 func FuzzDecode(f *testing.F) {
 	f.Add(cursor.Encode("things/at", place{At: 1, ID: "x"}))
 	f.Add("e30")
+	for _, s := range []string{`{"v":1,"l":"things/at","p":{"a":1,"i":"\u0000"}}`, `{"v":1,"l":"things/at","p":{"A":1,"i":"\ud800"}}`, `{"v":1,"l":"things/at","p":null}`, `{"v":1,"l":"things/at","p":{"a":1e3}}`} {
+		f.Add(base64.RawURLEncoding.EncodeToString([]byte(s)))
+	}
 	f.Fuzz(func(t *testing.T, c string) {
-		var got place
-		if err := cursor.Decode("things/at", c, &got); err != nil && !errors.Is(err, cursor.ErrInvalid) {
-			t.Errorf("%v", err)
+		var got, again place
+		err := cursor.Decode("things/at", c, &got)
+		switch {
+		case errors.Is(err, cursor.ErrInvalid):
+			return
+		case err != nil:
+			t.Fatalf("%v", err)
+		}
+		if !utf8.ValidString(got.ID) || strings.Contains(got.ID, "\x00") {
+			t.Errorf("%q is taken and holds %q", c, got.ID)
+		}
+		if err := cursor.Decode("things/at", cursor.Encode("things/at", got), &again); err != nil || got != again {
+			t.Errorf("%q is taken as %+v, and that as %+v, %v", c, got, again, err)
 		}
 	})
 }
