@@ -17,11 +17,18 @@ import (
 type ServeCmd struct {
 	StoreFlags
 	Listen string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (default: ${default}); port 0 takes a free one."`
+	Caches `group:"memory"`
+}
+
+// Caches say how much is kept in memory. 0 stands for the default.
+type Caches struct {
+	CacheEvents int `default:"500000" placeholder:"N" help:"Events whose outcome is kept for commands, about half a kB each (default: ${default})."`
+	CacheRows   int `default:"20000" placeholder:"N" help:"Rows of each table of the views that are kept while they are folded, about half a kB each (default: ${default})."`
 }
 
 // Run implements the command.
 func (c ServeCmd) Run(ctx context.Context, t *terminal) error {
-	s, err := startServer(ctx, c.StoreFlags, c.Listen, t)
+	s, err := startServer(ctx, c.StoreFlags, c.Caches, c.Listen, t)
 	if err != nil {
 		return err
 	}
@@ -55,7 +62,7 @@ type server struct {
 }
 
 // startServer opens everything and listens. ctx bounds the start only.
-func startServer(ctx context.Context, f StoreFlags, listen string, t *terminal) (_ *server, err error) {
+func startServer(ctx context.Context, f StoreFlags, c Caches, listen string, t *terminal) (_ *server, err error) {
 	s := &server{t: t, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
@@ -70,6 +77,7 @@ func startServer(ctx context.Context, f StoreFlags, listen string, t *terminal) 
 	if s.parts, err = openParts(ctx, f, t, true); err != nil {
 		return nil, err
 	}
+	s.parts.keep(c)
 	app, err := s.parts.assemble(ctx, f, t)
 	s.views = app.views
 	if err != nil {

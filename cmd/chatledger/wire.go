@@ -121,6 +121,13 @@ type parts struct {
 	commands *commands.Commands
 
 	accountsDB sqldb.DB
+	caches     Caches
+}
+
+// keep says how much is kept in memory, before anything is.
+func (p *parts) keep(c Caches) {
+	p.caches = c
+	p.commands = commands.New(p.log, commands.Options{Now: now, CacheSize: c.CacheEvents})
 }
 
 // openParts opens what commands need; create says whether it may be made.
@@ -196,7 +203,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	a.views = db
 	alone := f.Log == inFiles && f.views() == inFiles // the lock on the folder keeps other servers out
 	cfg := projectionsConfig(p.log, db, t)
-	cfg.Alone, cfg.Owner = alone, processName()
+	cfg.Alone, cfg.Owner, cfg.CacheRows = alone, processName(), p.caches.CacheRows
 	runner, err := projections.NewRunner(ctx, cfg)
 	if err != nil {
 		return a, fmt.Errorf("start views: %w", err)

@@ -32,9 +32,10 @@ type Config struct {
 
 	Outbox *Outbox // of the provider that is played
 
-	Run    string // told apart from other runs on the same data; in provider ids
-	Seed   uint64 // the same seed makes the same customers and messages
-	Chats  int    // customers to begin with
+	Run    string        // told apart from other runs on the same data; in provider ids
+	Seed   uint64        // the same seed makes the same customers and messages
+	Chats  int           // customers to begin with
+	Pause  time.Duration // between two things that happen in Run; default 700 ms
 	Now    func() time.Time
 	Logger *slog.Logger
 }
@@ -203,10 +204,10 @@ func (g *Generator) plan(c chat, agent, other Agent) (steps []func(context.Conte
 	return steps
 }
 
-// Run keeps a light traffic going until ctx is done. What fails is logged, once
+// Run keeps the traffic going until ctx is done. What fails is logged, once
 // each, and does not end it.
 func (g *Generator) Run(ctx context.Context) {
-	ticker := time.NewTicker(700 * time.Millisecond)
+	ticker := time.NewTicker(cmp.Or(g.config.Pause, 700*time.Millisecond))
 	defer ticker.Stop()
 	for {
 		select {
