@@ -8,6 +8,9 @@ export CGO_ENABLED := 0
 TOOLS := bin
 GOTEST ?= go test
 PACKAGES ?= ./...
+FUZZ ?=
+FUZZTIME ?= 30s
+SOAK ?= 10m
 GENERATED := ./internal/eventdoc ./eventstore/codec ./readapi
 WITH_POSTGRES := go run ./internal/testenv/with -install
 
@@ -32,6 +35,24 @@ test: ## run all tests, on SQLite and PostgreSQL (as root on Debian it installs 
 .PHONY: race
 race: ## run the tests under the race detector (needs a C compiler)
 	$(WITH_POSTGRES) env CGO_ENABLED=1 $(GOTEST) -race $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## look for inputs that break a parser (FUZZTIME=30s for each target, FUZZ=Parse for some of them)
+	@failed=; \
+	for found in $$(grep -rnoE --include='*_test.go' --exclude-dir=bench --exclude-dir=tools '^func Fuzz\w*$(FUZZ)\w*' * | sed -E 's/:[0-9]+:func /:/'); do \
+		name=$${found##*:}; dir=./$$(dirname $${found%%:*}); \
+		echo "$$name in $$dir"; \
+		$(GOTEST) -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$dir || failed="$$failed $$name"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "found something:$$failed"; exit 1; fi
+
+.PHONY: soak
+soak: ## run the server under steady load, SOAK=10m of it, and fail if memory, goroutines or files grow
+	go run ./internal/soak -for $(SOAK)
+
+.PHONY: soak-postgres
+soak-postgres: ## the same with log and views in a throwaway PostgreSQL
+	$(WITH_POSTGRES) go run ./internal/soak -for $(SOAK) -postgres env
 
 .PHONY: cover
 cover: ## run all tests and write coverage.html

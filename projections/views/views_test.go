@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
 	"github.com/chatledger/chatledger/eventstore"
@@ -14,6 +15,8 @@ import (
 	"github.com/chatledger/chatledger/projections/views"
 	"github.com/chatledger/chatledger/projections/views/viewstest"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A view's name is published: it is in every checkpoint.
 func TestNames(t *testing.T) {
