@@ -135,7 +135,7 @@ func (b *block) last() int64 { return b.first + int64(len(b.items)) - 1 }
 
 // parse sets items from heads and body, which hold n events.
 func (b *block) parse(n int) error {
-	if n < 1 || n*idSize > len(b.heads) {
+	if n < 1 || n > len(b.heads)/idSize {
 		return errDamaged
 	}
 	b.items = b.items[:0]
