@@ -147,6 +147,9 @@ func (b *builder) take(ctx context.Context, role, owner string, resume bool) err
 		// again: its owner may have been suspended and go on.
 		s.Epoch = max(s.Epoch+1, b.cfg.now())
 		s.Owner, s.LeaseUntil, s.Target, s.UpdatedAt = owner, b.cfg.leaseEnd(), head.Position, b.cfg.now()
+		if b.skip, err = skips(ctx, tx, s.Name); err != nil {
+			return err
+		}
 		b.state = s
 		b.begin(s.Checkpoint == 0, b.cfg.BuildRows)
 		return writeBuild(ctx, tx, s)

@@ -97,8 +97,8 @@ func acquire(ctx context.Context, cfg *Config, p Projection, owner string, force
 		s.Error = "" // it was mended
 	}
 	err = cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
-		n, err := tx.Exec(ctx, `UPDATE projections SET epoch = epoch + 1, owner = $1, lease_until = $2, store = $3, error = $4, updated_at = $5
-			WHERE name = $6 AND epoch = $7`, owner, cfg.leaseEnd(), s.Store, s.Error, cfg.now(), p.Name(), s.Epoch)
+		n, err := tx.Exec(ctx, `UPDATE projections SET epoch = epoch + 1, owner = $1, lease_until = $2, store = $3, error = $4
+			WHERE name = $5 AND epoch = $6`, owner, cfg.leaseEnd(), s.Store, s.Error, p.Name(), s.Epoch)
 		if err != nil {
 			return err
 		}

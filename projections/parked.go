@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/sqldb"
@@ -66,6 +67,88 @@ func ListParked(ctx context.Context, db sqldb.DB, projection string, limit int) 
 		return nil, fmt.Errorf("list parked events: %w", err)
 	}
 	return list, nil
+}
+
+// ParkedStream is a stream that waits behind an event which a projection could
+// not apply.
+type ParkedStream struct {
+	Projection string              `db:"projection"`
+	Stream     string              `db:"stream"`
+	Events     int64               `db:"events"`
+	Position   eventstore.Position `db:"position"` // of the first of them, as is what follows
+	Revision   eventstore.Revision `db:"revision"`
+	Type       string              `db:"type"`
+	Error      string              `db:"error"` // empty if it was not tried since the one before it was skipped
+	Attempts   int64               `db:"attempts"`
+	TriedAt    int64               `db:"at"` // microseconds since 1970 UTC
+	Since      time.Time           // when the log took it: since then the view is stale there; zero if the log does not have it
+	Workspace  string              // that it is about; empty if that cannot be told
+}
+
+// ParkedQuery says which parked streams to list.
+type ParkedQuery struct {
+	Projection string
+	Workspace  string              // "" for all
+	After      eventstore.Position // of the last stream of the page before
+	Limit      int
+}
+
+// lookedAt is how many streams a page looks at for those of its workspace.
+const lookedAt = 1_000
+
+// ListParkedStreams returns a page of the streams of which events are parked, in
+// the order of the first of them, and where the next page begins, or 0. A page
+// for a workspace may have fewer streams than asked for, and not be the last.
+func ListParkedStreams(ctx context.Context, cfg Config, q ParkedQuery) (page []ParkedStream, next eventstore.Position, err error) {
+	for looked := 0; looked < lookedAt; {
+		var list []ParkedStream
+		err := cfg.DB.Read(ctx, func(tx sqldb.Tx) (err error) {
+			list, err = sqldb.Select[ParkedStream](ctx, tx, `SELECT p.projection, p.stream, f.events, p.position, p.revision, p.type, p.error, p.attempts, p.at
+				FROM (SELECT stream, count(*) AS events, min(position) AS first FROM parked WHERE projection = $1 AND `+ofLive+`
+					GROUP BY stream HAVING min(position) > $2 ORDER BY first LIMIT $3) AS f
+				JOIN parked AS p ON p.stream = f.stream AND p.position = f.first
+				JOIN projections AS v ON v.name = p.projection AND v.generation = p.generation
+				WHERE p.projection = $1 ORDER BY p.position`, q.Projection, int64(q.After), q.Limit)
+			return err
+		})
+		if err != nil {
+			return nil, 0, fmt.Errorf("list parked streams: %w", err)
+		}
+		for _, s := range list {
+			q.After = s.Position
+			looked++
+			if err := s.look(ctx, cfg.Store); err != nil {
+				return nil, 0, fmt.Errorf("look at what is parked at %d: %w", s.Position, err)
+			}
+			if q.Workspace != "" && s.Workspace != q.Workspace {
+				continue
+			}
+			if page = append(page, s); len(page) == q.Limit {
+				return page, q.After, nil
+			}
+		}
+		if len(list) < q.Limit {
+			return page, 0, nil
+		}
+	}
+	return page, q.After, nil
+}
+
+// look reads in the log what the table of parked events does not say.
+func (s *ParkedStream) look(ctx context.Context, store eventstore.Store) error {
+	for r, err := range store.ReadStream(ctx, s.Stream, eventstore.StreamQuery{From: s.Revision, Limit: 1}) {
+		if err != nil {
+			return err
+		}
+		if r.Position != s.Position {
+			return nil // of another log
+		}
+		s.Since = r.Time
+		if meta, err := eventstore.DecodeMetadata(r); err == nil {
+			s.Workspace = meta.Workspace
+		}
+	}
+	return nil
 }
 
 // countParked returns how many events of a projection are parked.
@@ -147,8 +230,12 @@ func Retry(ctx context.Context, cfg Config, projection, stream string) (applied 
 func retryBatch(ctx context.Context, cfg *Config, g *target, stream string, size int) (applied int, more bool, err error) {
 	var s state
 	var list []Parked
+	var skip map[eventstore.Position]bool
 	err = cfg.DB.Read(ctx, func(tx sqldb.Tx) (err error) {
 		if s, err = readState(ctx, tx, g.p.Name()); err != nil {
+			return err
+		}
+		if skip, err = skips(ctx, tx, s.Name); err != nil {
 			return err
 		}
 		list, err = sqldb.Select[Parked](ctx, tx, "SELECT "+parkedColumns+
@@ -175,6 +262,10 @@ func retryBatch(ctx context.Context, cfg *Config, g *target, stream string, size
 		}
 		g.begin(false, cfg.CacheRows)
 		for _, it := range items {
+			if skip[it.Position] { // the tables were rolled back to before it was skipped
+				applied++
+				continue
+			}
 			if it.err == nil {
 				it.err = g.record(it.Event)
 			}

@@ -57,6 +57,7 @@ type worker struct {
 
 	state  state // as of the last transaction
 	parked int64 // events parked when the lease was taken, and since
+	skip   map[eventstore.Position]bool
 	rate   rate
 }
 
@@ -126,11 +127,14 @@ func (w *worker) lead(ctx context.Context) error {
 	w.begin(w.state.Checkpoint == 0, w.cfg.CacheRows)
 	w.rate = rate{value: w.state.Rate}
 	err := w.cfg.DB.Read(ctx, func(tx sqldb.Tx) (err error) {
+		if w.skip, err = skips(ctx, tx, w.p.Name()); err != nil {
+			return err
+		}
 		w.parked, err = countParked(ctx, tx, w.p.Name(), w.state.Generation)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("count parked events: %w", err)
+		return fmt.Errorf("read what is parked: %w", err)
 	}
 	w.cfg.Waiter.advance(w.p.Name(), w.state.Checkpoint)
 
@@ -281,6 +285,9 @@ func (w *worker) recordAll(ctx context.Context, tx sqldb.Tx, items []item) (park
 		}
 	}
 	for _, it := range items {
+		if w.skip[it.Position] {
+			continue
+		}
 		if waiting[it.Stream] {
 			parked = append(parked, parkedItem{it, ""})
 			continue

@@ -73,7 +73,7 @@ func Prepare(ctx context.Context, cfg Config) error {
 		if err := sqldb.Lock(ctx, tx, "projections"); err != nil {
 			return err
 		}
-		if err := sqldb.Script(ctx, tx, metaTables); err != nil {
+		if err := sqldb.Script(ctx, tx, metaTables+skippedTable); err != nil {
 			return err
 		}
 		for _, create := range cfg.Projections {

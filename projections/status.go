@@ -27,10 +27,14 @@ type Status struct {
 	Checkpoint eventstore.Position
 	Head       eventstore.Position
 	Lag        int64         // positions between the two: events, where positions are dense
-	LagTime    time.Duration // age of the oldest event that is not applied yet
+	LagTime    time.Duration // age of the oldest event behind the checkpoint
+	Unapplied  time.Duration // age of the oldest event that is not in the tables: behind the checkpoint, or parked
 	Rate       float64       // events a second, lately
 	Parked     int64         // events that failed, or wait behind one that did
 	Failed     int64         // events that failed
+	Streams    int64         // that events are parked of
+	Skipped    int64         // events that somebody has decided to leave out
+	ProgressAt time.Time     // when the checkpoint moved last
 	Owner      string        // empty if no process moves it
 	Epoch      int64
 	Generation int64
@@ -68,6 +72,7 @@ func (r *Runner) Status(ctx context.Context) ([]Status, error) { return ReadStat
 
 func readStatus(ctx context.Context, cfg *Config, p Projection) (Status, error) {
 	var s state
+	var oldest eventstore.Position // that is parked
 	out := Status{Name: p.Name()}
 	err := cfg.DB.Read(ctx, func(tx sqldb.Tx) (err error) {
 		if s, err = readState(ctx, tx, p.Name()); err != nil {
@@ -76,9 +81,7 @@ func readStatus(ctx context.Context, cfg *Config, p Projection) (Status, error) 
 		if out.Parked, err = countParked(ctx, tx, s.Name, s.Generation); err != nil {
 			return err
 		}
-		out.Failed, err = sqldb.Get[int64](ctx, tx,
-			"SELECT count(*) FROM parked WHERE projection = $1 AND generation = $2 AND error <> ''", s.Name, s.Generation)
-		if err != nil {
+		if err := out.countStuck(ctx, tx, s, &oldest); err != nil {
 			return err
 		}
 		b, found, err := readBuild(ctx, tx, s.Name, roleNew)
@@ -107,14 +110,16 @@ func readStatus(ctx context.Context, cfg *Config, p Projection) (Status, error) 
 	if s.Error != "" {
 		out.ErrorAt = time.UnixMicro(s.ErrorAt).UTC()
 	}
+	out.ProgressAt = time.UnixMicro(s.UpdatedAt).UTC()
 	if s.Owner != "" && s.LeaseUntil > cfg.now() {
 		out.Owner = s.Owner
 	}
 	other := s.follows(head)
 	switch {
 	case errors.Is(other, ErrOtherLog):
-		out.State, out.Error = StateOtherLog, errorText(other)
-		return out, nil
+		// Nothing of this log is in the tables, as far as anybody knows.
+		out.State, out.Error, out.Lag, oldest = StateOtherLog, errorText(other), int64(head.Position), 0
+		s.Checkpoint, s.Rate = 0, 0
 	case s.Shape != shapeOf(p):
 		out.State, out.Error = StateOtherShape, errorText(ErrOtherShape)
 	case s.Error != "":
@@ -129,6 +134,14 @@ func readStatus(ctx context.Context, cfg *Config, p Projection) (Status, error) 
 			return out, err
 		}
 	}
+	out.Unapplied = out.LagTime
+	if oldest > 0 {
+		parked, err := ageOf(ctx, cfg, eventstore.AllQuery{After: oldest - 1, Limit: 1})
+		if err != nil {
+			return out, err
+		}
+		out.Unapplied = max(out.Unapplied, parked)
+	}
 	if cfg.now()-s.UpdatedAt < rateHolds.Microseconds() {
 		out.Rate = s.Rate
 	}
@@ -138,10 +151,35 @@ func readStatus(ctx context.Context, cfg *Config, p Projection) (Status, error) 
 // rateHolds is how long a rate says something about the present.
 const rateHolds = 10 * time.Second
 
+// countStuck counts what is parked and what is skipped, and finds the first event
+// that is parked.
+func (out *Status) countStuck(ctx context.Context, tx sqldb.Tx, s state, oldest *eventstore.Position) error {
+	type row struct {
+		Failed  int64               `db:"failed"`
+		Streams int64               `db:"streams"`
+		Oldest  eventstore.Position `db:"oldest"`
+	}
+	r, err := sqldb.Get[row](ctx, tx, `SELECT count(CASE WHEN error <> '' THEN 1 END) AS failed, count(DISTINCT stream) AS streams,
+		coalesce(min(position), 0) AS oldest FROM parked WHERE projection = $1 AND generation = $2`, s.Name, s.Generation)
+	if err != nil {
+		return err
+	}
+	out.Failed, out.Streams, *oldest = r.Failed, r.Streams, r.Oldest
+	// Tables that an older version of the program has made know of no skips.
+	if exists, err := sqldb.TableExists(ctx, tx, "skipped"); err != nil || !exists {
+		return err
+	}
+	out.Skipped, err = sqldb.Get[int64](ctx, tx, "SELECT count(*) FROM skipped WHERE projection = $1 AND undone_at = 0", s.Name)
+	return err
+}
+
 // oldestWaiting returns the age of the first event behind a checkpoint that the
 // projection reads.
 func oldestWaiting(ctx context.Context, cfg *Config, p Projection, after eventstore.Position) (time.Duration, error) {
-	q := eventstore.AllQuery{After: after, Limit: 1, Categories: p.Categories()}
+	return ageOf(ctx, cfg, eventstore.AllQuery{After: after, Limit: 1, Categories: p.Categories()})
+}
+
+func ageOf(ctx context.Context, cfg *Config, q eventstore.AllQuery) (time.Duration, error) {
 	for r, err := range cfg.Store.ReadAll(ctx, q) {
 		if err != nil {
 			return 0, fmt.Errorf("read the log: %w", err)

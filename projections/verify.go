@@ -120,7 +120,9 @@ func (b *builder) liveAt(ctx context.Context, tx sqldb.Tx, diff *Diff) error {
 	if err != nil {
 		return err
 	}
-	b.skip = map[eventstore.Position]bool{}
+	if b.skip, err = skips(ctx, tx, s.Name); err != nil {
+		return err
+	}
 	for _, position := range parked {
 		b.skip[position] = true
 	}
