@@ -134,6 +134,37 @@ func ListParkedStreams(ctx context.Context, cfg Config, q ParkedQuery) (page []P
 	return page, q.After, nil
 }
 
+// FindParked returns the parked stream that has an event at a position, or that
+// is called stream if the position is 0. It returns ErrNotParked if there is none.
+func FindParked(ctx context.Context, cfg Config, projection, stream string, position eventstore.Position) (s ParkedStream, err error) {
+	err = cfg.DB.Read(ctx, func(tx sqldb.Tx) error {
+		if position != 0 {
+			stream, err = sqldb.Get[string](ctx, tx, "SELECT stream FROM parked WHERE projection = $1 AND "+ofLive+" AND position = $2",
+				projection, int64(position))
+			if err != nil {
+				return err
+			}
+		}
+		s, err = sqldb.Get[ParkedStream](ctx, tx, `SELECT p.projection, p.stream, f.events, p.position, p.revision, p.type, p.error, p.attempts, p.at
+			FROM (SELECT stream, count(*) AS events, min(position) AS first FROM parked WHERE projection = $1 AND `+ofLive+` AND stream = $2
+				GROUP BY stream) AS f
+			JOIN parked AS p ON p.stream = f.stream AND p.position = f.first
+			JOIN projections AS v ON v.name = p.projection AND v.generation = p.generation
+			WHERE p.projection = $1`, projection, stream)
+		return err
+	})
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return s, ErrNotParked
+	}
+	if err == nil {
+		err = s.look(ctx, cfg.Store)
+	}
+	if err != nil {
+		return s, fmt.Errorf("look for what is parked: %w", err)
+	}
+	return s, nil
+}
+
 // look reads in the log what the table of parked events does not say.
 func (s *ParkedStream) look(ctx context.Context, store eventstore.Store) error {
 	for r, err := range store.ReadStream(ctx, s.Stream, eventstore.StreamQuery{From: s.Revision, Limit: 1}) {

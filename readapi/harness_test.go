@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,6 +34,7 @@ import (
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections"
 	"github.com/chatledger/chatledger/projections/views"
+	"github.com/chatledger/chatledger/projections/viewsapi"
 	"github.com/chatledger/chatledger/readapi"
 )
 
@@ -52,6 +54,7 @@ type ledger struct {
 	web      *web.API
 	log      *logBuffer
 	workers  *projectionsControl
+	views    projections.Config
 	agents   map[agent.Role]string // ids
 	tokens   map[agent.Role]string // secrets
 	tokenIDs map[agent.Role]string
@@ -100,10 +103,11 @@ func newLedger(t testing.TB, change ...func(*readapi.Config, *web.Config)) *ledg
 	decode := commands.Codec()
 	waiter := projections.NewWaiter(db)
 	logger := slog.New(slog.NewTextHandler(l.log, nil))
-	runner, err := projections.NewRunner(ctx, projections.Config{
+	l.views = projections.Config{
 		Store: l.store, DB: db, Projections: views.All(), Now: time.Now, Waiter: waiter, Logger: logger,
 		Decode: func(r eventstore.Recorded) (any, error) { return decode.Decode(r) },
-	})
+	}
+	runner, err := projections.NewRunner(ctx, l.views)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +118,7 @@ func newLedger(t testing.TB, change ...func(*readapi.Config, *web.Config)) *ledg
 		c(&rc, &wc)
 	}
 	l.read = readapi.New(rc)
-	l.web = web.New(wc, append(commandapi.Endpoints(l.commands, l.store, time.Now), l.read.Endpoints()...)...)
+	l.web = web.New(wc, slices.Concat(commandapi.Endpoints(l.commands, l.store, time.Now), l.read.Endpoints(), viewsapi.Endpoints(l.views))...)
 	l.web.Handle("GET /metrics", l.read.MetricsHandler())
 
 	l.workers = &projectionsControl{pause: background(t, runner.Run)}

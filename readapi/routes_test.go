@@ -107,6 +107,12 @@ a b s u y A  GET /v1/channels/{channel}
 . . . u . A  GET /v1/channels/{channel}/deliveries/{delivery}
 . . . u . A  GET /v1/channels/{channel}/deliveries/{delivery}/body
 a b s u y A  GET /v1/changes
+. . . . . A  GET /v1/views
+. . . . . A  GET /v1/views/{view}/parked
+. . . . . A  GET /v1/views/{view}/skipped
+. . . . . A  POST /v1/views/{view}/retry
+. . . . . A  POST /v1/views/{view}/skip
+. . . . . A  POST /v1/views/{view}/unskip
 public       GET /healthz
 public       GET /readyz`
 

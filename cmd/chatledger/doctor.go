@@ -191,8 +191,9 @@ func checkView(d *diagnosis, s projections.Status, moved bool) {
 	switch {
 	case s.State == projections.StateOtherLog || s.State == projections.StateOtherShape:
 		d.failf(s.Name, "%s; run `chatledger projections rebuild %s`", strings.TrimSuffix(s.Error, "."), s.Name)
-	case s.Failed > 0:
-		d.failf(s.Name, "%d events cannot be applied, %d wait behind them: see `chatledger projections status`", s.Failed, s.Parked-s.Failed)
+	case s.Parked > 0:
+		d.failf(s.Name, "%d streams are stale, for %s at most: %d events cannot be applied, %d wait behind them: see `chatledger projections parked %s`",
+			s.Streams, s.Unapplied.Round(time.Second), s.Failed, s.Parked-s.Failed, s.Name)
 	case s.State == projections.StateFailing:
 		d.failf(s.Name, "fails and is tried again: %s", s.Error)
 	case s.Lag > 0 && !moved:
@@ -201,6 +202,8 @@ func checkView(d *diagnosis, s projections.Status, moved bool) {
 		d.failf(s.Name, "%d events and %s behind: see `chatledger projections status`", s.Lag, s.LagTime.Round(time.Second))
 	case s.LagTime > slowView:
 		d.warnf(s.Name, "%d events and %s behind", s.Lag, s.LagTime.Round(time.Second))
+	case s.Skipped > 0:
+		d.warnf(s.Name, "at %d, %d events behind, and %d left out on an operator's word: see `chatledger projections parked %s`", s.Checkpoint, s.Lag, s.Skipped, s.Name)
 	default:
 		d.okf(s.Name, "at %d, %d events behind", s.Checkpoint, s.Lag)
 	}

@@ -19,7 +19,10 @@ type ProjectionsCmd struct {
 	Rebuild  ProjectionsRebuildCmd  `cmd:"" help:"Fold a view again from event zero, beside the live one, and switch."`
 	Rollback ProjectionsRollbackCmd `cmd:"" help:"Go back to the tables that the last rebuild replaced."`
 	Verify   ProjectionsVerifyCmd   `cmd:"" help:"Compare a view with a fold from event zero, row for row."`
+	Parked   ProjectionsParkedCmd   `cmd:"" help:"List what the views could not take, and what was skipped."`
 	Retry    ProjectionsRetryCmd    `cmd:"" help:"Apply the parked events of a stream again."`
+	Skip     ProjectionsSkipCmd     `cmd:"" help:"Leave a parked event out of a view, for good and on your word."`
+	Unskip   ProjectionsUnskipCmd   `cmd:"" help:"Take a skip back; the next rebuild brings the event in."`
 }
 
 // ViewFlags name one view.
@@ -38,21 +41,30 @@ func (c ProjectionsStatusCmd) Run(ctx context.Context, t *terminal) error {
 		if err != nil {
 			return fmt.Errorf("read status: %w", err)
 		}
-		err = table(t.stdout, "VIEW\tSTATE\tCHECKPOINT\tHEAD\tLAG\tSECONDS\tPARKED\tREBUILD", func(line func(string, ...any)) {
+		const head = "VIEW\tSTATE\tCHECKPOINT\tHEAD\tLAG\tSTALE\tSTREAMS\tPARKED\tSKIPPED\tPROGRESS\tOWNER\tREBUILD"
+		err = table(t.stdout, head, func(line func(string, ...any)) {
 			for _, s := range list {
-				line("%s\t%s\t%d\t%d\t%d\t%.1f\t%d\t%s", s.Name, s.State, s.Checkpoint, s.Head, s.Lag, s.LagTime.Seconds(), s.Parked, rebuildState(s.Rebuild))
+				line("%s\t%s\t%d\t%d\t%d\t%.1fs\t%d\t%d\t%d\t%s\t%s\t%s", s.Name, s.State, s.Checkpoint, s.Head, s.Lag, s.Unapplied.Seconds(),
+					s.Streams, s.Parked, s.Skipped, s.ProgressAt.Format(time.RFC3339), orDash(s.Owner), rebuildState(s.Rebuild))
 			}
 		})
 		for _, s := range list {
 			if s.Error != "" {
-				fmt.Fprintf(t.stdout, "%s: %s\n", s.Name, s.Error)
+				fmt.Fprintf(t.stdout, "%s: %s (since %s)\n", s.Name, s.Error, s.ErrorAt.Format(time.RFC3339))
 			}
 			if s.Parked > 0 {
-				err = errors.Join(err, printParked(ctx, cfg, s.Name, t.stdout))
+				fmt.Fprintf(t.stdout, "%s: %d events of %d streams are parked: see `chatledger projections parked %s`\n", s.Name, s.Parked, s.Streams, s.Name)
 			}
 		}
 		return err
 	})
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
 }
 
 func rebuildState(r *projections.RebuildStatus) string {
@@ -65,23 +77,8 @@ func rebuildState(r *projections.RebuildStatus) string {
 	return fmt.Sprintf("stopped at %d of %d", r.Done, r.Total)
 }
 
-// shownParked is how many parked events are shown for each view.
+// shownParked is how many parked events of a reactor are shown.
 const shownParked = 20
-
-func printParked(ctx context.Context, cfg projections.Config, name string, w io.Writer) error {
-	list, err := projections.ListParked(ctx, cfg.DB, name, shownParked)
-	if err != nil {
-		return fmt.Errorf("list parked events: %w", err)
-	}
-	for _, p := range list {
-		why := p.Error
-		if why == "" {
-			why = "waits for the one before it"
-		}
-		fmt.Fprintf(w, "%s: parked: %s at %d of %s: %s\n", name, p.Type, p.Revision, p.Stream, why)
-	}
-	return nil
-}
 
 // ProjectionsRebuildCmd is `projections rebuild`.
 type ProjectionsRebuildCmd struct{ ViewFlags }
@@ -145,14 +142,9 @@ type ProjectionsVerifyCmd struct {
 // Run implements the command. It fails if a view differs.
 func (c ProjectionsVerifyCmd) Run(ctx context.Context, t *terminal) error {
 	return withViews(ctx, c.StoreFlags, t, func(cfg projections.Config) error {
-		var names []string
-		for _, newView := range cfg.Projections {
-			if name := newView().Name(); c.Name == "" || c.Name == name {
-				names = append(names, name)
-			}
-		}
-		if len(names) == 0 {
-			return fmt.Errorf("%w: %s", projections.ErrUnknown, c.Name)
+		names, err := viewNames(cfg, c.Name)
+		if err != nil {
+			return err
 		}
 		differ := 0
 		for _, name := range names {

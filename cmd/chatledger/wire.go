@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ import (
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections"
 	"github.com/chatledger/chatledger/projections/views"
+	"github.com/chatledger/chatledger/projections/viewsapi"
 	"github.com/chatledger/chatledger/reactors"
 	"github.com/chatledger/chatledger/readapi"
 )
@@ -214,7 +216,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	read := readapi.New(readapi.Config{
 		DB: db, Store: p.log, Waiter: cfg.Waiter, Now: now, Log: t.logger, Status: runner.Status, Metrics: metrics,
 	})
-	endpoints := append(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, now)...)
+	endpoints := slices.Concat(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, now), viewsapi.Endpoints(cfg))
 	api := web.New(web.Config{
 		Authenticate: p.authenticate, Now: now, Log: t.logger, Metrics: metrics,
 	}, endpoints...)

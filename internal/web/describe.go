@@ -15,6 +15,7 @@ func (c *Config) describe() {
 		{"chats", "The inbox: the chats of a workspace, their messages, notes, tags and history."},
 		{"orders", "Orders from catalogues and from this API, each with its own life."},
 		{"changes", "What happens, as it happens."},
+		{"views", "How far the views are, what they could not take, and what was left out of them."},
 		{"me", "The caller."},
 		{"agents", "Members of staff."},
 		{"teams", "Groups of agents."},
