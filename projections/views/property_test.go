@@ -159,7 +159,7 @@ func (c *course) run() {
 				c.wait(c.names...)
 			}
 		case 7:
-			c.rebuild(rapid.SampledFrom(c.names).Draw(c.T, "view"), rapid.IntRange(1, 12).Draw(c.T, "broken off after"))
+			c.rebuild(rapid.SliceOfNDistinct(rapid.SampledFrom(c.names), 1, 3, rapid.ID).Draw(c.T, "views"), rapid.IntRange(1, 12).Draw(c.T, "broken off after"))
 		case 8:
 			c.rollback(rapid.SampledFrom(c.names).Draw(c.T, "view"))
 		case 9:
@@ -173,8 +173,8 @@ func (c *course) run() {
 	c.compare("incremental", want)
 	for _, name := range c.names {
 		c.verify(name)
-		c.rebuild(name, 0)
 	}
+	c.rebuild(c.names, 0)
 	c.wait(c.names...)
 	c.compare("rebuilt", want)
 	list, err := projections.ReadStatus(c.Context(), c.config())
@@ -252,21 +252,21 @@ func (c *course) wait(names ...string) {
 	}
 }
 
-// rebuild breaks off at the step-th report of progress; 0 lets it end.
-func (c *course) rebuild(name string, step int) {
+// rebuild rebuilds views together and breaks off at the step-th report of progress; 0 lets it end.
+func (c *course) rebuild(names []string, step int) {
 	ctx, cancel := context.WithCancel(c.Context())
 	defer cancel()
-	told := 0
-	err := projections.Rebuild(ctx, c.drawn(), name, func(p projections.Progress) {
+	told, differs := 0, ""
+	err := projections.RebuildAll(ctx, c.drawn(), names, func(p projections.Progress) {
 		if told++; told == step {
 			cancel()
 		}
 		if p.Diff != nil && p.Diff.Different > 0 {
-			c.Fatalf("%s differs from its rebuild: %+v", name, p.Diff)
+			differs = fmt.Sprintf("%s differs from its rebuild: %+v", p.Name, p.Diff)
 		}
 	})
-	if err != nil && !errors.Is(err, context.Canceled) {
-		c.Fatal(err)
+	if err != nil && !errors.Is(err, context.Canceled) || differs != "" {
+		c.Fatal(err, differs)
 	}
 }
 
