@@ -22,7 +22,6 @@ const (
 	batchEvents   = 4000      // of one transaction; a larger append is alone in it
 	batchBytes    = 8 << 20   // of one transaction; a larger append is alone in it
 	maxAppendSize = 256 << 20 // bytes of one append: PostgreSQL takes less than 1 GB in a message
-	idleAfter     = time.Second
 )
 
 // request is an Append on its way through the writer.
@@ -92,7 +91,7 @@ func (s *Store) Append(ctx context.Context, stream string, want eventstore.Revis
 type writer struct {
 	store *Store
 	conn  *pgx.Conn // nil until needed and after it was lost
-	idle  bool      // conn has not been used for a while
+	guard guard     // of conn
 	held  *request  // taken from the queue, but too much for the last transaction
 
 	// Of conn.
@@ -123,13 +122,8 @@ func (w *writer) next() {
 	first := w.held
 	w.held = nil
 	if first == nil {
-		idle := time.NewTimer(idleAfter)
-		defer idle.Stop()
 		select {
 		case first = <-w.store.queue:
-		case <-idle.C:
-			w.idle = true
-			return
 		case <-w.store.life.Done():
 			return
 		}
@@ -172,9 +166,7 @@ func (w *writer) commit(batch []*request) {
 	if len(live) == 0 {
 		return
 	}
-	ctx, cancel := w.patient()
-	defer cancel()
-	head, err := w.add(ctx, live)
+	head, err := w.add(live)
 	if err != nil {
 		err = w.store.failed(context.Background(), "append events", err)
 	}
@@ -190,8 +182,7 @@ func (w *writer) commit(batch []*request) {
 	}
 }
 
-// patient returns the context of a transaction. Close does not end it at once: an
-// append that has been sent should be told how it went.
+// patient returns the context of connecting, which goes on for a while after Close.
 func (w *writer) patient() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.store.life), operationTimeout)
 	stop := context.AfterFunc(w.store.life, func() {
@@ -208,22 +199,24 @@ func (w *writer) patient() (context.Context, context.CancelFunc) {
 
 // connect makes sure that there is a connection. One that was idle for a while
 // may have been cut, which is better noticed before events are sent over it.
-func (w *writer) connect(ctx context.Context) error {
-	if w.conn != nil && w.idle {
-		if err := w.conn.Ping(ctx); err != nil {
+func (w *writer) connect(idle bool) error {
+	if w.conn != nil && idle {
+		if err := w.conn.Ping(context.Background()); err != nil {
 			w.store.opts.logger.Info("event log: idle connection was lost", slog.Any("error", err))
 			w.disconnect()
 		}
 	}
-	w.idle = false
 	if w.conn != nil {
 		return nil
 	}
+	ctx, cancel := w.patient()
+	defer cancel()
 	conn, err := pgx.ConnectConfig(ctx, w.store.config)
 	if err != nil {
 		return fmt.Errorf("connect to database: %w", err)
 	}
 	w.conn = conn
+	w.guard.protect(conn.PgConn().Conn())
 	for sql, to := range map[string]**pgconn.StatementDescription{oneSQL: &w.addOne, knownSQL: &w.addKnown, checkedSQL: &w.addChecked} {
 		if *to, err = conn.Prepare(ctx, sql, sql); err != nil {
 			w.disconnect()
@@ -242,6 +235,7 @@ func (w *writer) disconnect() {
 	// It is given up either way.
 	_ = w.conn.Close(ctx)
 	w.conn = nil
+	w.guard.protect(nil)
 	// The next one may lead to a server that has taken over and lacks the latest.
 	w.places, w.last.position = places{}, 0
 }

@@ -46,8 +46,9 @@ func (s *Store) tellOthers() {
 	}
 }
 
-// notifySpacing bounds how often other processes are woken.
-const notifySpacing = 2 * time.Millisecond
+// notifySpacing bounds how often other processes are woken. Each time is a
+// transaction, small as it is, beside the appends.
+const notifySpacing = 10 * time.Millisecond
 
 // notify sends what tellOthers asks for. It is not part of an append: NOTIFY
 // takes a lock on the whole server at its commit. What gets lost is made good by

@@ -137,6 +137,7 @@ func Open(ctx context.Context, url string, opts ...Option) (*Store, error) {
 	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	w := &writer{store: s}
 	s.wg.Go(w.run)
+	s.wg.Go(func() { w.guard.watch(s.life.Done(), s.stopped) })
 	s.wg.Go(s.notify)
 	return s, nil
 }

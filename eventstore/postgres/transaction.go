@@ -47,8 +47,10 @@ type step struct {
 // add stores a batch and says in each of its requests how it ended. Those that
 // are not answered have failed with err. head is where the log ends then, if it
 // has grown.
-func (w *writer) add(ctx context.Context, batch []*request) (head eventstore.Position, err error) {
-	if err := w.connect(ctx); err != nil {
+func (w *writer) add(batch []*request) (head eventstore.Position, err error) {
+	idle := w.guard.begin()
+	defer w.guard.end()
+	if err := w.connect(idle); err != nil {
 		return 0, err
 	}
 	defer func() {
@@ -65,11 +67,11 @@ func (w *writer) add(ctx context.Context, batch []*request) (head eventstore.Pos
 	}()
 	before := w.last.position
 	p := w.plan(batch)
-	status, err := w.transact(ctx, p)
+	status, err := w.transact(p)
 	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == uniqueViolation && len(p.known) > 0 && !w.conn.IsClosed() {
 		// Another process has added to one of the streams, or an event is there already.
 		w.forget(batch)
-		_, err = w.transact(ctx, plan{rounds: divide(batch)})
+		_, err = w.transact(plan{rounds: divide(batch)})
 	} else if err == nil && status < 0 {
 		// The rounds are committed; nothing of known is.
 		again := make([]*request, len(p.known))
@@ -81,7 +83,7 @@ func (w *writer) add(ctx context.Context, batch []*request) (head eventstore.Pos
 		} else {
 			w.forget(again)
 		}
-		_, err = w.transact(ctx, plan{rounds: divide(again)})
+		_, err = w.transact(plan{rounds: divide(again)})
 	}
 	if w.last.position != before {
 		head = w.last.position
@@ -153,8 +155,8 @@ type outcome struct {
 // up to the end of a pipeline is one in PostgreSQL, without BEGIN and COMMIT. It
 // answers requests only after the commit. status is negative if append_known has
 // added nothing.
-func (w *writer) transact(ctx context.Context, p plan) (status int64, err error) {
-	outcomes, status, err := w.send(ctx, p)
+func (w *writer) transact(p plan) (status int64, err error) {
+	outcomes, status, err := w.send(p)
 	if err != nil {
 		return 0, err
 	}
@@ -173,8 +175,8 @@ func (w *writer) transact(ctx context.Context, p plan) (status int64, err error)
 }
 
 // send returns outcomes without an error only if they are committed.
-func (w *writer) send(ctx context.Context, p plan) (outcomes []outcome, status int64, err error) {
-	pipe := w.conn.PgConn().StartPipeline(ctx)
+func (w *writer) send(p plan) (outcomes []outcome, status int64, err error) {
+	pipe := w.conn.PgConn().StartPipeline(context.Background()) // the guard bounds it
 	defer func() { err = cmp.Or(err, pipe.Close()) }()
 	switch {
 	case p.events == 1 && w.last.position > 0:
