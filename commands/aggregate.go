@@ -64,6 +64,7 @@ type folded[S any] struct {
 	state S
 	rev   eventstore.Revision
 	pos   eventstore.Position
+	asOf  int64 // a tick before the log was last read for it; 0 if it never was
 }
 
 // locked returns the folded state of a stream, with its lock held.
@@ -94,6 +95,7 @@ func (a *aggregate[S, E]) unlock(stream string, f *folded[S]) {
 
 // catchUp folds what was appended to the stream since f was last used.
 func (a *aggregate[S, E]) catchUp(ctx context.Context, stream string, f *folded[S]) error {
+	asOf := a.tick()
 	for r, err := range a.store.ReadStream(ctx, stream, eventstore.StreamQuery{From: f.rev + 1}) {
 		if err != nil {
 			return fmt.Errorf("%w: read %s: %w", ErrUnavailable, stream, err)
@@ -104,19 +106,31 @@ func (a *aggregate[S, E]) catchUp(ctx context.Context, stream string, f *folded[
 		}
 		f.state, f.rev, f.pos = a.evolve(f.state, e), r.Revision, r.Position
 	}
+	f.asOf = asOf
 	return nil
+}
+
+// tick returns a number that is larger than any before it.
+func (a *aggregate[S, E]) tick() int64 {
+	if a.cache == nil {
+		return 0
+	}
+	return a.cache.ticks.Add(1)
 }
 
 // with calls use with the present state of the stream with this id.
 func (a *aggregate[S, E]) with(ctx context.Context, id string, use func(S) error) error {
 	stream := a.category + "-" + id
+	asked := a.tick()
 	f, err := a.locked(ctx, stream)
 	if err != nil {
 		return err
 	}
 	defer a.unlock(stream, f)
-	if err := a.catchUp(ctx, stream, f); err != nil {
-		return err
+	if f.asOf <= asked { // else another call has read the log since this one began
+		if err := a.catchUp(ctx, stream, f); err != nil {
+			return err
+		}
 	}
 	return use(f.state)
 }
@@ -155,11 +169,25 @@ func (a *aggregate[S, E]) run(ctx context.Context, o Origin, name, id string, de
 
 	repeat := o.Command != uuid.Nil // the command may have run before
 	failures := 0
+	// What is remembered of a stream is mostly all of it: nobody else has appended
+	// to it. So the log is read only if the append finds that somebody has, or if
+	// there is nothing to append.
+	known := f.asOf != 0 || a.cache == nil
 	for range attempts {
-		if err := a.catchUp(ctx, stream, f); err != nil {
-			return Result{}, err
+		if !known {
+			if err := a.catchUp(ctx, stream, f); err != nil {
+				return Result{}, err
+			}
 		}
 		events, err := a.choose(ctx, o, stream, f, decide)
+		if known && (err != nil || len(events) == 0) {
+			known = false
+			if err := a.catchUp(ctx, stream, f); err != nil {
+				return Result{}, err
+			}
+			events, err = a.choose(ctx, o, stream, f, decide)
+		}
+		known = false
 		if err != nil || len(events) == 0 {
 			// What is refused now, or needs no doing, may be this very command's
 			// own effect.

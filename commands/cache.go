@@ -3,6 +3,7 @@ package commands
 import (
 	"container/list"
 	"sync"
+	"sync/atomic"
 )
 
 // baseWeight is what an entry weighs before its first event.
@@ -14,6 +15,8 @@ const baseWeight = 8
 // Dropping an entry that somebody holds is harmless: the expected revision
 // guards every append.
 type cache struct {
+	ticks atomic.Int64 // tell what was before what
+
 	mu      sync.Mutex
 	limit   int
 	weight  int

@@ -21,15 +21,22 @@ type Waiter struct {
 
 	mu      sync.Mutex
 	at      map[string]eventstore.Position
-	version int           // of at
-	changed chan struct{} // closed when at changes
-	polling bool          // one of those who wait looks for all
+	reports map[string]int // by the Runner of this process, counted
+	waiting map[*waiting]struct{}
+	polling bool // one of those who wait looks for all
+}
+
+// waiting is a call of Wait.
+type waiting struct {
+	position eventstore.Position
+	names    []string
+	reached  chan struct{} // closed when it has come to an end
 }
 
 // NewWaiter returns a Waiter for the projections in db. Give it to the Runner,
 // too.
 func NewWaiter(db sqldb.DB) *Waiter {
-	return &Waiter{db: db, at: map[string]eventstore.Position{}, changed: make(chan struct{})}
+	return &Waiter{db: db, at: map[string]eventstore.Position{}, reports: map[string]int{}, waiting: map[*waiting]struct{}{}}
 }
 
 // WaitFor is NewWaiter(db).Wait, for a process that waits once.
@@ -41,28 +48,31 @@ func WaitFor(ctx context.Context, db sqldb.DB, names []string, position eventsto
 // the reason why ctx ended. A rollback may move one back again: whoever must be
 // sure reads Checkpoints in the transaction of the query.
 func (w *Waiter) Wait(ctx context.Context, position eventstore.Position, names ...string) error {
+	me := &waiting{position, names, make(chan struct{})}
+	w.mu.Lock()
+	if w.reached(me) {
+		w.mu.Unlock()
+		return nil
+	}
+	w.waiting[me] = struct{}{}
+	due := !w.told(names)
+	w.mu.Unlock()
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.waiting, me)
+	}()
 	tick := time.NewTicker(pollCheckpoints)
 	defer tick.Stop()
-	for due := true; ; {
-		w.mu.Lock()
-		reached, changed := w.reached(position, names), w.changed
-		poll := due && !reached && !w.polling
-		if poll {
-			w.polling = true
-		}
-		w.mu.Unlock()
-		switch {
-		case reached:
-			return nil
-		case poll:
-			due = false
+	for {
+		if due && w.mayPoll() {
 			if err := w.poll(ctx); err != nil {
 				return fmt.Errorf("wait for position %d: %w", position, err)
 			}
-			continue
 		}
 		select {
-		case <-changed:
+		case <-me.reached:
+			return nil
 		case <-tick.C:
 			due = true
 		case <-ctx.Done():
@@ -71,19 +81,39 @@ func (w *Waiter) Wait(ctx context.Context, position eventstore.Position, names .
 	}
 }
 
-func (w *Waiter) reached(position eventstore.Position, names []string) bool {
+// told reports whether the Runner of this process has reported on all of names:
+// then it is likely to do so again before a look at the database would help.
+func (w *Waiter) told(names []string) bool {
 	for _, n := range names {
-		if w.at[n] < position {
+		if w.reports[n] == 0 {
 			return false
 		}
 	}
 	return true
 }
 
+func (w *Waiter) reached(by *waiting) bool {
+	for _, n := range by.names {
+		if w.at[n] < by.position {
+			return false
+		}
+	}
+	return true
+}
+
+// mayPoll reports whether the caller is to look for all.
+func (w *Waiter) mayPoll() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	may := !w.polling
+	w.polling = true
+	return may
+}
+
 // poll reads all checkpoints. What the Runner has reported meanwhile is newer.
 func (w *Waiter) poll(ctx context.Context) error {
 	w.mu.Lock()
-	before := w.version
+	before := maps.Clone(w.reports)
 	w.mu.Unlock()
 	found := map[string]eventstore.Position{}
 	err := w.db.Read(ctx, func(tx sqldb.Tx) error {
@@ -95,27 +125,35 @@ func (w *Waiter) poll(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.polling = false
-	if err == nil && w.version == before && !maps.Equal(w.at, found) {
-		w.at = found
-		w.wake()
+	if err != nil {
+		return err
 	}
-	return err
+	for name, at := range found {
+		if w.reports[name] == before[name] {
+			w.at[name] = at
+		}
+	}
+	w.wake()
+	return nil
 }
 
 // advance says where a projection is now.
 func (w *Waiter) advance(name string, to eventstore.Position) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.at[name] != to {
-		w.at[name] = to
-		w.wake()
-	}
+	w.at[name] = to
+	w.reports[name]++
+	w.wake()
 }
 
+// wake ends the waiting of those who have reached what they wait for.
 func (w *Waiter) wake() {
-	w.version++
-	close(w.changed)
-	w.changed = make(chan struct{})
+	for by := range w.waiting {
+		if w.reached(by) {
+			close(by.reached)
+			delete(w.waiting, by)
+		}
+	}
 }
 
 // Checkpoints returns the position that all the named projections have reached,

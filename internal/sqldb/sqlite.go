@@ -19,17 +19,13 @@ const (
 	maxStatements = 256 // prepared statements kept by a connection
 )
 
-const (
-	beginRead  = "BEGIN"
-	beginWrite = "BEGIN IMMEDIATE"
-)
-
 // liteDB is one connection that writes and a few that read, each opened when it
 // is first needed.
 type liteDB struct {
 	path    string
 	opts    options
 	writer  *litePool // of one
+	turns   turns     // of those who write
 	readers *litePool
 	closed  chan struct{}
 	closing sync.Once
@@ -56,12 +52,18 @@ func OpenSQLite(ctx context.Context, path string, opts ...Option) (DB, error) {
 
 func (*liteDB) Engine() Engine { return SQLite }
 
-func (db *liteDB) Read(ctx context.Context, fn func(Tx) error) error {
-	return db.run(ctx, db.readers, beginRead, fn)
-}
-
-func (db *liteDB) Write(ctx context.Context, fn func(Tx) error) error {
-	return db.run(ctx, db.writer, beginWrite, fn)
+func (db *liteDB) Read(ctx context.Context, fn func(Tx) error) (err error) {
+	c, err := db.lend(ctx, db.readers)
+	if err != nil {
+		return err
+	}
+	defer func() { db.readers.put(c) }()
+	err = c.transact(ctx, fn)
+	if !c.conn.AutocommitEnabled() {
+		err = errors.Join(err, c.close())
+		c = nil
+	}
+	return err
 }
 
 func (db *liteDB) Close() (err error) {
@@ -123,34 +125,30 @@ func (p *litePool) close() (err error) {
 	return err
 }
 
-// run takes a connection from its pool, puts it back, and runs fn on it. A
-// connection that could not be brought out of its transaction is not used again.
-func (db *liteDB) run(ctx context.Context, pool *litePool, begin string, fn func(Tx) error) (err error) {
+// lend takes a connection from a pool, and opens it if need be.
+func (db *liteDB) lend(ctx context.Context, pool *litePool) (*liteConn, error) {
 	select {
 	case <-pool.places:
 	case <-db.closed:
-		return ErrClosed
+		return nil, ErrClosed
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
-	c := pool.take()
-	defer func() { pool.put(c) }()
 	select {
 	case <-db.closed:
-		return ErrClosed
+		pool.put(nil)
+		return nil, ErrClosed
 	default:
 	}
-	if c == nil {
-		if c, err = openLite(ctx, db.path, db.opts, pool == db.writer); err != nil {
-			return err
-		}
+	c := pool.take()
+	if c != nil {
+		return c, nil
 	}
-	err = c.transact(ctx, begin, fn)
-	if !c.conn.AutocommitEnabled() {
-		err = errors.Join(err, c.close())
-		c = nil
+	c, err := openLite(ctx, db.path, db.opts, pool == db.writer)
+	if err != nil {
+		pool.put(nil)
 	}
-	return err
+	return c, err
 }
 
 // liteConn is a connection with the statements that it used last.
@@ -252,39 +250,40 @@ func (c *liteConn) within(ctx context.Context, d time.Duration, fn func() error)
 	return err
 }
 
-func (c *liteConn) transact(ctx context.Context, begin string, fn func(Tx) error) (err error) {
-	start := func() error {
-		_, err := c.exec(begin, nil)
-		return err
-	}
-	if begin == beginRead { // which waits for nobody
-		err = start()
-	} else {
-		err = c.within(ctx, busyTimeout, start)
-	}
-	if err != nil {
+// transact runs fn in a transaction that reads.
+func (c *liteConn) transact(ctx context.Context, fn func(Tx) error) (err error) {
+	if _, err := c.exec("BEGIN", nil); err != nil { // it waits for nobody
 		return fmt.Errorf("begin: %w", err)
 	}
-	disarm := sync.OnceFunc(c.arm(ctx))
 	done := false
 	defer func() {
-		disarm()
-		c.busy = false
 		if !done {
 			err = errors.Join(err, c.rollback())
 		}
 	}()
-	if err := fn(liteTx{c}); err != nil {
+	if err := c.call(ctx, fn); err != nil {
 		return err
-	}
-	disarm() // what has begun to commit is not interrupted
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
 	}
 	if _, err := c.exec("COMMIT", nil); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	done = true
+	return nil
+}
+
+// call runs fn, interrupted when ctx ends.
+func (c *liteConn) call(ctx context.Context, fn func(Tx) error) error {
+	disarm := c.arm(ctx)
+	defer func() {
+		disarm()
+		c.busy = false
+	}()
+	if err := fn(liteTx{c}); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	return nil
 }
 

@@ -1,0 +1,155 @@
+package sqldb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+)
+
+// crowd runs writes that have to wait for each other's turn, the first of them
+// until all the others have queued up, and returns their errors, a panic's value
+// among them.
+func crowd(t *testing.T, db DB, ctx func(i int) context.Context, writes ...func(Tx) error) []error {
+	t.Helper()
+	out := make([]error, len(writes))
+	queued := make(chan struct{})
+	var all sync.WaitGroup
+	for i, write := range writes {
+		all.Go(func() {
+			defer func() {
+				if v := recover(); v != nil {
+					out[i] = fmt.Errorf("panic: %v", v)
+				}
+			}()
+			out[i] = db.Write(ctx(i), func(tx Tx) error {
+				if i == 0 {
+					<-queued
+				}
+				return write(tx)
+			})
+		})
+		synctest.Wait()
+	}
+	close(queued)
+	all.Wait()
+	return out
+}
+
+// Writes that wait for each other share a transaction, and each is whole or
+// leaves nothing.
+func TestWritesTogether(t *testing.T) {
+	errNo := errors.New("no")
+	put := func(tx Tx, n int) error {
+		_, err := tx.Exec(context.Background(), "INSERT INTO numbers VALUES ($1)", n)
+		return err
+	}
+	ok := func(n int) func(Tx) error { return func(tx Tx) error { return put(tx, n) } }
+	fails := func(n int) func(Tx) error {
+		return func(tx Tx) error { return errors.Join(put(tx, n), errNo) }
+	}
+	panics := func(n int) func(Tx) error {
+		return func(tx Tx) error { panic(put(tx, n)) }
+	}
+	undoes := func(n int) func(Tx) error { // as SQLite does by itself when the disk is full
+		return func(tx Tx) error {
+			_, err := tx.Exec(context.Background(), "INSERT OR ROLLBACK INTO numbers VALUES ($1)", n)
+			return err
+		}
+	}
+	many := []func(Tx) error{ok(100)}
+	for n := range 2 * maxTurns {
+		many = append(many, ok(n))
+	}
+	for name, tt := range map[string]struct {
+		writes []func(Tx) error
+		failed []int
+		found  int // numbers, afterwards
+	}{
+		"all are well":                 {[]func(Tx) error{ok(1), ok(2), ok(3)}, nil, 3},
+		"one alone":                    {[]func(Tx) error{fails(1)}, []int{0}, 0},
+		"the first fails":              {[]func(Tx) error{fails(1), ok(2), ok(3)}, []int{0}, 2},
+		"one between fails":            {[]func(Tx) error{ok(1), fails(2), ok(3)}, []int{1}, 2},
+		"the last panics":              {[]func(Tx) error{ok(1), ok(2), panics(3)}, []int{2}, 2},
+		"all fail":                     {[]func(Tx) error{fails(1), panics(2), fails(3)}, []int{0, 1, 2}, 0},
+		"more than a transaction has":  {many, nil, len(many)},
+		"SQLite undoes all":            {[]func(Tx) error{ok(1), ok(2), undoes(1), ok(4)}, []int{0, 1, 2}, 1},
+		"a number that is there twice": {[]func(Tx) error{ok(1), ok(1), ok(2)}, []int{1}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "x.db"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer func() {
+					if err := db.Close(); err != nil {
+						t.Error(err)
+					}
+				}()
+				err = db.Write(t.Context(), func(tx Tx) error {
+					_, err := tx.Exec(t.Context(), "CREATE TABLE numbers (n INTEGER PRIMARY KEY)")
+					return err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var failed []int
+				for i, err := range crowd(t, db, func(int) context.Context { return t.Context() }, tt.writes...) {
+					if err != nil {
+						failed = append(failed, i)
+					}
+				}
+				var found int64
+				err = db.Read(t.Context(), func(tx Tx) (err error) {
+					found, err = Get[int64](t.Context(), tx, "SELECT count(*) FROM numbers")
+					return err
+				})
+				if err != nil || !slices.Equal(failed, tt.failed) || int(found) != tt.found {
+					t.Errorf("error %v; %v failed, want %v; %d numbers, want %d", err, failed, tt.failed, found, tt.found)
+				}
+			})
+		})
+	}
+}
+
+// Whoever stops waiting for a turn leaves the others theirs.
+func TestWriteGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, err := OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "x.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		ran := make([]bool, 4)
+		run := func(i int) func(Tx) error {
+			return func(Tx) error {
+				ran[i] = true
+				if i == 0 {
+					cancel()
+					synctest.Wait()
+				}
+				return nil
+			}
+		}
+		errs := crowd(t, db, func(i int) context.Context {
+			if i == 2 {
+				return gone
+			}
+			return t.Context()
+		}, run(0), run(1), run(2), run(3))
+		if !slices.Equal(ran, []bool{true, true, false, true}) || !errors.Is(errs[2], context.Canceled) || errors.Join(errs[0], errs[1], errs[3]) != nil {
+			t.Errorf("ran %v, errors %v", ran, errs)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := db.Write(t.Context(), func(Tx) error { return nil }); !errors.Is(err, ErrClosed) {
+			t.Errorf("write after close: %v", err)
+		}
+	})
+}
