@@ -26,6 +26,16 @@ type batch struct {
 // decode returns r, decoded. ok is false for a type that nobody here knows: no
 // projection has a case for it.
 func decode(cfg *Config, r eventstore.Recorded) (it item, ok bool) {
+	if known := cfg.recent.get(r); known != nil {
+		return *known, true
+	}
+	if it, ok = decodeAnew(cfg, r); ok {
+		cfg.recent.put(it)
+	}
+	return it, ok
+}
+
+func decodeAnew(cfg *Config, r eventstore.Recorded) (it item, ok bool) {
 	it.Recorded = r
 	it.Fact, it.err = cfg.Decode(r)
 	if _, unknown := errors.AsType[codec.UnknownTypeError](it.err); unknown {

@@ -300,8 +300,7 @@ func (b *builder) index(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			_, err = tx.Exec(ctx, sql)
-			return err
+			return makeIndex(ctx, tx, sql)
 		})
 		if err != nil {
 			return fmt.Errorf("make index: %w", err)

@@ -24,13 +24,16 @@ type Config struct {
 	Logger    *slog.Logger  // default: none
 	Waiter    *Waiter       // told of every advance; default: nobody
 	Owner     string        // names this process to people; default: random
-	BatchSize int           // events in a transaction at most; default 2,000
-	ChunkSize int           // events in a transaction of a rebuild at most; default 5,000
+	BatchSize int           // events in a transaction at most; default 10,000
+	ChunkSize int           // events in a transaction of a rebuild at most; default 20,000
 	CacheRows int           // rows kept in memory for each table; default 20,000
 	BuildRows int           // the same in a rebuild; default 100,000
 	Lease     time.Duration // how long a process that has died keeps others waiting; default 5 s
 	Alone     bool          // no other Runner works on DB: one that had the lease has died, so Run does not wait for its end
 	Poll      time.Duration // how often a process without the lease looks for it; default 200 ms
+	FillFrom  int           // events that a view must lack to be filled without its secondary indexes; default 50,000
+
+	recent *recent // decoded events, shared by the projections of a Runner; may be nil
 }
 
 // Validate reports what is missing or contradictory.
@@ -66,12 +69,13 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Logger, slog.New(slog.DiscardHandler))
 	setDefault(&c.Waiter, NewWaiter(c.DB))
 	setDefault(&c.Owner, uuid.NewString())
-	setDefault(&c.BatchSize, 2_000)
-	setDefault(&c.ChunkSize, 5_000)
+	setDefault(&c.BatchSize, 10_000)
+	setDefault(&c.ChunkSize, 20_000)
 	setDefault(&c.CacheRows, defaultCacheRows)
 	setDefault(&c.BuildRows, 100_000)
 	setDefault(&c.Lease, 5*time.Second)
 	setDefault(&c.Poll, 200*time.Millisecond)
+	setDefault(&c.FillFrom, 50_000)
 }
 
 func setDefault[T comparable](v *T, value T) {

@@ -30,6 +30,9 @@ func NewRunner(ctx context.Context, cfg Config) (*Runner, error) {
 	if err := Prepare(ctx, cfg); err != nil {
 		return nil, err
 	}
+	if len(cfg.Projections) > 1 {
+		cfg.recent = &recent{}
+	}
 	// Two Runners of one process must not take each other for themselves.
 	return &Runner{cfg: cfg, owner: cfg.Owner + "/" + uuid.NewString()[:8]}, nil
 }
@@ -55,8 +58,9 @@ type worker struct {
 	log   *slog.Logger
 	*target
 
-	state  state // as of the last transaction
-	parked int64 // events parked when the lease was taken, and since
+	state  state               // as of the last transaction
+	filled eventstore.Position // without secondary indexes until then; 0 if they are there
+	parked int64               // events parked when the lease was taken, and since
 	skip   map[eventstore.Position]bool
 	rate   rate
 }
@@ -137,6 +141,9 @@ func (w *worker) lead(ctx context.Context) error {
 		return fmt.Errorf("read what is parked: %w", err)
 	}
 	w.cfg.Waiter.advance(w.p.Name(), w.state.Checkpoint)
+	if err := w.beginFill(ctx); err != nil {
+		return err
+	}
 
 	ctx, cancel := context.WithCancel(ctx)
 	batches := make(chan batch, readAhead)
@@ -157,6 +164,9 @@ func (w *worker) lead(ctx context.Context) error {
 				return ctx.Err()
 			}
 			if err := w.apply(ctx, w.more(b, batches)); err != nil {
+				return err
+			}
+			if err := w.endFill(ctx); err != nil {
 				return err
 			}
 		case <-renewal.C:

@@ -136,8 +136,22 @@ func dropTables(ctx context.Context, tx sqldb.Tx, p Projection, suffix string) e
 func indexes(p Projection, suffix string, generation int64) (list []string) {
 	for _, t := range p.Tables() {
 		for _, ix := range t.Indexes() {
-			list = append(list, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s_%s_g%d ON %s%s (%s)",
-				t.Name(), ix.Name, generation, t.Name(), suffix, ix.Columns))
+			list = append(list, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s ON %s%s (%s)",
+				indexName(t, ix, generation), t.Name(), suffix, ix.Columns))
+		}
+	}
+	return list
+}
+
+func indexName(t Table, ix Index, generation int64) string {
+	return fmt.Sprintf("%s_%s_g%d", t.Name(), ix.Name, generation)
+}
+
+// indexNames returns the names of the secondary indexes of p.
+func indexNames(p Projection, generation int64) (list []string) {
+	for _, t := range p.Tables() {
+		for _, ix := range t.Indexes() {
+			list = append(list, indexName(t, ix, generation))
 		}
 	}
 	return list

@@ -1,8 +1,11 @@
 package sqldb
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,22 +102,6 @@ func NewVectors(columns []Column, n int) Vectors {
 	return v
 }
 
-// at returns value i.
-func (v *Vector) at(i int) any {
-	switch v.Kind {
-	case Int:
-		return v.Ints[i]
-	case Bool:
-		return v.Bools[i]
-	case Float:
-		return v.Floats[i]
-	case Bytes:
-		return v.Blobs[i]
-	default:
-		return v.Texts[i]
-	}
-}
-
 // all returns the values as a slice that PostgreSQL takes for an array.
 func (v *Vector) all() any {
 	switch v.Kind {
@@ -191,6 +178,19 @@ func TableExists(ctx context.Context, tx Tx, name string) (bool, error) {
 	return n > 0, nil
 }
 
+// Indexes returns the names of all indexes.
+func Indexes(ctx context.Context, tx Tx) ([]string, error) {
+	sql := "SELECT name FROM sqlite_master WHERE type = 'index'"
+	if tx.engine() == Postgres {
+		sql = "SELECT indexname::text FROM pg_indexes WHERE schemaname = current_schema()"
+	}
+	list, err := Select[string](ctx, tx, sql)
+	if err != nil {
+		return nil, fmt.Errorf("list indexes: %w", err)
+	}
+	return list, nil
+}
+
 // Load calls scan, in no order, for each row of t whose key is among keys: the
 // vectors of its key columns. The columns of the row are those of t.
 func Load(ctx context.Context, tx Tx, t Table, keys Vectors, scan func(Row) error) error {
@@ -255,10 +255,10 @@ func (t Table) onConflict() string {
 // prepared.
 
 // groups calls fn with ranges of n rows whose sizes are few.
-func groups(n, columns int, fn func(from, size int) error) error {
+func groups(n, columns int, fn func(from, size int) error, sizes ...int) error {
 	for from := 0; from < n; {
 		size := 1
-		for _, s := range []int{256, 64, 16, 4} {
+		for _, s := range sizes {
 			if n-from >= s && s*columns <= 4096 {
 				size = s
 				break
@@ -344,7 +344,7 @@ func (tx liteTx) load(_ context.Context, t Table, keys Vectors, scan func(Row) e
 	return groups(keys.Len(), len(keys), func(from, size int) error {
 		sql := cache.get(size, func() string { return "SELECT " + names(t.Columns) + " FROM " + t.Name + where(t, size) })
 		return tx.run(sql, keys, from, size, scan)
-	})
+	}, 256, 64, 16, 4)
 }
 
 func (tx liteTx) remove(_ context.Context, t Table, keys Vectors) error {
@@ -352,7 +352,7 @@ func (tx liteTx) remove(_ context.Context, t Table, keys Vectors) error {
 	return groups(keys.Len(), len(keys), func(from, size int) error {
 		sql := cache.get(size, func() string { return "DELETE FROM " + t.Name + where(t, size) })
 		return tx.run(sql, keys, from, size, none)
-	})
+	}, 256, 64, 16, 4)
 }
 
 // where matches size keys.
@@ -379,7 +379,7 @@ func (tx liteTx) insert(_ context.Context, t Table, rows Vectors, upsert bool) e
 			return "INSERT INTO " + t.Name + " (" + names(t.Columns) + ") VALUES " + tuples(size, len(rows)) + tail
 		})
 		return tx.run(sql, rows, from, size, none)
-	})
+	}, 16, 4) // more rows in a statement make none of them cheaper
 }
 
 // PostgreSQL: one statement over arrays, or COPY.
@@ -434,11 +434,8 @@ func aliases(n int) string {
 
 func (tx pgTx) insert(ctx context.Context, t Table, rows Vectors, upsert bool) error {
 	if !upsert && rows.Len() >= copyFrom {
-		columns := make([]string, len(t.Columns))
-		for i, c := range t.Columns {
-			columns[i] = c.Name
-		}
-		_, err := tx.tx.CopyFrom(ctx, pgx.Identifier{t.Name}, columns, &copySource{rows: rows, at: -1})
+		sql := "COPY " + pgx.Identifier{t.Name}.Sanitize() + " (" + names(t.Columns) + ") FROM STDIN (FORMAT binary)"
+		_, err := tx.tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(copyData(rows)), sql)
 		return err
 	}
 	lists, args := arrays(t.Columns, rows)
@@ -450,24 +447,42 @@ func (tx pgTx) insert(ctx context.Context, t Table, rows Vectors, upsert bool) e
 	return err
 }
 
-// copySource yields rows to COPY.
-type copySource struct {
-	rows Vectors
-	at   int
-	row  []any
-}
-
-func (c *copySource) Next() bool {
-	c.at++
-	return c.at < c.rows.Len()
-}
-
-func (c *copySource) Values() ([]any, error) {
-	c.row = c.row[:0]
-	for i := range c.rows {
-		c.row = append(c.row, c.rows[i].at(c.at))
+// copyData returns rows as COPY reads them (PostgreSQL manual, COPY, "Binary
+// Format"; the values as their types' receive functions take them). pgx could do
+// it value by value; this takes a tenth of the time.
+func copyData(rows Vectors) []byte {
+	n, size := rows.Len(), 32
+	for i := range rows {
+		for _, s := range rows[i].Texts {
+			size += len(s)
+		}
+		for _, b := range rows[i].Blobs {
+			size += len(b)
+		}
 	}
-	return c.row, nil
+	out := make([]byte, 0, size+n*(2+12*len(rows)))
+	out = append(out, "PGCOPY\n\xff\r\n\x00"...)
+	out = append(out, 0, 0, 0, 0, 0, 0, 0, 0) // no flags, no extension
+	order := binary.BigEndian
+	for at := range n {
+		out = order.AppendUint16(out, uint16(len(rows)))
+		for i := range rows {
+			switch v := &rows[i]; v.Kind {
+			case Int:
+				out = order.AppendUint64(order.AppendUint32(out, 8), uint64(v.Ints[at]))
+			case Bool:
+				out = append(order.AppendUint32(out, 1), 0)
+				if v.Bools[at] {
+					out[len(out)-1] = 1
+				}
+			case Float:
+				out = order.AppendUint64(order.AppendUint32(out, 8), math.Float64bits(v.Floats[at]))
+			case Bytes:
+				out = append(order.AppendUint32(out, uint32(len(v.Blobs[at]))), v.Blobs[at]...)
+			default:
+				out = append(order.AppendUint32(out, uint32(len(v.Texts[at]))), v.Texts[at]...)
+			}
+		}
+	}
+	return order.AppendUint16(out, math.MaxUint16) // -1: the end
 }
-
-func (*copySource) Err() error { return nil }

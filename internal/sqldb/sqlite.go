@@ -181,7 +181,8 @@ func openLite(ctx context.Context, path string, o options, writer bool) (*liteCo
 		"foreign_keys = ON",
 	}
 	if writer {
-		pragmas = append(pragmas, "cache_size = -64000")
+		// A view that is filled writes a lot: move it to the file in large steps.
+		pragmas = append(pragmas, "cache_size = -64000", "wal_autocheckpoint = 4000")
 	} else {
 		// 2 GB, SQLite's limit: pages come from the system's cache, without a copy.
 		pragmas = append(pragmas, "query_only = ON", "mmap_size = 2147418112")
