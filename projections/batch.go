@@ -10,7 +10,8 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 )
 
-// item is an event on its way into the fold, or why it cannot go there.
+// item is an event on its way into the fold, or why it cannot go there. Several
+// projections may look at one, so nobody changes it.
 type item struct {
 	Event
 	err error
@@ -18,33 +19,23 @@ type item struct {
 
 // batch is a part of the log: the events up to end that a projection reads.
 type batch struct {
-	items []item
+	items []*item
 	end   eventstore.Position
 	err   error // why there is none after it
 }
 
-// decode returns r, decoded. ok is false for a type that nobody here knows: no
-// projection has a case for it.
-func decode(cfg *Config, r eventstore.Recorded) (it item, ok bool) {
-	if known := cfg.recent.get(r); known != nil {
-		return *known, true
-	}
-	if it, ok = decodeAnew(cfg, r); ok {
-		cfg.recent.put(it)
-	}
-	return it, ok
-}
-
-func decodeAnew(cfg *Config, r eventstore.Recorded) (it item, ok bool) {
+// decode sets it to r, decoded. It returns false for a type that nobody here
+// knows: no projection has a case for it.
+func decode(cfg *Config, r eventstore.Recorded, it *item) bool {
 	it.Recorded = r
 	it.Fact, it.err = cfg.Decode(r)
 	if _, unknown := errors.AsType[codec.UnknownTypeError](it.err); unknown {
-		return it, false
+		return false
 	}
 	if it.err == nil {
 		it.Meta, it.err = eventstore.DecodeMetadata(r)
 	}
-	return it, true
+	return true
 }
 
 // target is a projection with the tables that its rows are in.
@@ -92,6 +83,14 @@ func caught(do func() error) (err error) {
 		}
 	}()
 	return do()
+}
+
+// recordItem records what it changes, or returns why that cannot be done.
+func (g *target) recordItem(it *item) error {
+	if it.err != nil {
+		return it.err
+	}
+	return g.record(it.Event)
 }
 
 // record has the projection record what e changes. If it panics, nothing of e

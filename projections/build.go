@@ -247,11 +247,8 @@ func (b *builder) apply(ctx context.Context, next batch) error {
 		if len(categories) > 0 && !slices.Contains(categories, it.Category()) {
 			continue
 		}
-		if it.err == nil {
-			it.err = b.record(it.Event)
-		}
-		if it.err != nil {
-			return &PoisonError{b.state.Name, it.Stream, it.Position, it.err}
+		if err := b.recordItem(it); err != nil {
+			return &PoisonError{b.state.Name, it.Stream, it.Position, err}
 		}
 	}
 	err := b.cfg.DB.Read(ctx, func(tx sqldb.Tx) error { return b.fold(ctx, tx) })

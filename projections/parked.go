@@ -188,7 +188,7 @@ func countParked(ctx context.Context, tx sqldb.Tx, name string, generation int64
 }
 
 // parkedStreams returns those streams of the items that have parked events.
-func parkedStreams(ctx context.Context, tx sqldb.Tx, name string, generation int64, items []item) (map[string]bool, error) {
+func parkedStreams(ctx context.Context, tx sqldb.Tx, name string, generation int64, items []*item) (map[string]bool, error) {
 	streams, seen := []string(nil), map[string]bool{}
 	for _, it := range items {
 		if !seen[it.Stream] {
@@ -297,11 +297,8 @@ func retryBatch(ctx context.Context, cfg *Config, g *target, stream string, size
 				applied++
 				continue
 			}
-			if it.err == nil {
-				it.err = g.record(it.Event)
-			}
-			if it.err != nil {
-				poison = &PoisonError{s.Name, stream, it.Position, it.err}
+			if err := g.recordItem(it); err != nil {
+				poison = &PoisonError{s.Name, stream, it.Position, err}
 				break
 			}
 			applied++
@@ -365,8 +362,8 @@ func keep(ctx context.Context, cfg *Config, g *target, stream string, reason err
 
 // reread returns the parked events from the log. Those of a type that is no
 // longer known have no Fact, so there is nothing to apply.
-func reread(ctx context.Context, cfg *Config, stream string, list []Parked) ([]item, error) {
-	items := make([]item, 0, len(list))
+func reread(ctx context.Context, cfg *Config, stream string, list []Parked) ([]*item, error) {
+	items := make([]*item, 0, len(list))
 	for r, err := range cfg.Store.ReadStream(ctx, stream, eventstore.StreamQuery{From: list[0].Revision}) {
 		if err != nil {
 			return nil, err
@@ -374,8 +371,8 @@ func reread(ctx context.Context, cfg *Config, stream string, list []Parked) ([]i
 		if r.Position != list[len(items)].Position {
 			continue
 		}
-		it, known := decode(cfg, r)
-		if !known {
+		it := &item{}
+		if !decode(cfg, r, it) {
 			it.err = nil
 		}
 		items = append(items, it)

@@ -3,7 +3,6 @@ package projections
 import (
 	"context"
 	"runtime"
-	"slices"
 	"sync"
 
 	"github.com/chatledger/chatledger/eventstore"
@@ -27,7 +26,7 @@ type segment struct {
 	flush  bool  // nothing more is to be had at the moment
 	err    error // that ended the reading
 
-	items   []item
+	items   []*item
 	decoded chan struct{} // closed when items are there
 }
 
@@ -82,7 +81,10 @@ func read(ctx context.Context, cfg *Config, q eventstore.AllQuery, upTo eventsto
 			return
 		}
 		moved := s.end > b.end
-		b.items = append(slices.Grow(b.items, min(size, len(s.items))), s.items...)
+		if b.items == nil && !s.flush {
+			b.items = make([]*item, 0, size+segmentEvents)
+		}
+		b.items = append(b.items, s.items...)
 		b.end, b.err = s.end, s.err
 		bytes += s.bytes
 		full := len(b.items) >= size || bytes >= batchBytes
@@ -148,11 +150,18 @@ func scan(events func(func(eventstore.Recorded, error) bool), after, upTo events
 
 func (s *segment) decode(cfg *Config) {
 	defer close(s.decoded)
-	s.items = make([]item, 0, len(s.events))
-	for _, r := range s.events {
-		if it, ok := decode(cfg, r); ok {
-			s.items = append(s.items, it)
+	s.items = make([]*item, 0, len(s.events))
+	room := make([]item, len(s.events))
+	for i, r := range s.events {
+		it := cfg.recent.get(r)
+		if it == nil {
+			it = &room[i]
+			if !decode(cfg, r, it) {
+				continue
+			}
+			cfg.recent.put(it)
 		}
+		s.items = append(s.items, it)
 	}
 	s.events = nil
 }

@@ -31,8 +31,8 @@ func (c *recent) get(r eventstore.Recorded) *item {
 	return it
 }
 
-func (c *recent) put(it item) {
+func (c *recent) put(it *item) {
 	if c != nil {
-		c.place(it.Position).Store(&it)
+		c.place(it.Position).Store(it)
 	}
 }

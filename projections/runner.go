@@ -221,7 +221,7 @@ func (w *worker) oneByOne(ctx context.Context, b batch) error {
 		single := batch{items: b.items[i : i+1], end: it.Position}
 		err := w.transact(ctx, single)
 		if isPoison(err) {
-			single.items = []item{{Event: it.Event, err: err}}
+			single.items = []*item{{Event: it.Event, err: err}}
 			err = w.transact(ctx, single)
 		}
 		if err != nil {
@@ -287,7 +287,7 @@ func (w *worker) transact(ctx context.Context, b batch) error {
 
 // recordAll has the projection record what the items change, and returns those
 // to be parked: they cannot be applied, or wait behind one that cannot.
-func (w *worker) recordAll(ctx context.Context, tx sqldb.Tx, items []item) (parked []parkedItem, err error) {
+func (w *worker) recordAll(ctx context.Context, tx sqldb.Tx, items []*item) (parked []parkedItem, err error) {
 	waiting := map[string]bool{}
 	if w.parked > 0 && len(items) > 0 {
 		if waiting, err = parkedStreams(ctx, tx, w.state.Name, w.state.Generation, items); err != nil {
@@ -299,15 +299,12 @@ func (w *worker) recordAll(ctx context.Context, tx sqldb.Tx, items []item) (park
 			continue
 		}
 		if waiting[it.Stream] {
-			parked = append(parked, parkedItem{it, ""})
+			parked = append(parked, parkedItem{*it, ""})
 			continue
 		}
-		if it.err == nil {
-			it.err = w.record(it.Event)
-		}
-		if it.err != nil {
+		if err := w.recordItem(it); err != nil {
 			waiting[it.Stream] = true
-			parked = append(parked, parkedItem{it, errorText(it.err)})
+			parked = append(parked, parkedItem{*it, errorText(err)})
 			w.log.ErrorContext(ctx, "event parked", "stream", it.Stream, "position", int64(it.Position), "type", it.Type)
 		}
 	}
