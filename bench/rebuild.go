@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/jackc/pgx/v5"
 
@@ -174,6 +175,9 @@ func (e *engine) config(db sqldb.DB, views ...func() projections.Projection) pro
 	}
 }
 
+// rebuildGarbage is what `chatledger projections rebuild` sets, too.
+const rebuildGarbage = 400
+
 // foldRound rebuilds two views, then three, and lets two catch up as a server
 // would.
 func (b *bench) foldRound(ctx context.Context, e *engine, total int) (err error) {
@@ -192,6 +196,7 @@ func (b *bench) foldRound(ctx context.Context, e *engine, total int) (err error)
 		record(what, now().Sub(began).Seconds())
 		return nil
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(rebuildGarbage))
 	cpu := cpuSeconds()
 	if err := rebuild(rebuildBoth, "inbox.v1", "conversation.v2"); err != nil {
 		return err
@@ -202,6 +207,7 @@ func (b *bench) foldRound(ctx context.Context, e *engine, total int) (err error)
 			return err
 		}
 	}
+	debug.SetGCPercent(100) // a server's
 	took, err := e.catchUp(ctx)
 	if err != nil {
 		return err

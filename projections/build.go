@@ -256,7 +256,7 @@ func (b *builder) apply(ctx context.Context, next batch) error {
 		b.abort()
 		return fmt.Errorf("fold events up to %d: %w", next.end, err)
 	}
-	err = b.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+	err = sqldb.WriteAlone(ctx, b.cfg.DB, func(tx sqldb.Tx) error {
 		err := one(tx.Exec(ctx, `UPDATE projection_builds SET checkpoint = $1, target = $2, lease_until = $3, updated_at = $4
 			WHERE name = $5 AND role = $6 AND epoch = $7 AND checkpoint = $8`,
 			int64(next.end), int64(max(b.state.Target, next.end)), b.cfg.leaseEnd(), b.cfg.now(),
@@ -291,7 +291,7 @@ func (b *builder) tell(phase string, total eventstore.Position) {
 // nobody takes it over meanwhile unless this process dies.
 func (b *builder) index(ctx context.Context) error {
 	for _, sql := range indexes(b.p, b.suffix, b.state.Generation) {
-		err := b.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+		err := sqldb.WriteAlone(ctx, b.cfg.DB, func(tx sqldb.Tx) error {
 			err := one(tx.Exec(ctx, "UPDATE projection_builds SET lease_until = $1 WHERE name = $2 AND role = $3 AND epoch = $4",
 				b.cfg.leaseEnd(), b.state.Name, b.state.Role, b.state.Epoch))
 			if err != nil {

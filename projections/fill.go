@@ -67,7 +67,7 @@ func (w *worker) endFill(ctx context.Context) error {
 
 // alone runs do in a transaction that proves the lease and keeps its row locked.
 func (w *worker) alone(ctx context.Context, do func(sqldb.Tx) error) error {
-	return w.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+	return sqldb.WriteAlone(ctx, w.cfg.DB, func(tx sqldb.Tx) error {
 		err := one(tx.Exec(ctx, "UPDATE projections SET lease_until = $1 WHERE name = $2 AND epoch = $3",
 			w.cfg.leaseEnd(), w.state.Name, w.state.Epoch))
 		if err != nil {

@@ -65,7 +65,10 @@ type worker struct {
 	rate   rate
 }
 
-const maxBackoff = 5 * time.Second
+const (
+	maxBackoff = 5 * time.Second
+	manyItems  = 500 // in a batch that is written by itself
+)
 
 // run takes the lease and leads, again and again, until ctx ends.
 func (w *worker) run(ctx context.Context) {
@@ -257,7 +260,11 @@ func (w *worker) transact(ctx context.Context, b batch) error {
 		err = w.cfg.DB.Read(ctx, fold)
 	}
 	if err == nil {
-		err = w.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+		write := w.cfg.DB.Write
+		if len(b.items) >= manyItems {
+			write = func(ctx context.Context, fn func(sqldb.Tx) error) error { return sqldb.WriteAlone(ctx, w.cfg.DB, fn) }
+		}
+		err = write(ctx, func(tx sqldb.Tx) error {
 			if err := advance(ctx, tx, w.cfg, w.state, b.end, rate); err != nil {
 				return err
 			}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"runtime/debug"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 // ProjectionsCmd looks after the views.
 type ProjectionsCmd struct {
 	Status   ProjectionsStatusCmd   `cmd:"" help:"Show how far each view is, and what is wrong with it."`
-	Rebuild  ProjectionsRebuildCmd  `cmd:"" help:"Fold a view again from event zero, beside the live one, and switch."`
+	Rebuild  ProjectionsRebuildCmd  `cmd:"" help:"Fold views again from event zero, beside the live ones, and switch."`
 	Rollback ProjectionsRollbackCmd `cmd:"" help:"Go back to the tables that the last rebuild replaced."`
 	Verify   ProjectionsVerifyCmd   `cmd:"" help:"Compare a view with a fold from event zero, row for row."`
 	Parked   ProjectionsParkedCmd   `cmd:"" help:"List what the views could not take, and what was skipped."`
@@ -81,32 +83,45 @@ func rebuildState(r *projections.RebuildStatus) string {
 const shownParked = 20
 
 // ProjectionsRebuildCmd is `projections rebuild`.
-type ProjectionsRebuildCmd struct{ ViewFlags }
+type ProjectionsRebuildCmd struct {
+	StoreFlags
+	Names []string `arg:"" name:"name" help:"The views, such as inbox.v1; see projections status. Several share the reading of the log."`
+}
+
+// rebuildGarbage is how much a rebuild lets the heap grow between collections,
+// in per cent of what is in use: it makes little else than garbage.
+const rebuildGarbage = 400
 
 // Run implements the command.
 func (c ProjectionsRebuildCmd) Run(ctx context.Context, t *terminal) error {
 	return withViews(ctx, c.StoreFlags, t, func(cfg projections.Config) error {
-		err := projections.Rebuild(ctx, cfg, c.Name, showProgress(t.stderr))
+		defer debug.SetGCPercent(debug.SetGCPercent(rebuildGarbage))
+		err := projections.RebuildAll(ctx, cfg, c.Names, showProgress(t.stderr))
 		if poison, ok := errors.AsType[*projections.PoisonError](err); ok {
 			return fmt.Errorf("the live view stays as it was: %w", poison)
 		}
 		if err != nil {
-			return fmt.Errorf("rebuild %s: %w", c.Name, err)
+			return fmt.Errorf("rebuild %s: %w", strings.Join(c.Names, ", "), err)
 		}
-		fmt.Fprintf(t.stdout, "%s is rebuilt and in use; `chatledger projections rollback %s` brings the old tables back\n", c.Name, c.Name)
+		for _, name := range c.Names {
+			fmt.Fprintf(t.stdout, "%s is rebuilt and in use; `chatledger projections rollback %s` brings the old tables back\n", name, name)
+		}
 		return nil
 	})
 }
 
 // showProgress returns a function that prints a line a second and each phase.
 func showProgress(w io.Writer) func(projections.Progress) {
-	var last time.Time
-	var phase string
+	type shown struct {
+		phase string
+		at    time.Time
+	}
+	last := map[string]shown{}
 	return func(p projections.Progress) {
-		if p.Phase == phase && now().Sub(last) < time.Second {
+		if l := last[p.Name]; p.Phase == l.phase && now().Sub(l.at) < time.Second {
 			return
 		}
-		phase, last = p.Phase, now()
+		last[p.Name] = shown{p.Phase, now()}
 		fmt.Fprintf(w, "%s: %s, %d of %d events", p.Name, p.Phase, p.Done, p.Total)
 		if p.Rate > 0 {
 			fmt.Fprintf(w, ", %.0f a second", p.Rate)

@@ -9,42 +9,52 @@ import (
 )
 
 // SQLite has one writer at a time. Whoever has to wait for it joins the
-// transaction that is open: each Write runs in a savepoint of its own, so that
-// one which fails takes nothing with it, and they are committed together. A
-// commit costs more than what most of them write, and, where it is durable, the
-// disk does one sync for all of them.
+// transaction that is open: each Write but the first runs in a savepoint of its
+// own, so that one which fails takes nothing with it, and they are committed
+// together. A commit costs more than what most of them write, and, where it is
+// durable, the disk does one sync for all of them.
+//
+// In a savepoint SQLite copies each page before a statement changes it, so who
+// writes much has a transaction of its own: WriteAlone.
 
 const maxTurns = 32 // Writes in a transaction
 
 // shared is an open transaction.
 type shared struct {
-	conn *liteConn
-	done []chan error // of the Writes in it: receives what became of the transaction
-	runs int          // Writes that have run in it, those that failed among them
+	conn  *liteConn
+	alone bool         // nobody may join
+	done  []chan error // of the Writes in it: receives what became of the transaction
+	runs  int          // Writes that have run in it, those that failed among them
 }
 
 // turns is the queue of those who write.
 type turns struct {
 	mu      sync.Mutex
 	taken   bool // somebody has the turn
-	waiting []chan *shared
+	waiting []turn
+}
+
+// turn is one who waits.
+type turn struct {
+	tx    chan *shared // has room for one
+	alone bool         // does not join a transaction
 }
 
 // wait returns when it is the caller's turn, with the transaction to join, or
 // nil to begin one. The caller passes the turn on.
-func (t *turns) wait(ctx context.Context, closed <-chan struct{}) (*shared, error) {
+func (t *turns) wait(ctx context.Context, closed <-chan struct{}, alone bool) (*shared, error) {
 	t.mu.Lock()
 	if !t.taken {
 		t.taken = true
 		t.mu.Unlock()
 		return nil, nil //nolint:nilnil // as it says above
 	}
-	mine := make(chan *shared, 1)
+	mine := turn{make(chan *shared, 1), alone}
 	t.waiting = append(t.waiting, mine)
 	t.mu.Unlock()
 	var err error
 	select {
-	case tx := <-mine:
+	case tx := <-mine.tx:
 		return tx, nil
 	case <-closed:
 		err = ErrClosed
@@ -58,7 +68,7 @@ func (t *turns) wait(ctx context.Context, closed <-chan struct{}) (*shared, erro
 		return nil, err
 	}
 	t.mu.Unlock()
-	return <-mine, nil // it was just given: to be used, or passed on
+	return <-mine.tx, nil // it was just given: to be used, or passed on
 }
 
 // pass gives the turn to the next in the queue, with the transaction that is
@@ -71,13 +81,28 @@ func (t *turns) pass(tx *shared) bool {
 		t.taken = tx != nil
 		return false
 	}
-	t.waiting[0] <- tx // never blocks
+	if tx != nil && t.waiting[0].alone {
+		return false
+	}
+	t.waiting[0].tx <- tx // never blocks
 	t.waiting = slices.Delete(t.waiting, 0, 1)
 	return true
 }
 
-func (db *liteDB) Write(ctx context.Context, fn func(Tx) error) (err error) {
-	tx, err := db.turns.wait(ctx, db.closed)
+func (db *liteDB) Write(ctx context.Context, fn func(Tx) error) error {
+	return db.write(ctx, fn, false)
+}
+
+// WriteAlone is db.Write for whoever writes much.
+func WriteAlone(ctx context.Context, db DB, fn func(Tx) error) error {
+	if lite, ok := db.(*liteDB); ok {
+		return lite.write(ctx, fn, true)
+	}
+	return db.Write(ctx, fn)
+}
+
+func (db *liteDB) write(ctx context.Context, fn func(Tx) error, alone bool) (err error) {
+	tx, err := db.turns.wait(ctx, db.closed, alone)
 	if err != nil {
 		return err
 	}
@@ -86,6 +111,7 @@ func (db *liteDB) Write(ctx context.Context, fn func(Tx) error) (err error) {
 			db.turns.pass(nil)
 			return err
 		}
+		tx.alone = alone
 	}
 	written := false
 	defer func() { // also if fn panics
@@ -128,12 +154,19 @@ func (tx *shared) run(ctx context.Context, fn func(Tx) error) (err error) {
 	if ctx.Err() != nil { // the turn came when the caller was about to go
 		return context.Cause(ctx)
 	}
-	if _, err := c.exec("SAVEPOINT turn", nil); err != nil {
-		return fmt.Errorf("begin: %w", err)
+	first := tx.runs == 1
+	if !first {
+		if _, err := c.exec("SAVEPOINT turn", nil); err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
 	}
 	done := false
 	defer func() {
-		if !done && !c.conn.AutocommitEnabled() {
+		switch {
+		case done || c.conn.AutocommitEnabled():
+		case first:
+			err = errors.Join(err, c.rollback())
+		default:
 			_, err1 := c.exec("ROLLBACK TO turn", nil)
 			_, err2 := c.exec("RELEASE turn", nil)
 			if e := errors.Join(err1, err2); e != nil {
@@ -152,8 +185,10 @@ func (tx *shared) run(ctx context.Context, fn func(Tx) error) (err error) {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if _, err := c.exec("RELEASE turn", nil); err != nil {
-		return fmt.Errorf("commit: %w", err)
+	if !first {
+		if _, err := c.exec("RELEASE turn", nil); err != nil {
+			return fmt.Errorf("commit: %w", err)
+		}
 	}
 	done = true
 	return nil
@@ -164,7 +199,7 @@ var errUndone = errors.New("another write of the same transaction failed, and SQ
 // next has the next Write run in the transaction, or ends it.
 func (db *liteDB) next(tx *shared) {
 	alive := !tx.conn.conn.AutocommitEnabled()
-	if alive && tx.runs < maxTurns && db.turns.pass(tx) {
+	if alive && !tx.alone && tx.runs < maxTurns && db.turns.pass(tx) {
 		return
 	}
 	var err error

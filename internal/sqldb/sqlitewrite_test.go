@@ -14,7 +14,8 @@ import (
 // crowd runs writes that have to wait for each other's turn, the first of them
 // until all the others have queued up, and returns their errors, a panic's value
 // among them.
-func crowd(t *testing.T, db DB, ctx func(i int) context.Context, writes ...func(Tx) error) []error {
+// alone says who writes by WriteAlone; nil: nobody.
+func crowd(t *testing.T, db DB, alone func(i int) bool, ctx func(i int) context.Context, writes ...func(Tx) error) []error {
 	t.Helper()
 	out := make([]error, len(writes))
 	queued := make(chan struct{})
@@ -26,7 +27,11 @@ func crowd(t *testing.T, db DB, ctx func(i int) context.Context, writes ...func(
 					out[i] = fmt.Errorf("panic: %v", v)
 				}
 			}()
-			out[i] = db.Write(ctx(i), func(tx Tx) error {
+			write, begin := write, db.Write
+			if alone != nil && alone(i) {
+				begin = func(ctx context.Context, fn func(Tx) error) error { return WriteAlone(ctx, db, fn) }
+			}
+			out[i] = begin(ctx(i), func(tx Tx) error {
 				if i == 0 {
 					<-queued
 				}
@@ -69,16 +74,21 @@ func TestWritesTogether(t *testing.T) {
 		writes []func(Tx) error
 		failed []int
 		found  int // numbers, afterwards
+		alone  func(i int) bool
 	}{
-		"all are well":                 {[]func(Tx) error{ok(1), ok(2), ok(3)}, nil, 3},
-		"one alone":                    {[]func(Tx) error{fails(1)}, []int{0}, 0},
-		"the first fails":              {[]func(Tx) error{fails(1), ok(2), ok(3)}, []int{0}, 2},
-		"one between fails":            {[]func(Tx) error{ok(1), fails(2), ok(3)}, []int{1}, 2},
-		"the last panics":              {[]func(Tx) error{ok(1), ok(2), panics(3)}, []int{2}, 2},
-		"all fail":                     {[]func(Tx) error{fails(1), panics(2), fails(3)}, []int{0, 1, 2}, 0},
-		"more than a transaction has":  {many, nil, len(many)},
-		"SQLite undoes all":            {[]func(Tx) error{ok(1), ok(2), undoes(1), ok(4)}, []int{0, 1, 2}, 1},
-		"a number that is there twice": {[]func(Tx) error{ok(1), ok(1), ok(2)}, []int{1}, 2},
+		"all are well":                 {[]func(Tx) error{ok(1), ok(2), ok(3)}, nil, 3, nil},
+		"one alone":                    {[]func(Tx) error{fails(1)}, []int{0}, 0, nil},
+		"the first fails":              {[]func(Tx) error{fails(1), ok(2), ok(3)}, []int{0}, 2, nil},
+		"one between fails":            {[]func(Tx) error{ok(1), fails(2), ok(3)}, []int{1}, 2, nil},
+		"the last panics":              {[]func(Tx) error{ok(1), ok(2), panics(3)}, []int{2}, 2, nil},
+		"all fail":                     {[]func(Tx) error{fails(1), panics(2), fails(3)}, []int{0, 1, 2}, 0, nil},
+		"more than a transaction has":  {many, nil, len(many), nil},
+		"SQLite undoes all":            {[]func(Tx) error{ok(1), ok(2), undoes(1), ok(4)}, []int{0, 1, 2}, 1, nil},
+		"a number that is there twice": {[]func(Tx) error{ok(1), ok(1), ok(2)}, []int{1}, 2, nil},
+		// What SQLite does to one that is alone is nothing to the others.
+		"the second is alone, undone":  {[]func(Tx) error{ok(1), undoes(1), ok(2)}, []int{1}, 2, func(i int) bool { return i == 1 }},
+		"the first is alone and fails": {[]func(Tx) error{fails(1), ok(2), ok(3)}, []int{0}, 2, func(i int) bool { return i == 0 }},
+		"all are alone":                {[]func(Tx) error{ok(1), ok(2), fails(3), ok(4)}, []int{2}, 3, func(int) bool { return true }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -99,7 +109,7 @@ func TestWritesTogether(t *testing.T) {
 					t.Fatal(err)
 				}
 				var failed []int
-				for i, err := range crowd(t, db, func(int) context.Context { return t.Context() }, tt.writes...) {
+				for i, err := range crowd(t, db, tt.alone, func(int) context.Context { return t.Context() }, tt.writes...) {
 					if err != nil {
 						failed = append(failed, i)
 					}
@@ -136,7 +146,7 @@ func TestWriteGivesUp(t *testing.T) {
 				return nil
 			}
 		}
-		errs := crowd(t, db, func(i int) context.Context {
+		errs := crowd(t, db, nil, func(i int) context.Context {
 			if i == 2 {
 				return gone
 			}
