@@ -181,7 +181,6 @@ func (a *aggregate[S, E]) run(ctx context.Context, o Origin, name, id string, de
 		}
 		events, err := a.choose(ctx, o, stream, f, decide)
 		if known && (err != nil || len(events) == 0) {
-			known = false
 			if err := a.catchUp(ctx, stream, f); err != nil {
 				return Result{}, err
 			}
