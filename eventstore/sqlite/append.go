@@ -133,11 +133,14 @@ type writer struct {
 	streams     streams
 	fresh       []known // appended by this transaction
 
-	blocks builder // one that is not full yet, which ends at head
-	at     int64   // when what it holds was recorded
-	leaf   int     // bytes of a page that rows can have
-	room   int     // bytes that are left on the last page, as far as is known
-	target int     // bytes that blocks is to get
+	blocks  builder // one that is not full yet, which ends at head
+	at      int64   // when what it holds was recorded
+	unmoved int     // bytes in the WAL, about, since it was last moved
+	moving  bool    // until mover says that it has been moved
+
+	leaf   int // bytes of a page that rows can have
+	room   int // bytes that are left on the last page, as far as is known
+	target int // bytes that blocks is to get
 }
 
 func (w *writer) open() (err error) {
@@ -159,8 +162,9 @@ func (w *writer) open() (err error) {
 	for _, p := range append([]string{
 		"synchronous = full", // fsync the WAL before COMMIT returns
 		"fullfsync = on",     // on macOS fsync alone does not reach the disk
-		fmt.Sprintf("wal_autocheckpoint = %d", walSize/pageSize), // few, large moves from the WAL to the file
-		fmt.Sprintf("journal_size_limit = %d", 4*walSize),
+		"checkpoint_fullfsync = on",
+		"wal_autocheckpoint = 0", // mover does that
+		fmt.Sprintf("journal_size_limit = %d", 4*w.walSize),
 		"cache_size = -65536", // 64 MB, for the indexes
 		"temp_store = memory",
 	}, w.pragmas...) {
@@ -192,7 +196,6 @@ func (w *writer) open() (err error) {
 
 const (
 	insertBlock = "INSERT INTO blocks (last, events, recorded_at, heads, body) VALUES (?, ?, ?, ?, CAST(? AS TEXT))"
-	walSize     = 16 << 20 // bytes after which the WAL is moved to the file
 
 	// What SQLite adds, at most: https://www.sqlite.org/fileformat2.html
 	leafHeader = 8
@@ -237,6 +240,7 @@ func (w *writer) run() {
 				n++
 			}
 			w.group(rs[:n])
+			w.moveWAL()
 			rs = rs[n:]
 			open = w.err(context.Background()) == nil
 		}
@@ -328,12 +332,36 @@ func (w *writer) transact(rs []*request) (err error) {
 	if err := exec(w.commit); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	w.unmoved += 2 * w.leaf // the last page again, and one above it
 	w.tail.add(w.fresh)
 	if w.index.next = indexed; w.index.pieces != nil && w.index.done() {
 		w.tail.indexedTo(w.index.to)
 		w.index.pieces = nil
 	}
 	return nil
+}
+
+// moveWAL has the WAL moved into the file when it is large.
+func (w *writer) moveWAL() {
+	if !w.moving {
+		if w.unmoved >= w.walSize {
+			w.unmoved, w.moving = 0, true
+			w.mover.begin <- struct{}{}
+		}
+		return
+	}
+	select {
+	case <-w.mover.moved:
+		w.moving = false
+	default:
+		return
+	}
+	if w.conn == nil {
+		return
+	}
+	if err := moveWAL(w.conn); err != nil {
+		w.log.Warn("move end of WAL into the log", "error", err)
+	}
 }
 
 // moveIndex does its share of moving the oldest part of the tail to the file's
@@ -353,6 +381,7 @@ func (w *writer) moveIndex() (next int, err error) {
 	}
 	n := int(x.debt)
 	x.debt -= float64(n)
+	w.unmoved += n * w.leaf // at most, if they are far apart
 	return x.move(n)
 }
 
@@ -550,6 +579,7 @@ func (w *writer) endBlock() error {
 		return err
 	}
 	size := len(heads) + len(body) + rowHeader
+	w.unmoved += size
 	if size > w.room {
 		w.room = w.leaf
 	}

@@ -11,6 +11,9 @@ func (s *Store) Queued() int { return s.queue.len() }
 // Generation sets how many events the file's index gets together.
 func Generation(n int) Option { return func(s *Store) { s.tail.generation = n } }
 
+// WALSize sets after how many bytes the WAL is moved into the file.
+func WALSize(n int) Option { return func(s *Store) { s.walSize = n } }
+
 // RoundTrip makes a block and takes it apart.
 func RoundTrip(events []eventstore.Recorded) (heads, body []byte, got []eventstore.Recorded, err error) {
 	var b builder

@@ -49,6 +49,8 @@ type Store struct {
 	queue     queue
 	bell      bell
 	tail      tail
+	mover     mover
+	walSize   int          // bytes
 	pool      chan *reader // readers slots; an empty one is nil
 	following atomic.Int64 // followers that wait or may come to wait
 
@@ -81,15 +83,16 @@ func BusyTimeout(d time.Duration) Option { return func(s *Store) { s.busy = d } 
 // opening only.
 func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	s := &Store{
-		path: path,
-		now:  time.Now, //nolint:forbidigo // the default of Clock
-		log:  slog.New(slog.DiscardHandler),
-		poll: defaultPoll,
-		busy: defaultBusy,
-		pool: make(chan *reader, readers),
-		done: make(chan struct{}),
+		path:  path,
+		now:   time.Now, //nolint:forbidigo // the default of Clock
+		log:   slog.New(slog.DiscardHandler),
+		poll:  defaultPoll,
+		busy:  defaultBusy,
+		pool:  make(chan *reader, readers),
+		done:  make(chan struct{}),
+		mover: newMover(),
 	}
-	s.tail.generation = defaultGeneration
+	s.tail.generation, s.walSize = defaultGeneration, defaultWAL
 	for _, o := range opts {
 		o(s)
 	}
@@ -107,6 +110,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	}
 	s.running.Go(w.run)
 	s.running.Go(s.watch)
+	s.running.Go(func() { s.mover.run(s) })
 	return s, nil
 }
 

@@ -228,6 +228,26 @@ func TestYieldingHoldsNoSnapshot(t *testing.T) {
 	}
 }
 
+// Appends never pause, and still the WAL begins anew once in a while.
+func TestTheWALStaysSmall(t *testing.T) {
+	path := file(t)
+	s := open(t, path, sqlite.WALSize(256<<10), sqlite.Pragma("synchronous = off"))
+	const n = 2_000
+	for range n {
+		mustAppend(t, s, "chat-1", event(10_000))
+	}
+	info, err := os.Stat(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size := info.Size(); size > n*10_000/2 {
+		t.Errorf("the WAL has %d bytes, after %d appends of 10,000", size, n)
+	}
+	if n := count(t, s); n != 2_000 {
+		t.Errorf("%d events; want 2000", n)
+	}
+}
+
 func TestWaitingForAnotherProcessIsBounded(t *testing.T) {
 	path := file(t)
 	s, conn := open(t, path, sqlite.BusyTimeout(50*time.Millisecond)), raw(t, path)
