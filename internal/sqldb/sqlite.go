@@ -177,15 +177,15 @@ func openLite(ctx context.Context, path string, o options, writer bool) (*liteCo
 		"journal_mode = WAL",
 		"synchronous = NORMAL",
 		"cache_size = -16000",
-		"temp_store = MEMORY",
 		"foreign_keys = ON",
 	}
 	if writer {
 		// A view that is filled writes a lot: move it to the file in large steps.
+		// temp_store stays at files: in memory, CREATE INDEX would sort there, without a bound.
 		pragmas = append(pragmas, "cache_size = -64000", "wal_autocheckpoint = 4000")
 	} else {
 		// 2 GB, SQLite's limit: pages come from the system's cache, without a copy.
-		pragmas = append(pragmas, "query_only = ON", "mmap_size = 2147418112")
+		pragmas = append(pragmas, "temp_store = MEMORY", "query_only = ON", "mmap_size = 2147418112")
 	}
 	if o.durable {
 		pragmas = append(pragmas, "synchronous = FULL")
