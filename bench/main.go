@@ -35,6 +35,7 @@ type options struct {
 	span        time.Duration
 	latencySpan time.Duration
 	chats       int
+	sizes       []int
 	data        string
 	conns       int
 	scanned     int
@@ -50,8 +51,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	do := run
 	args := os.Args[1:]
-	if len(args) == 3 && args[0] == "serve-list" { // a child of the section list
+	switch { // children of sections
+	case len(args) == 3 && args[0] == "serve-list":
 		do, args = serveList, args[1:]
+	case len(args) == 2 && args[0] == "fold-growth":
+		do, args = foldGrowth, args[1:]
 	}
 	err := do(ctx, args)
 	stop()
@@ -116,10 +120,11 @@ func parse(args []string) (o options, err error) {
 	flags.IntVar(&o.conns, "conns", 32, "connections to PostgreSQL that each peer may use")
 	flags.IntVar(&o.scanned, "scan", 200_000, "events to scan")
 	flags.IntVar(&o.rebuilt, "rebuild", 100_000, "events to rebuild views from")
-	engines := flags.String("engines", "SQLite,PostgreSQL", "engines that views, latency, list and growth are measured on")
+	engines := flags.String("engines", "SQLite,PostgreSQL", "engines that rebuild, latency and list are measured on")
 	flags.BoolVar(&o.history, "history", true, "rebuild the history too")
 	flags.DurationVar(&o.latencySpan, "latency", 3*time.Second, "how long each measurement of latencies lasts")
 	flags.IntVar(&o.chats, "chats", 1_000_000, "chats in the inbox that list asks")
+	sizes := flags.String("growth", "100000,1000000", "events in the logs that growth compares, in ascending order")
 	flags.StringVar(&o.data, "data", "", "keep the logs and views that are filled in this folder, for the next run")
 	flags.BoolVar(&o.emmett, "emmett", true, "measure Emmett too (needs Node and the npm registry)")
 	flags.BoolVar(&o.write, "write", false, "update docs/benchmarks.md and its plot")
@@ -128,12 +133,11 @@ func parse(args []string) (o options, err error) {
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	for _, s := range strings.Split(*writers, ",") {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 {
-			return o, fmt.Errorf("-writers %q: want numbers such as 1,8,64", *writers)
-		}
-		o.writers = append(o.writers, n)
+	if o.writers, err = numbers(*writers, 1); err != nil {
+		return o, fmt.Errorf("-writers: %w", err)
+	}
+	if o.sizes, err = numbers(*sizes, 50_000); err != nil { // for a page of each agent's chats
+		return o, fmt.Errorf("-growth: %w", err)
 	}
 	o.sections = strings.Split(*sections, ",")
 	for _, s := range o.sections {
@@ -153,8 +157,22 @@ func parse(args []string) (o options, err error) {
 	return o, nil
 }
 
+// numbers parses such as 1,8,64, none of them less than least.
+func numbers(text string, least int) (ns []int, err error) {
+	for _, s := range strings.Split(text, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < least {
+			return nil, fmt.Errorf("%q: want numbers of at least %d, with commas between", text, least)
+		}
+		ns = append(ns, n)
+	}
+	return ns, nil
+}
+
 // known lists the sections in the order of the page.
-func known() []string { return []string{"appends", "batches", "scan", "rebuild", "latency", "list"} }
+func known() []string {
+	return []string{"appends", "batches", "scan", "rebuild", "latency", "list", "growth"}
+}
 
 // bench is one run.
 type bench struct {
@@ -172,6 +190,7 @@ func (b *bench) sections() map[string]func(context.Context) (*report, error) {
 		"rebuild": b.rebuild,
 		"latency": b.latency,
 		"list":    b.list,
+		"growth":  b.growth,
 	}
 }
 

@@ -20,7 +20,9 @@ import (
 const (
 	chatsAtOnce = 100 // that go on side by side
 	partEvents  = 5   // of a chat in one append
-	fillers     = 32
+	fillers     = 128
+	storySpace  = "acme"
+	storyAgents = 50
 )
 
 // chatName returns the stream of the nth chat.
@@ -65,11 +67,11 @@ func fill(ctx context.Context, s eventstore.Store, n int) error {
 // story returns the events of the nth chat.
 func story(c codec.Codec[codec.Event], n int) ([]eventstore.Event, error) {
 	at := time.Date(2026, 1, 1, 0, 0, n, 0, time.UTC)
-	agent := chat.AgentID(fmt.Sprintf("agent-%d", n%50))
+	agent := chat.AgentID(fmt.Sprintf("agent-%d", n%storyAgents))
 	customer := fmt.Sprintf("5511%09d", n)
 	text := strings.Repeat("what about my parcel? ", 6)
 	facts := []codec.Event{
-		chat.Opened{Workspace: "acme", Channel: "whatsapp", Customer: customer, Status: "OPEN", Category: chat.CategoryOpen, At: at},
+		chat.Opened{Workspace: storySpace, Channel: "whatsapp", Customer: customer, Status: "OPEN", Category: chat.CategoryOpen, At: at},
 	}
 	message := func(i int) codec.Event {
 		id := chat.MessageID(numbered(2, n*streamLength+i).String())
@@ -95,7 +97,7 @@ func story(c codec.Codec[codec.Event], n int) ([]eventstore.Event, error) {
 	events := make([]eventstore.Event, len(facts))
 	for i, f := range facts {
 		meta := eventstore.Metadata{
-			Workspace: "acme", Actor: string(agent), ActorKind: "agent", Channel: "whatsapp", Command: "chat.receive",
+			Workspace: storySpace, Actor: string(agent), ActorKind: "agent", Channel: "whatsapp", Command: "chat.receive",
 			CommandID: numbered(3, n*streamLength+i).String(), OccurredAt: at.Add(time.Duration(i) * time.Minute),
 		}
 		e, err := c.Encode(numbered(4, n*streamLength+i), f, meta)
