@@ -229,12 +229,12 @@ func (b *bench) growthReport(all []*grown) *report {
 	r := &report{
 		title: "How it grows",
 		intro: fmt.Sprintf("SQLite: logs of chats of %d events, and their views, in files. The rebuild is done once, by a process of its own, "+
-			"and its memory is looked at %s apart; the rest is the median of %d rounds (minimum–maximum), the sizes in turns. Appends go to a copy of the log, "+
+			"and its memory is looked at every %s; the rest is the median of %d rounds (minimum–maximum), the sizes in turns. Appends go to a copy of the log, "+
 			"for %s each after %s of warming up. %s streams, and lists of an agent's closed chats by the query alone, are read at random after as many to warm up.",
 			streamLength, growthLook, b.rounds, b.span, b.warm, figure(growthReads)),
 		tables: []table{t},
 		notes: []string{"A rebuild holds, whatever the length of the log: for each table the last 100,000 rows it wrote, and 6.4 MB that tell which it wrote before; " +
-			"a few chunks of at most 5,000 events or 32 MB on their way from the log to the tables; and SQLite's caches, of 64 MB for the views and 64 MB for the log at most. " +
+			"a few chunks of at most 20,000 events or 32 MB on their way from the log to the tables; and SQLite's caches, of 64 MB for the views and 64 MB for the log at most. " +
 			"The indexes are sorted in files."},
 	}
 	if len(all) < 2 {
