@@ -119,7 +119,7 @@ func parse(args []string) (o options, err error) {
 	flags.DurationVar(&o.span, "span", 1500*time.Millisecond, "how long each measurement of appends lasts")
 	flags.IntVar(&o.conns, "conns", 32, "connections to PostgreSQL that each peer may use")
 	flags.IntVar(&o.scanned, "scan", 200_000, "events to scan")
-	flags.IntVar(&o.rebuilt, "rebuild", 100_000, "events to rebuild views from")
+	flags.IntVar(&o.rebuilt, "rebuild", 1_000_000, "events to rebuild views from")
 	engines := flags.String("engines", "SQLite,PostgreSQL", "engines that rebuild, latency and list are measured on")
 	flags.BoolVar(&o.history, "history", true, "rebuild the history too")
 	flags.DurationVar(&o.latencySpan, "latency", 3*time.Second, "how long each measurement of latencies lasts")

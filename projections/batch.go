@@ -108,12 +108,23 @@ func (g *target) record(e Event) error {
 	return err
 }
 
-// fold runs what was recorded, loading rows through tx. The caller aborts if it
-// returns an error, a panicError among them.
-func (g *target) fold(ctx context.Context, tx sqldb.Tx) error {
+// reading runs do with a transaction to read through: mostly rows are in memory,
+// and then there is none.
+type reading func(do func(sqldb.Tx) error) error
+
+// within reads through tx.
+func within(tx sqldb.Tx) reading {
+	return func(do func(sqldb.Tx) error) error { return do(tx) }
+}
+
+// fold runs what was recorded, loading rows as it needs them. The caller aborts
+// if it returns an error, a panicError among them.
+func (g *target) fold(ctx context.Context, read reading) error {
 	return caught(func() error {
 		return foldTables(g.tables, g.fresh, func(t Table, keys sqldb.Vectors) error {
-			return sqldb.Load(ctx, tx, t.stored(t.Name()+g.suffix), keys, t.loaded)
+			return read(func(tx sqldb.Tx) error {
+				return sqldb.Load(ctx, tx, t.stored(t.Name()+g.suffix), keys, t.loaded)
+			})
 		})
 	})
 }

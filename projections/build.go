@@ -251,7 +251,7 @@ func (b *builder) apply(ctx context.Context, next batch) error {
 			return &PoisonError{b.state.Name, it.Stream, it.Position, err}
 		}
 	}
-	err := b.cfg.DB.Read(ctx, func(tx sqldb.Tx) error { return b.fold(ctx, tx) })
+	err := b.fold(ctx, func(do func(sqldb.Tx) error) error { return b.cfg.DB.Read(ctx, do) })
 	if err != nil {
 		b.abort()
 		return fmt.Errorf("fold events up to %d: %w", next.end, err)

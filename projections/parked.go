@@ -303,7 +303,7 @@ func retryBatch(ctx context.Context, cfg *Config, g *target, stream string, size
 			}
 			applied++
 		}
-		if err := g.fold(ctx, tx); err != nil {
+		if err := g.fold(ctx, within(tx)); err != nil {
 			return err
 		}
 		if err := g.write(ctx, tx); err != nil {

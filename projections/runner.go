@@ -247,17 +247,17 @@ func (w *worker) oneByOne(ctx context.Context, b batch) error {
 // that nobody has written meanwhile.
 func (w *worker) transact(ctx context.Context, b batch) error {
 	var parked []parkedItem
-	fold := func(tx sqldb.Tx) (err error) {
-		if parked, err = w.recordAll(ctx, tx, b.items); err != nil {
+	fold := func(read reading) (err error) {
+		if parked, err = w.recordAll(ctx, read, b.items); err != nil {
 			return err
 		}
-		return w.fold(ctx, tx)
+		return w.fold(ctx, read)
 	}
 	rate := w.rate.add(w.cfg.Now(), len(b.items))
 	before := w.cfg.DB.Engine() == sqldb.SQLite
 	var err error
 	if before && len(b.items) > 0 {
-		err = w.cfg.DB.Read(ctx, fold)
+		err = fold(func(do func(sqldb.Tx) error) error { return w.cfg.DB.Read(ctx, do) })
 	}
 	if err == nil {
 		write := w.cfg.DB.Write
@@ -269,7 +269,7 @@ func (w *worker) transact(ctx context.Context, b batch) error {
 				return err
 			}
 			if !before {
-				if err := fold(tx); err != nil {
+				if err := fold(within(tx)); err != nil {
 					return err
 				}
 			}
@@ -294,10 +294,14 @@ func (w *worker) transact(ctx context.Context, b batch) error {
 
 // recordAll has the projection record what the items change, and returns those
 // to be parked: they cannot be applied, or wait behind one that cannot.
-func (w *worker) recordAll(ctx context.Context, tx sqldb.Tx, items []*item) (parked []parkedItem, err error) {
+func (w *worker) recordAll(ctx context.Context, read reading, items []*item) (parked []parkedItem, err error) {
 	waiting := map[string]bool{}
 	if w.parked > 0 && len(items) > 0 {
-		if waiting, err = parkedStreams(ctx, tx, w.state.Name, w.state.Generation, items); err != nil {
+		err = read(func(tx sqldb.Tx) (err error) {
+			waiting, err = parkedStreams(ctx, tx, w.state.Name, w.state.Generation, items)
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
