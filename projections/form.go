@@ -159,8 +159,11 @@ func (f place) json(p unsafe.Pointer) string {
 }
 
 // clean makes the text of a row what it will be when it is read back; cleanKey
-// that of a key.
-func (*form) cleanPlaces(places []place, p unsafe.Pointer) {
+// does the same to a key.
+func (f *form) clean(row unsafe.Pointer)    { cleanPlaces(f.fields, row) }
+func (f *form) cleanKey(key unsafe.Pointer) { cleanPlaces(f.parts, key) }
+
+func cleanPlaces(places []place, p unsafe.Pointer) {
 	for i := range places {
 		if f := &places[i]; f.Kind == sqldb.Text {
 			if s := f.text(p); !isStorable(*s) {
@@ -169,9 +172,6 @@ func (*form) cleanPlaces(places []place, p unsafe.Pointer) {
 		}
 	}
 }
-
-func (f *form) clean(row unsafe.Pointer)    { f.cleanPlaces(f.fields, row) }
-func (f *form) cleanKey(key unsafe.Pointer) { f.cleanPlaces(f.parts, key) }
 
 // isStorable reports whether PostgreSQL takes s for text.
 func isStorable(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) }
