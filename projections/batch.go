@@ -140,6 +140,12 @@ func (g *target) write(ctx context.Context, tx sqldb.Tx) error {
 		if err := sqldb.Insert(ctx, tx, table, inserts); err != nil {
 			return err
 		}
+		if updates.Len() < manyItems {
+			if err := sqldb.Update(ctx, tx, table, updates, t.updated()); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := sqldb.Upsert(ctx, tx, table, updates); err != nil {
 			return err
 		}

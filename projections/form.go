@@ -184,14 +184,15 @@ func storable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 }
 
-// same reports whether two rows have the same values.
-func (f *form) same(a, b unsafe.Pointer) bool {
+// differences returns a bit for each column whose values differ in two rows. The
+// last bit stands for all columns that have none of their own.
+func (f *form) differences(a, b unsafe.Pointer) (bits uint64) {
 	for i := range f.fields {
 		if !f.fields[i].same(a, b) {
-			return false
+			bits |= 1 << min(i, 63)
 		}
 	}
-	return true
+	return bits
 }
 
 func (f *place) same(a, b unsafe.Pointer) bool {

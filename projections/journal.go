@@ -101,6 +101,8 @@ func (t *Journal[R]) writes() (inserts, updates, deletes sqldb.Vectors) {
 	return inserts, nil, deletes
 }
 
+func (*Journal[R]) updated() []uint64 { return nil }
+
 func (t *Journal[R]) commit() {
 	if t.kept != nil {
 		for _, r := range t.added {

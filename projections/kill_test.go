@@ -395,7 +395,7 @@ func TestAFrozenOwnerNeverWritesTwice(t *testing.T) {
 	}
 	inside := []freeze{
 		{at: "run/write/4/before", notices: lost},
-		{at: "run/write/4/inside", notices: stopped},
+		{at: "run/write/4/inside", notices: lost}, // when it tries again
 		{at: "run/write/2/inside", notices: stopped},
 		{at: "fold/write/4/inside", second: endless, notices: rebuild},
 		{at: "switch/write/1/inside", second: endless, notices: rebuild},

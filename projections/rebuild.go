@@ -334,6 +334,6 @@ func Rollback(ctx context.Context, cfg Config, name string) error {
 	if err != nil {
 		return fmt.Errorf("roll back %s: %w", name, err)
 	}
-	cfg.Waiter.advance(name, back)
+	cfg.Waiter.advance(back, name)
 	return nil
 }

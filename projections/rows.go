@@ -142,6 +142,10 @@ type workset interface {
 	// to delete.
 	writes() (inserts, updates, deletes sqldb.Vectors)
 
+	// updated returns which columns of the rows to update have changed, as
+	// sqldb.Update takes them.
+	updated() []uint64
+
 	// commit ends the batch and keeps its rows in the cache; abort ends it and
 	// empties the cache.
 	commit()

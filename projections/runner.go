@@ -37,13 +37,16 @@ func NewRunner(ctx context.Context, cfg Config) (*Runner, error) {
 	return &Runner{cfg: cfg, owner: cfg.Owner + "/" + uuid.NewString()[:8]}, nil
 }
 
-// Run projects until ctx ends, each projection by itself: one that is slow or
-// stuck does not hold the others up. It returns nil when all have stopped.
+// Run projects until ctx ends. Those that are near the end of the log go
+// together, the others by themselves: one that is slow or stuck does not hold the
+// others up. It returns nil when all have stopped.
 func (r *Runner) Run(ctx context.Context) error {
 	var all sync.WaitGroup
+	near := newGroup(&r.cfg)
+	all.Go(func() { near.run(ctx) })
 	for _, create := range r.cfg.Projections {
 		p := create()
-		w := &worker{cfg: &r.cfg, owner: r.owner, target: newTarget(p, "", r.cfg.CacheRows)}
+		w := &worker{cfg: &r.cfg, owner: r.owner, near: near, target: newTarget(p, "", r.cfg.CacheRows)}
 		w.log = r.cfg.Logger.With("projection", p.Name())
 		all.Go(func() { w.run(ctx) })
 	}
@@ -55,6 +58,7 @@ func (r *Runner) Run(ctx context.Context) error {
 type worker struct {
 	cfg   *Config
 	owner string
+	near  *group
 	log   *slog.Logger
 	*target
 
@@ -143,11 +147,40 @@ func (w *worker) lead(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read what is parked: %w", err)
 	}
-	w.cfg.Waiter.advance(w.p.Name(), w.state.Checkpoint)
+	w.cfg.Waiter.advance(w.state.Checkpoint, w.p.Name())
 	if err := w.beginFill(ctx); err != nil {
 		return err
 	}
+	for {
+		near, err := w.isNear(ctx)
+		if err != nil {
+			return err
+		}
+		if near {
+			err = w.near.follow(ctx, w)
+		} else {
+			err = w.catchUp(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
 
+// isNear reports whether w may join those that are near the end of the log.
+func (w *worker) isNear(ctx context.Context) (bool, error) {
+	if w.filled > 0 {
+		return false, nil
+	}
+	head, err := w.cfg.Store.Head(ctx)
+	if err != nil {
+		return false, fmt.Errorf("read head of the log: %w", err)
+	}
+	return head.Position-w.state.Checkpoint <= joinWithin, nil
+}
+
+// catchUp applies batches until w is near the end of the log.
+func (w *worker) catchUp(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	batches := make(chan batch, readAhead)
 	var reader sync.WaitGroup
@@ -166,10 +199,13 @@ func (w *worker) lead(ctx context.Context) error {
 			if !ok {
 				return ctx.Err()
 			}
-			if err := w.apply(ctx, w.more(b, batches)); err != nil {
+			if err := w.apply(ctx, more(b, batches, w.cfg.BatchSize)); err != nil {
 				return err
 			}
 			if err := w.endFill(ctx); err != nil {
+				return err
+			}
+			if near, err := w.isNear(ctx); near || err != nil {
 				return err
 			}
 		case <-renewal.C:
@@ -180,23 +216,6 @@ func (w *worker) lead(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-}
-
-// more adds to b what has been read meanwhile, up to the size of a batch: small
-// appends that come quickly share a transaction.
-func (w *worker) more(b batch, batches <-chan batch) batch {
-	for b.err == nil && len(b.items) < w.cfg.BatchSize/2 {
-		select {
-		case next, ok := <-batches:
-			if !ok {
-				return b
-			}
-			b.items, b.end, b.err = append(b.items, next.items...), next.end, next.err
-		default:
-			return b
-		}
-	}
-	return b
 }
 
 // apply moves the tables and the checkpoint to the end of b, then returns the
@@ -248,10 +267,8 @@ func (w *worker) oneByOne(ctx context.Context, b batch) error {
 func (w *worker) transact(ctx context.Context, b batch) error {
 	var parked []parkedItem
 	fold := func(read reading) (err error) {
-		if parked, err = w.recordAll(ctx, read, b.items); err != nil {
-			return err
-		}
-		return w.fold(ctx, read)
+		parked, err = w.foldItems(ctx, read, b.items)
+		return err
 	}
 	rate := w.rate.add(w.cfg.Now(), len(b.items))
 	before := w.cfg.DB.Engine() == sqldb.SQLite
@@ -273,23 +290,43 @@ func (w *worker) transact(ctx context.Context, b batch) error {
 					return err
 				}
 			}
-			for _, it := range parked {
-				if err := park(ctx, tx, w.cfg, w.state.Name, w.state.Generation, it); err != nil {
-					return err
-				}
-			}
-			return w.write(ctx, tx)
+			return w.put(ctx, tx, parked)
 		})
 	}
 	if err != nil {
 		w.abort()
 		return err
 	}
-	w.commit()
-	w.parked += int64(len(parked))
-	w.state.Checkpoint = b.end
-	w.cfg.Waiter.advance(w.p.Name(), b.end)
+	w.state.Rate = rate
+	w.moved(b.end, len(parked))
+	w.cfg.Waiter.advance(b.end, w.p.Name())
 	return nil
+}
+
+// foldItems folds items and returns those to be parked. The caller aborts if it
+// fails.
+func (w *worker) foldItems(ctx context.Context, read reading, items []*item) (parked []parkedItem, err error) {
+	if parked, err = w.recordAll(ctx, read, items); err != nil {
+		return nil, err
+	}
+	return parked, w.fold(ctx, read)
+}
+
+// put writes what was folded, and parks.
+func (w *worker) put(ctx context.Context, tx sqldb.Tx, parked []parkedItem) error {
+	for _, it := range parked {
+		if err := park(ctx, tx, w.cfg, w.state.Name, w.state.Generation, it); err != nil {
+			return err
+		}
+	}
+	return w.write(ctx, tx)
+}
+
+// moved notes that a transaction which moved the checkpoint was committed.
+func (w *worker) moved(to eventstore.Position, parked int) {
+	w.commit()
+	w.parked += int64(parked)
+	w.state.Checkpoint = to
 }
 
 // recordAll has the projection record what the items change, and returns those

@@ -304,13 +304,18 @@ type tables struct {
 	Owners []ownerRow
 }
 
-func readTables(t *testing.T, db sqldb.DB) (out tables) {
+func readTables(t *testing.T, db sqldb.DB) tables {
+	t.Helper()
+	return readTablesOf(t, db, "toy")
+}
+
+func readTablesOf(t *testing.T, db sqldb.DB, name string) (out tables) {
 	t.Helper()
 	err := db.Read(t.Context(), func(tx sqldb.Tx) (err error) {
-		if out.Items, err = sqldb.Select[itemRow](t.Context(), tx, "SELECT * FROM toy_items ORDER BY id"); err != nil {
+		if out.Items, err = sqldb.Select[itemRow](t.Context(), tx, "SELECT * FROM "+name+"_items ORDER BY id"); err != nil {
 			return err
 		}
-		out.Owners, err = sqldb.Select[ownerRow](t.Context(), tx, "SELECT * FROM toy_owners ORDER BY owner, is_even")
+		out.Owners, err = sqldb.Select[ownerRow](t.Context(), tx, "SELECT * FROM "+name+"_owners ORDER BY owner, is_even")
 		return err
 	})
 	if err != nil {

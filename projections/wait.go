@@ -137,12 +137,14 @@ func (w *Waiter) poll(ctx context.Context) error {
 	return nil
 }
 
-// advance says where a projection is now.
-func (w *Waiter) advance(name string, to eventstore.Position) {
+// advance says where projections are now.
+func (w *Waiter) advance(to eventstore.Position, names ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.at[name] = to
-	w.reports[name]++
+	for _, name := range names {
+		w.at[name] = to
+		w.reports[name]++
+	}
 	w.wake()
 }
 

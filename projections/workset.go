@@ -2,6 +2,7 @@ package projections
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"unsafe"
@@ -15,7 +16,7 @@ type slot[K comparable, R any] struct {
 	key      K
 	old, new *R
 	folded   bool
-	changed  bool // set by announce
+	changed  uint64 // set by announce: bits for columns; all bits for a new row, or one that is gone
 }
 
 func (t *Rows[K, R]) stored(name string) sqldb.Table {
@@ -86,7 +87,7 @@ func (t *Rows[K, R]) fold() {
 
 func (t *Rows[K, R]) announce() {
 	for _, s := range t.order {
-		if s.changed = t.differs(s); !s.changed {
+		if s.changed = t.differs(s); s.changed == 0 {
 			continue
 		}
 		for _, hook := range t.onChange {
@@ -95,12 +96,15 @@ func (t *Rows[K, R]) announce() {
 	}
 }
 
-// differs reports whether the batch made s another row than it was.
-func (t *Rows[K, R]) differs(s *slot[K, R]) bool {
-	if s.old == nil || s.new == nil {
-		return s.old != s.new
+// differs returns in which columns the batch made s another row than it was.
+func (t *Rows[K, R]) differs(s *slot[K, R]) uint64 {
+	switch {
+	case s.old == s.new:
+		return 0
+	case s.old == nil || s.new == nil:
+		return math.MaxUint64
 	}
-	return !t.form.same(unsafe.Pointer(s.old), unsafe.Pointer(s.new))
+	return t.form.differences(unsafe.Pointer(s.old), unsafe.Pointer(s.new))
 }
 
 func (t *Rows[K, R]) writes() (inserts, updates, deletes sqldb.Vectors) {
@@ -109,7 +113,7 @@ func (t *Rows[K, R]) writes() (inserts, updates, deletes sqldb.Vectors) {
 	deletes = sqldb.NewVectors(t.form.keys, 0)
 	for _, s := range t.order {
 		switch {
-		case !s.changed:
+		case s.changed == 0:
 		case s.new == nil:
 			t.form.addKey(deletes, unsafe.Pointer(&s.key))
 		case s.old == nil:
@@ -119,6 +123,15 @@ func (t *Rows[K, R]) writes() (inserts, updates, deletes sqldb.Vectors) {
 		}
 	}
 	return inserts, updates, deletes
+}
+
+func (t *Rows[K, R]) updated() (changed []uint64) {
+	for _, s := range t.order {
+		if s.changed != 0 && s.old != nil && s.new != nil {
+			changed = append(changed, s.changed)
+		}
+	}
+	return changed
 }
 
 func (t *Rows[K, R]) commit() {

@@ -131,7 +131,8 @@ type writer struct {
 	dataVersion int64 // changes when another connection has written
 	head        int64
 	streams     streams
-	fresh       []known // appended by this transaction
+	fresh       []known               // appended by this transaction
+	events      []eventstore.Recorded // the same
 
 	blocks  builder // one that is not full yet, which ends at head
 	at      int64   // when what it holds was recorded
@@ -313,6 +314,8 @@ func (w *writer) transact(rs []*request) (err error) {
 	w.at = w.now().UnixMicro()
 	w.blocks.reset()
 	w.fresh = w.fresh[:0]
+	clear(w.events)
+	w.events = w.events[:0]
 	w.streams.trim()
 	for i, r := range rs {
 		if r.abandoned.Load() {
@@ -334,6 +337,7 @@ func (w *writer) transact(rs []*request) (err error) {
 	}
 	w.unmoved += 2 * w.leaf // the last page again, and one above it
 	w.tail.add(w.fresh)
+	w.recent.add(w.events)
 	if w.index.next = indexed; w.index.pieces != nil && w.index.done() {
 		w.tail.indexedTo(w.index.to)
 		w.index.pieces = nil
@@ -532,6 +536,7 @@ func appended(rs []*request, stream string, id uuid.UUID) (res eventstore.Result
 
 // insert adds r's events behind st and sets r's result.
 func (w *writer) insert(r *request, st *stream) error {
+	recordedAt := time.UnixMicro(w.at).UTC()
 	for i := range r.events {
 		e := &r.events[i]
 		if err := w.makeRoom(sizeInBlock(r.stream, e)); err != nil {
@@ -543,6 +548,9 @@ func (w *writer) insert(r *request, st *stream) error {
 		st.add(hash)
 		w.blocks.add(r.stream, st.revision, e, 0)
 		w.fresh = append(w.fresh, known{r.stream, st.revision, entry{w.head, hash}})
+		w.events = append(w.events, eventstore.Recorded{
+			Event: *e, Stream: r.stream, Revision: st.revision, Position: eventstore.Position(w.head), Time: recordedAt,
+		})
 	}
 	w.streams.known += len(r.events)
 	r.res = eventstore.Result{Revision: st.revision, Position: eventstore.Position(w.head)}

@@ -65,13 +65,50 @@ type tail struct {
 	old      pieces
 	oldTo    int64 // old ends here; it goes to the file, or has gone, and does not change
 	young    pieces
-	count    int // events in young
+	count    int            // events in young
+	ends     map[string]end // of streams that are not here, as somebody found them in the file
+}
+
+// end is where a stream ends in the file's index.
+type end struct {
+	revision eventstore.Revision
+	from     int64 // where the tail began then: as long as it does, the stream ends there or in the tail
+}
+
+const maxEnds = 10_000
+
+// noteEnd takes what was found in the file of a stream that the tail did not have.
+func (t *tail) noteEnd(stream string, e end) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ends == nil || len(t.ends) >= maxEnds {
+		t.ends = map[string]end{}
+	}
+	t.ends[stream] = e
+}
+
+// endsBefore reports whether a stream is known to end before a revision in a log
+// that ends at head.
+func (t *tail) endsBefore(stream string, rev eventstore.Revision, head int64) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if t.to < head {
+		return false
+	}
+	for _, m := range [...]pieces{t.young, t.old} {
+		if p := m[stream]; p != nil {
+			return p.end() <= rev
+		}
+	}
+	e, ok := t.ends[stream]
+	return ok && e.from == t.from && e.revision < rev
 }
 
 // get returns the parts of a stream that the tail has and a transaction sees:
 // both may be empty, the second is behind the first. It is not ok if the tail
-// begins behind the end of the file's index as the transaction sees it.
-func (t *tail) get(stream string, sees bounds) (parts [2]piece, ok bool) {
+// begins behind the end of the file's index as the transaction sees it. from is
+// where it begins.
+func (t *tail) get(stream string, sees bounds) (parts [2]piece, from int64, ok bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for i, m := range [...]pieces{t.old, t.young} {
@@ -82,7 +119,7 @@ func (t *tail) get(stream string, sees bounds) (parts [2]piece, ok bool) {
 			}
 		}
 	}
-	return parts, t.from <= sees.indexed
+	return parts, t.from, t.from <= sees.indexed
 }
 
 // end returns the position of the last event that it has, and whether it could
@@ -227,12 +264,13 @@ type streamIndex struct {
 	r     *reader
 	id    int64 // in the file's index, or 0
 	parts [2]piece
+	from  int64 // they hold what is behind it
 }
 
 // index looks a stream up. It is not ok if r's transaction is too old.
 func (r *reader) index(t *tail, name string, sees bounds) (x streamIndex, ok bool, err error) {
 	x.r = r
-	if x.parts, ok = t.get(name, sees); !ok {
+	if x.parts, x.from, ok = t.get(name, sees); !ok {
 		return x, false, nil
 	}
 	r.findStream.BindText(1, name)

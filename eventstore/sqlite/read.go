@@ -441,11 +441,20 @@ func (p *part) fill(x streamIndex) error {
 // appended meanwhile is left out.
 func (s *Store) readStream(ctx context.Context, name string, q eventstore.StreamQuery, yield func(eventstore.Recorded) bool) error {
 	p := part{query: q, page: page{limit: max(q.Limit, 0)}}
+	if q.From > 0 && !q.Backwards && q.Event == uuid.Nil {
+		if none, err := s.endsBefore(ctx, name, q.From); none || err != nil {
+			return err
+		}
+	}
 	for started := false; !p.done; started = true {
 		err := s.with(ctx, func(r *reader) error {
 			return s.lookUp(r, name, func(x streamIndex) error {
 				if !started {
-					if err := p.begin(x); err != nil || p.done {
+					err := p.begin(x)
+					if err == nil && x.id != 0 && len(x.parts[0].entries)+len(x.parts[1].entries) == 0 && q.Event == uuid.Nil {
+						s.tail.noteEnd(name, end{p.last, x.from})
+					}
+					if err != nil || p.done {
 						return err
 					}
 				}
@@ -467,6 +476,18 @@ func (s *Store) readStream(ctx context.Context, name string, q eventstore.Stream
 		}
 	}
 	return nil
+}
+
+// endsBefore reports whether a stream ends before a revision, if that takes no
+// more than to ask where the log ends. Whoever asks for what is new in a stream
+// mostly finds nothing.
+func (s *Store) endsBefore(ctx context.Context, name string, rev eventstore.Revision) (yes bool, err error) {
+	err = s.with(ctx, func(r *reader) error {
+		head, err := r.head()
+		yes = err == nil && s.tail.endsBefore(name, rev, int64(head))
+		return err
+	})
+	return yes, err
 }
 
 // ReadAll implements eventstore.Store.
@@ -518,7 +539,8 @@ func (s *Store) readBack(ctx context.Context, q eventstore.AllQuery, yield func(
 }
 
 // readAll returns nil when it is done or yield has had enough. It reads up to
-// the end that it finds when it starts, and if it follows, each time it wakes.
+// the end that it finds in the file when it starts, and if it follows, to the one
+// that it is told each time it wakes.
 //
 // Positions are given out by whoever holds the file's write lock and become
 // visible in that order, so what is at or before the end is all there.
@@ -532,20 +554,28 @@ func (s *Store) readAll(ctx context.Context, q eventstore.AllQuery, yield func(e
 		yielded = at
 		return yield(eventstore.Recorded{Position: at})
 	}
-	for {
-		grown := s.bell.wait() // before looking, so that nothing is missed
-		for end := eventstore.Position(-1); end < 0 || at < end; {
-			err := s.with(ctx, func(r *reader) (err error) {
-				if end < 0 {
-					if end, err = r.head(); err != nil || at >= end {
-						p.reset()
-						return err
-					}
-				}
-				return p.fill(r, int64(at)+1, int64(end))
-			})
-			if err != nil {
+	for woken := false; ; woken = true {
+		grown, end := s.bell.wait() // before looking, so that nothing is missed
+		if !woken {
+			end = -1
+		}
+		for end < 0 || at < end {
+			if err := s.err(ctx); err != nil {
 				return err
+			}
+			if end < 0 || !s.recent.fill(p, int64(at)+1, int64(end)) {
+				err := s.with(ctx, func(r *reader) (err error) {
+					if end < 0 {
+						if end, err = r.head(); err != nil || at >= end {
+							p.reset()
+							return err
+						}
+					}
+					return p.fill(r, int64(at)+1, int64(end))
+				})
+				if err != nil {
+					return err
+				}
 			}
 			for _, e := range p.events {
 				if !yield(e) {

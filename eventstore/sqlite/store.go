@@ -49,6 +49,7 @@ type Store struct {
 	queue     queue
 	bell      bell
 	tail      tail
+	recent    recent
 	mover     mover
 	walSize   int          // bytes
 	pool      chan *reader // readers slots; an empty one is nil
@@ -267,10 +268,12 @@ type bell struct {
 	last eventstore.Position
 }
 
-func (b *bell) wait() <-chan struct{} {
+// wait returns what is closed by the next ring, and the end of the log as of the
+// last one.
+func (b *bell) wait() (<-chan struct{}, eventstore.Position) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.ch
+	return b.ch, b.last
 }
 
 // ring wakes everybody if p is news.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -463,6 +464,42 @@ func TestBulk(t *testing.T) {
 				if got[i] != want {
 					t.Errorf("row %d is %q, want %q", i, got[i], want)
 				}
+			}
+			return err
+		})
+	})
+}
+
+func TestUpdateSetsWhatHasChanged(t *testing.T) {
+	table := sqldb.Table{Name: "parts", Columns: []sqldb.Column{
+		{Name: "v", Kind: sqldb.Text}, {Name: "k", Kind: sqldb.Text, Key: true}, {Name: "n", Kind: sqldb.Int}, {Name: "l", Kind: sqldb.Int, Key: true},
+	}}
+	rows := sqldb.Vectors{
+		{Kind: sqldb.Text, Texts: []string{"a", "b", "c"}}, {Kind: sqldb.Text, Texts: []string{"x", "x", "y"}},
+		{Kind: sqldb.Int, Ints: []int64{1, 2, 3}}, {Kind: sqldb.Int, Ints: []int64{1, 2, 1}},
+	}
+	changed := sqldb.Vectors{
+		{Kind: sqldb.Text, Texts: []string{"a", "B", "C"}}, rows[1], {Kind: sqldb.Int, Ints: []int64{10, 2, 30}}, rows[3],
+	}
+	onBoth(t, func(t *testing.T, open func() sqldb.DB) {
+		db := open()
+		create(t, db, table)
+		ctx := t.Context()
+		write(t, db, func(tx sqldb.Tx) error {
+			return errors.Join(
+				sqldb.Insert(ctx, tx, table, rows),
+				sqldb.Update(ctx, tx, table, changed, []uint64{1 << 2, 1 << 0, 1<<0 | 1<<2}),
+				sqldb.Update(ctx, tx, table, sqldb.NewVectors(table.Columns, 0), nil),
+			)
+		})
+		read(t, db, func(tx sqldb.Tx) error {
+			type row struct {
+				V string `db:"v"`
+				N int64  `db:"n"`
+			}
+			got, err := sqldb.Select[row](ctx, tx, "SELECT v, n FROM parts ORDER BY k, l")
+			if want := []row{{"a", 10}, {"B", 2}, {"C", 30}}; !slices.Equal(got, want) {
+				t.Errorf("rows %v, want %v", got, want)
 			}
 			return err
 		})

@@ -26,6 +26,7 @@ type liteDB struct {
 	opts    options
 	writer  *litePool // of one
 	turns   turns     // of those who write
+	wal     walMover
 	readers *litePool
 	closed  chan struct{}
 	closing sync.Once
@@ -70,6 +71,7 @@ func (db *liteDB) Close() (err error) {
 	db.closing.Do(func() {
 		close(db.closed)
 		err = errors.Join(db.readers.close(), db.writer.close())
+		db.wal.running.Wait()
 	})
 	return err
 }
@@ -153,11 +155,13 @@ func (db *liteDB) lend(ctx context.Context, pool *litePool) (*liteConn, error) {
 
 // liteConn is a connection with the statements that it used last.
 type liteConn struct {
-	conn   *sqlite.Conn
-	stmts  map[string]*list.Element // of *liteStmt, by the text that callers give
-	recent *list.List               // most recently used first
-	busy   bool                     // a query is under way
-	stop   chan struct{}            // closed to interrupt what the connection does
+	conn    *sqlite.Conn
+	stmts   map[string]*list.Element // of *liteStmt, by the text that callers give
+	recent  *list.List               // most recently used first
+	updates map[updateOf]string
+	ownWAL  bool          // it moves the WAL into the file by itself
+	busy    bool          // a query is under way
+	stop    chan struct{} // closed to interrupt what the connection does
 }
 
 type liteStmt struct {
@@ -182,7 +186,7 @@ func openLite(ctx context.Context, path string, o options, writer bool) (*liteCo
 	if writer {
 		// A view that is filled writes a lot: move it to the file in large steps.
 		// temp_store stays at files: in memory, CREATE INDEX would sort there, without a bound.
-		pragmas = append(pragmas, "cache_size = -64000", "wal_autocheckpoint = 4000")
+		pragmas = append(pragmas, "cache_size = -64000", "wal_autocheckpoint = 0")
 	} else {
 		// 2 GB, SQLite's limit: pages come from the system's cache, without a copy.
 		pragmas = append(pragmas, "temp_store = MEMORY", "query_only = ON", "mmap_size = 2147418112")

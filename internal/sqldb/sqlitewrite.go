@@ -209,18 +209,25 @@ func (db *liteDB) next(tx *shared) {
 	case len(tx.done) == 0:
 		err = tx.conn.rollback()
 	default:
-		if _, err = tx.conn.exec("COMMIT", nil); err != nil {
+		err = tx.conn.beforeCommit(tx.alone)
+		if err == nil {
+			_, err = tx.conn.exec("COMMIT", nil)
+		}
+		if err != nil {
 			err = errors.Join(fmt.Errorf("commit: %w", err), tx.conn.rollback())
 		}
 	}
-	c := tx.conn
-	if !c.conn.AutocommitEnabled() { // it is not used again
-		err = errors.Join(err, c.close())
-		c = nil
-	}
-	db.writer.put(c)
-	db.turns.pass(nil)
 	for _, done := range tx.done {
 		done <- err
 	}
+	c := tx.conn
+	switch {
+	case !c.conn.AutocommitEnabled(): // it is not used again
+		_ = c.close() // err has said what is wrong
+		c = nil
+	case err == nil && !tx.alone && len(tx.done) > 0:
+		db.afterCommit(c)
+	}
+	db.writer.put(c)
+	db.turns.pass(nil)
 }

@@ -1,0 +1,81 @@
+package sqldb
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+const (
+	walPages = 4_000 // in the WAL after which a transaction of WriteAlone moves it into the file
+	walTurns = 128   // shared transactions after which the WAL is moved beside them
+)
+
+// walMover moves the WAL into the file beside the transactions. To move some
+// thousand pages takes as long as dozens of small transactions, and who commits
+// would have everybody wait for it. What is written meanwhile is little: the
+// writer moves that by itself, so that the next transaction begins the WAL anew.
+type walMover struct {
+	commits int // since it was last begun; of whoever has the turn to write
+	state   atomic.Int32
+	running sync.WaitGroup
+}
+
+// States of a walMover.
+const (
+	walIdle = iota
+	walMoving
+	walMoved // but for what was written meanwhile
+)
+
+const moveWAL = "PRAGMA wal_checkpoint(PASSIVE)" // waits for nobody
+
+// beforeCommit says who moves the WAL after this transaction.
+func (c *liteConn) beforeCommit(alone bool) error {
+	if c.ownWAL == alone {
+		return nil
+	}
+	pages := 0
+	if alone {
+		pages = walPages
+	}
+	// It takes effect when it is prepared, so it cannot be kept.
+	if err := sqlitex.ExecuteTransient(c.conn, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d", pages), nil); err != nil {
+		return err
+	}
+	c.ownWAL = alone
+	return nil
+}
+
+// afterCommit moves, or has moved, what is due. The caller has the turn to write.
+func (db *liteDB) afterCommit(c *liteConn) {
+	m := &db.wal
+	switch m.state.Load() {
+	case walIdle:
+		if m.commits++; m.commits < walTurns {
+			return
+		}
+		m.commits = 0
+		m.state.Store(walMoving)
+		m.running.Go(func() {
+			db.moveWAL()
+			m.state.Store(walMoved)
+		})
+	case walMoved:
+		m.state.Store(walIdle)
+		_, _ = c.exec(moveWAL, nil) // if it fails there will be more to move the next time
+	}
+}
+
+// moveWAL does it on a connection of its own.
+func (db *liteDB) moveWAL() {
+	c, err := openLite(context.Background(), db.path, db.opts, true)
+	if err != nil {
+		return // as above
+	}
+	_, _ = c.exec(moveWAL, nil)
+	_ = c.close()
+}
