@@ -159,6 +159,7 @@ type liteConn struct {
 	stmts   map[string]*list.Element // of *liteStmt, by the text that callers give
 	recent  *list.List               // most recently used first
 	updates map[updateOf]string
+	runs    int           // statements that were run
 	ownWAL  bool          // it moves the WAL into the file by itself
 	busy    bool          // a query is under way
 	stop    chan struct{} // closed to interrupt what the connection does
@@ -332,6 +333,7 @@ func (c *liteConn) exec(sql string, args []any) (int64, error) {
 	if err := bindAll(stmt, args); err != nil {
 		return 0, err
 	}
+	c.runs++
 	for more := true; more; {
 		if more, err = stmt.Step(); err != nil {
 			return 0, err
@@ -357,6 +359,7 @@ func (c *liteConn) query(sql string, args []any, scan func(Row) error) error {
 // rows steps through stmt, whose arguments are bound, and resets it.
 func (c *liteConn) rows(stmt *sqlite.Stmt, scan func(Row) error) (err error) {
 	c.busy = true
+	c.runs++
 	defer func() {
 		c.busy = false
 		if e := stmt.Reset(); err == nil {

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	walPages = 4_000 // in the WAL after which a transaction of WriteAlone moves it into the file
-	walTurns = 128   // shared transactions after which the WAL is moved beside them
+	walPages      = 4_000 // in the WAL after which a transaction of WriteAlone moves it into the file
+	walStatements = 2_000 // of shared transactions after which the WAL is moved beside them
 )
 
 // walMover moves the WAL into the file beside the transactions. To move some
@@ -19,7 +19,7 @@ const (
 // would have everybody wait for it. What is written meanwhile is little: the
 // writer moves that by itself, so that the next transaction begins the WAL anew.
 type walMover struct {
-	commits int // since it was last begun; of whoever has the turn to write
+	since   int // statements of the writer when it was last begun; of whoever has the turn to write
 	state   atomic.Int32
 	running sync.WaitGroup
 }
@@ -55,10 +55,10 @@ func (db *liteDB) afterCommit(c *liteConn) {
 	m := &db.wal
 	switch m.state.Load() {
 	case walIdle:
-		if m.commits++; m.commits < walTurns {
+		if c.runs-m.since < walStatements && c.runs >= m.since { // less: it is a new connection
 			return
 		}
-		m.commits = 0
+		m.since = c.runs
 		m.state.Store(walMoving)
 		m.running.Go(func() {
 			db.moveWAL()
