@@ -475,8 +475,10 @@ func TestUpdateSetsWhatHasChanged(t *testing.T) {
 		{Name: "v", Kind: sqldb.Text}, {Name: "k", Kind: sqldb.Text, Key: true}, {Name: "n", Kind: sqldb.Int}, {Name: "l", Kind: sqldb.Int, Key: true},
 	}}
 	rows := sqldb.Vectors{
-		{Kind: sqldb.Text, Texts: []string{"a", "b", "c"}}, {Kind: sqldb.Text, Texts: []string{"x", "x", "y"}},
-		{Kind: sqldb.Int, Ints: []int64{1, 2, 3}}, {Kind: sqldb.Int, Ints: []int64{1, 2, 1}},
+		{Kind: sqldb.Text, Texts: []string{"a", "b", "c"}},
+		{Kind: sqldb.Text, Texts: []string{"x", "x", "y"}},
+		{Kind: sqldb.Int, Ints: []int64{1, 2, 3}},
+		{Kind: sqldb.Int, Ints: []int64{1, 2, 1}},
 	}
 	changed := sqldb.Vectors{
 		{Kind: sqldb.Text, Texts: []string{"a", "B", "C"}}, rows[1], {Kind: sqldb.Int, Ints: []int64{10, 2, 30}}, rows[3],
