@@ -237,7 +237,11 @@ func (in *installation) measure(ctx context.Context, c *latencyCase, span time.D
 	ms := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1e3 }
 	c.p50 = append(c.p50, ms(took[len(took)/2]))
 	c.p99 = append(c.p99, ms(took[len(took)*99/100]))
-	c.rate = append(c.rate, float64(len(took))/now().Sub(from).Seconds())
+	lasted := now().Sub(from)
+	if c.every > 0 {
+		lasted = span // then clients wait for what they do not do any more
+	}
+	c.rate = append(c.rate, float64(len(took))/lasted.Seconds())
 	c.cpu = append(c.cpu, (spent-cpu)*1e6/float64(len(took)))
 	return nil
 }

@@ -507,3 +507,30 @@ func TestUpdateSetsWhatHasChanged(t *testing.T) {
 		})
 	})
 }
+
+// Transactions follow each other without a pause, and still the WAL begins anew
+// once in a while.
+func TestTheWALStaysSmall(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "views.db")
+	db, err := sqldb.OpenSQLite(t.Context(), path, sqldb.Rebuildable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	table := sqldb.Table{Name: "texts", Columns: []sqldb.Column{{Name: "k", Kind: sqldb.Int, Key: true}, {Name: "v", Kind: sqldb.Text}}}
+	create(t, db, table)
+	const writes = 4_000 // each of a page of 8 KB, or two
+	for i := range writes {
+		write(t, db, func(tx sqldb.Tx) error {
+			_, err := tx.Exec(t.Context(), "INSERT INTO texts (k, v) VALUES ($1, $2)", i, strings.Repeat("x", 1_000))
+			return err
+		})
+	}
+	wal, err := os.Stat(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mb := wal.Size() >> 20; mb > 16 {
+		t.Errorf("the WAL has %d MB after %d small transactions", mb, writes)
+	}
+}

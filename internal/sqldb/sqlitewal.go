@@ -11,13 +11,16 @@ import (
 
 const (
 	walPages      = 4_000 // in the WAL after which a transaction of WriteAlone moves it into the file
-	walStatements = 2_000 // of shared transactions after which the WAL is moved beside them
+	walStatements = 600   // of shared transactions after which the WAL is moved beside them
 )
 
 // walMover moves the WAL into the file beside the transactions. To move some
 // thousand pages takes as long as dozens of small transactions, and who commits
 // would have everybody wait for it. What is written meanwhile is little: the
 // writer moves that by itself, so that the next transaction begins the WAL anew.
+//
+// It moves little at a time: while the disk takes a sync of many MB, it keeps
+// those waiting who sync other files, such as the log.
 type walMover struct {
 	since   int // statements of the writer when it was last begun; of whoever has the turn to write
 	state   atomic.Int32
