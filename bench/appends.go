@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -67,9 +68,11 @@ const (
 	nameStatement = "one INSERT per append, PostgreSQL"
 	nameMessageDB = "Message DB write_message, PostgreSQL"
 	nameEmmett    = "Emmett, PostgreSQL (Node)"
+	nameDCB       = "dcb-es/event-store-postgres, PostgreSQL (Node)"
 )
 
-func contestants(emmett bool) []*contestant {
+// contestants returns those whose names match only; those for Node if node.
+func contestants(only *regexp.Regexp, node bool) []*contestant {
 	all := []*contestant{
 		{name: nameFloor, batches: true, open: with(openFloor)},
 		{name: nameSQLite, ours: true, batches: true, open: with(openSQLite)},
@@ -80,9 +83,10 @@ func contestants(emmett bool) []*contestant {
 		{name: "hallgren/eventsourcing, PostgreSQL", batches: true, open: with(openHallgrenPostgres)},
 		{name: "modernice/goes, PostgreSQL", batches: true, open: with(openGoes)},
 	}
-	if emmett {
-		all = append(all, &contestant{name: nameEmmett, open: openEmmett})
+	if node {
+		all = append(all, &contestant{name: nameEmmett, open: emmett().open}, &contestant{name: nameDCB, open: dcb().open})
 	}
+	all = slices.DeleteFunc(all, func(c *contestant) bool { return !only.MatchString(c.name) })
 	for _, c := range all {
 		c.rates = map[int]series{}
 	}
@@ -91,7 +95,7 @@ func contestants(emmett bool) []*contestant {
 
 // appends measures durable appends of one event.
 func (b *bench) appends(ctx context.Context) (*report, error) {
-	all := contestants(b.emmett)
+	all := contestants(b.only, b.node)
 	for round := range b.rounds {
 		if err := b.appendRound(ctx, all, round, 1); err != nil {
 			return nil, err
@@ -106,9 +110,10 @@ func (b *bench) appends(ctx context.Context) (*report, error) {
 		plot: &plot{file: "benchmarks-appends.svg", title: "Durable appends of one event, by number of writers", x: "writers", y: "events/s"},
 		notes: []string{
 			"SQLite peers run in WAL mode with synchronous=FULL, on the same modernc.org/sqlite; PostgreSQL has fsync and synchronous_commit on; " +
-				fmt.Sprintf("each Go peer has up to %d connections.", b.conns),
+				fmt.Sprintf("each peer has up to %d connections, Emmett as many as it takes by itself.", b.conns),
 			"One INSERT per append has the columns of chatledger's table and the unique index on (stream, revision) only; it would accept an expected revision that is too high.",
 			"All streams are of one category, as chats are. Message DB takes a lock per category.",
+			"dcb-es/event-store-postgres has no streams: an event has a tag for its stream, and its append the condition that no event of the type with that tag follows the last one.",
 		},
 	}
 	b.appendTable(r, all)
@@ -145,7 +150,7 @@ func (b *bench) appendTable(r *report, all []*contestant) {
 
 // batches measures durable appends of many events at once.
 func (b *bench) batches(ctx context.Context) (*report, error) {
-	all := slices.DeleteFunc(contestants(false), func(c *contestant) bool { return !c.batches })
+	all := slices.DeleteFunc(contestants(b.only, false), func(c *contestant) bool { return !c.batches })
 	for round := range b.rounds {
 		if err := b.appendRound(ctx, all, round, batchSize); err != nil {
 			return nil, err

@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"runtime/pprof"
 	"slices"
 	"strconv"
@@ -41,7 +42,8 @@ type options struct {
 	scanned     int
 	rebuilt     int
 	history     bool
-	emmett      bool
+	only        *regexp.Regexp
+	node        bool
 	write       bool
 	docs        string
 	profile     string
@@ -126,7 +128,8 @@ func parse(args []string) (o options, err error) {
 	flags.IntVar(&o.chats, "chats", 1_000_000, "chats in the inbox that list asks")
 	sizes := flags.String("growth", "100000,1000000", "events in the logs that growth compares, in ascending order")
 	flags.StringVar(&o.data, "data", "", "keep the logs and views that are filled in this folder, for the next run")
-	flags.BoolVar(&o.emmett, "emmett", true, "measure Emmett too (needs Node and the npm registry)")
+	only := flags.String("only", "", "a regular expression for the names of the stores that appends and batches measure")
+	flags.BoolVar(&o.node, "node", true, "measure the stores for Node too (needs Node and the npm registry)")
 	flags.BoolVar(&o.write, "write", false, "update docs/benchmarks.md and its plot")
 	flags.StringVar(&o.docs, "docs", filepath.Join("..", "docs"), "folder of benchmarks.md")
 	flags.StringVar(&o.profile, "cpuprofile", "", "write a CPU profile of the run to this file")
@@ -138,6 +141,9 @@ func parse(args []string) (o options, err error) {
 	}
 	if o.sizes, err = numbers(*sizes, 50_000); err != nil { // for a page of each agent's chats
 		return o, fmt.Errorf("-growth: %w", err)
+	}
+	if o.only, err = regexp.Compile(*only); err != nil {
+		return o, fmt.Errorf("-only: %w", err)
 	}
 	o.sections = strings.Split(*sections, ",")
 	for _, s := range o.sections {

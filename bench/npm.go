@@ -80,27 +80,57 @@ func (b *bench) npmPack(ctx context.Context, name string) (map[string]string, er
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
+// nodePeer is a store for Node. It drives itself, in a process of its own.
+type nodePeer struct {
+	folder   string
+	script   []byte
+	manifest string // package.json
+}
+
+//go:embed drive.mjs
+var driveScript []byte
+
 //go:embed emmett.mjs
 var emmettScript []byte
 
-// emmettVersion of npm's @event-driven-io/emmett-postgresql.
-const emmettVersion = "0.42.0"
+func emmett() nodePeer {
+	return nodePeer{"emmett", emmettScript, `{
+		"private": true,
+		"dependencies": {"@event-driven-io/emmett": "0.42.0", "@event-driven-io/emmett-postgresql": "0.42.0"}
+	}`}
+}
 
-// openEmmett measures Emmett in a Node process of its own, which drives itself.
-func openEmmett(ctx context.Context, b *bench) (meter, func() error, error) {
-	dir := filepath.Join(b.dir, "emmett")
+//go:embed dcb.mjs
+var dcbScript []byte
+
+// Its package asks for "workspace:*" of the other, which npm refuses: it was
+// published without the version.
+func dcb() nodePeer {
+	return nodePeer{"dcb", dcbScript, `{
+		"private": true,
+		"dependencies": {"@dcb-es/event-store": "7.0.1", "@dcb-es/event-store-postgres": "7.0.1"},
+		"overrides": {"@dcb-es/event-store": "$@dcb-es/event-store"}
+	}`}
+}
+
+// open fetches the store, once in a run.
+func (p nodePeer) open(ctx context.Context, b *bench) (meter, func() error, error) {
+	dir := filepath.Join(b.dir, p.folder)
 	script := filepath.Join(dir, "append.mjs")
 	if _, err := os.Stat(script); err != nil {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, nil, fmt.Errorf("make folder: %w", err)
 		}
-		_, err := npm(ctx, dir, "install", "--silent", "--no-audit", "--no-fund", "--prefix", dir,
-			"@event-driven-io/emmett@"+emmettVersion, "@event-driven-io/emmett-postgresql@"+emmettVersion)
-		if err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "package.json"), []byte(p.manifest), 0o600); err != nil {
+			return nil, nil, fmt.Errorf("write manifest: %w", err)
+		}
+		if _, err := npm(ctx, dir, "install", "--silent", "--no-audit", "--no-fund", "--prefix", dir); err != nil {
 			return nil, nil, err
 		}
-		if err := os.WriteFile(script, emmettScript, 0o600); err != nil {
-			return nil, nil, fmt.Errorf("write script: %w", err)
+		for name, text := range map[string][]byte{filepath.Join(dir, "drive.mjs"): driveScript, script: p.script} {
+			if err := os.WriteFile(name, text, 0o600); err != nil {
+				return nil, nil, fmt.Errorf("write script: %w", err)
+			}
 		}
 	}
 	url, err := b.servers.database()
@@ -114,7 +144,7 @@ func openEmmett(ctx context.Context, b *bench) (meter, func() error, error) {
 		}
 		ctx, cancel := context.WithTimeout(ctx, warm+span+time.Minute)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, "node", script, url, strconv.Itoa(writers),
+		cmd := exec.CommandContext(ctx, "node", script, url, strconv.Itoa(b.conns), strconv.Itoa(writers),
 			strconv.FormatInt(warm.Milliseconds(), 10), strconv.FormatInt(span.Milliseconds(), 10), strconv.Itoa(streamLength), string(data), string(meta))
 		var said bytes.Buffer
 		cmd.Stderr = &said
