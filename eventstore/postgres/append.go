@@ -94,6 +94,8 @@ type writer struct {
 	guard guard     // of conn
 	held  *request  // taken from the queue, but too much for the last transaction
 
+	answered int // requests of the last transaction
+
 	// Of conn.
 	addOne, addKnown, addChecked *pgconn.StatementDescription // append_one, append_known, append_events
 
@@ -130,9 +132,12 @@ func (w *writer) next() {
 	}
 	// Those who were answered by the last commit are about to append again. Let
 	// them, as long as each turn brings more: that is no delay, it is their turn.
-	for n := -1; n < len(w.store.queue) && n < batchAppends; {
-		n = len(w.store.queue)
-		runtime.Gosched()
+	// But a turn may move this goroutine to another thread, so not if there was one.
+	if w.answered > 1 || len(w.store.queue) > 0 {
+		for n := -1; n < len(w.store.queue) && n < batchAppends; {
+			n = len(w.store.queue)
+			runtime.Gosched()
+		}
 	}
 	batch, events, bytes := []*request{first}, len(first.events), first.size
 	for len(batch) < batchAppends {
@@ -166,6 +171,7 @@ func (w *writer) commit(batch []*request) {
 	if len(live) == 0 {
 		return
 	}
+	w.answered = len(live)
 	head, err := w.add(live)
 	if err != nil {
 		err = w.store.failed(context.Background(), "append events", err)

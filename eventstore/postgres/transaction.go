@@ -12,7 +12,7 @@ import (
 	"github.com/chatledger/chatledger/eventstore"
 )
 
-// schema/00002_origin.sql says what they do.
+// schema/00002_origin.sql says what they do, 00003_lean.sql has append_one.
 const (
 	oneSQL     = "SELECT append_one($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 	knownSQL   = "SELECT append_known($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
