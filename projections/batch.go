@@ -117,40 +117,70 @@ func within(tx sqldb.Tx) reading {
 	return func(do func(sqldb.Tx) error) error { return do(tx) }
 }
 
-// fold runs what was recorded, loading rows as it needs them. The caller aborts
-// if it returns an error, a panicError among them.
-func (g *target) fold(ctx context.Context, read reading) error {
-	return caught(func() error {
-		return foldTables(g.tables, g.fresh, func(t Table, keys sqldb.Vectors) error {
-			return read(func(tx sqldb.Tx) error {
-				return sqldb.Load(ctx, tx, t.stored(t.Name()+g.suffix), keys, t.loaded)
-			})
-		})
-	})
+// gather folds what was recorded so far, loading rows as it needs them; fold
+// does so and runs the hooks, after which writes says what is to be stored. The caller
+// aborts if one returns an error, a panicError among them.
+func (g *target) gather(ctx context.Context, read reading) error {
+	return caught(func() error { return gather(g.tables, g.fresh, g.loader(ctx, read)) })
 }
 
-// write stores the last state of each row that changed.
-func (g *target) write(ctx context.Context, tx sqldb.Tx) error {
-	for _, t := range g.tables {
-		table := t.stored(t.Name() + g.suffix)
-		inserts, updates, deletes := t.writes()
-		if err := sqldb.Delete(ctx, tx, table, deletes); err != nil {
+func (g *target) fold(ctx context.Context, read reading) error {
+	return caught(func() error { return foldTables(g.tables, g.fresh, g.loader(ctx, read)) })
+}
+
+func (g *target) loader(ctx context.Context, read reading) loader {
+	return func(t Table, keys sqldb.Vectors) error {
+		return read(func(tx sqldb.Tx) error {
+			return sqldb.Load(ctx, tx, t.stored(t.Name()+g.suffix), keys, t.loaded)
+		})
+	}
+}
+
+// tableWrites is what a batch changes in a table.
+type tableWrites struct {
+	sqldb.Table
+	inserts, updates, deletes sqldb.Vectors
+	changed                   []uint64 // columns, of each row of updates
+}
+
+// writes returns the last state of each row that changed.
+func (g *target) writes() []tableWrites {
+	list := make([]tableWrites, len(g.tables))
+	for i, t := range g.tables {
+		list[i].Table = t.stored(t.Name() + g.suffix)
+		list[i].inserts, list[i].updates, list[i].deletes = t.writes()
+		list[i].changed = t.updated()
+	}
+	return list
+}
+
+func store(ctx context.Context, tx sqldb.Tx, list []tableWrites) error {
+	for _, w := range list {
+		if err := sqldb.Delete(ctx, tx, w.Table, w.deletes); err != nil {
 			return err
 		}
-		if err := sqldb.Insert(ctx, tx, table, inserts); err != nil {
+		if err := sqldb.Insert(ctx, tx, w.Table, w.inserts); err != nil {
 			return err
 		}
-		if updates.Len() < manyItems {
-			if err := sqldb.Update(ctx, tx, table, updates, t.updated()); err != nil {
+		if w.updates.Len() < manyItems {
+			if err := sqldb.Update(ctx, tx, w.Table, w.updates, w.changed); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := sqldb.Upsert(ctx, tx, table, updates); err != nil {
+		if err := sqldb.Upsert(ctx, tx, w.Table, w.updates); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// held returns about how many rows wait to be written.
+func (g *target) held() (n int) {
+	for _, t := range g.tables {
+		n += t.held()
+	}
+	return n
 }
 
 func (g *target) commit() {

@@ -87,6 +87,10 @@ type builder struct {
 	cfg *Config
 	*target
 	state    buildState
+	folded   eventstore.Position          // up to here in memory: what is behind the checkpoint waits to be written
+	waiting  int                          // events that wait
+	landing  func() error                 // waits for what is being written, and notes that it is there; nil if nothing is
+	leased   time.Time                    // when the lease was renewed
 	skip     map[eventstore.Position]bool // events that are not applied
 	progress func(Progress)
 	diff     *Diff
@@ -105,6 +109,7 @@ func newBuilder(ctx context.Context, cfg *Config, p Projection, role, suffix str
 		switch {
 		case err == nil:
 			b.began, b.from = cfg.Now(), b.state.Checkpoint
+			b.leased, b.folded = b.began, b.state.Checkpoint
 			return b, nil
 		case !errors.Is(err, errHeld) || cfg.now() > deadline:
 			return nil, fmt.Errorf("start to build %s: %w", p.Name(), err)
@@ -190,23 +195,29 @@ func foldTo(ctx context.Context, cfg *Config, builders []*builder, upTo eventsto
 	work, ctx := errgroup.WithContext(ctx)
 	batches := make(chan batch, 1)
 	work.Go(func() error {
-		read(ctx, cfg, q, upTo, cfg.ChunkSize, batches)
+		read(ctx, cfg, q, upTo, min(cfg.BatchSize, cfg.ChunkSize), batches)
 		return nil
 	})
 	var parts []chan batch
 	for _, b := range builders {
 		part := make(chan batch, 1)
 		parts = append(parts, part)
-		work.Go(func() error {
+		work.Go(func() (err error) {
+			defer func() { err = errors.Join(err, b.land()) }()
 			for next := range part {
 				if err := b.apply(ctx, next); err != nil {
 					return err
 				}
 				b.tell(phase, upTo)
 			}
-			if ctx.Err() == nil && b.state.Checkpoint < upTo { // nothing of what it reads was left
-				return b.apply(ctx, batch{end: upTo})
+			if ctx.Err() != nil {
+				return nil
 			}
+			b.folded = max(b.folded, upTo) // nothing of what it reads was left
+			if err := errors.Join(b.flush(ctx), b.land()); err != nil {
+				return err
+			}
+			b.tell(phase, upTo)
 			return nil
 		})
 	}
@@ -233,15 +244,16 @@ func foldTo(ctx context.Context, cfg *Config, builders []*builder, upTo eventsto
 	return work.Wait()
 }
 
-// apply folds outside of the transaction that writes, which is therefore short:
-// nobody else writes these tables, as the epoch proves.
+// apply folds what is in next. Rows are written when many have gathered: most
+// chats change again soon, and are then written once for all of that. Nobody else
+// writes these tables, as the epoch proves.
 func (b *builder) apply(ctx context.Context, next batch) error {
-	if next.end <= b.state.Checkpoint {
+	if next.end <= b.folded {
 		return nil
 	}
 	categories := b.p.Categories()
 	for _, it := range next.items {
-		if it.Position <= b.state.Checkpoint || b.skip[it.Position] {
+		if it.Position <= b.folded || b.skip[it.Position] {
 			continue
 		}
 		if len(categories) > 0 && !slices.Contains(categories, it.Category()) {
@@ -250,28 +262,94 @@ func (b *builder) apply(ctx context.Context, next batch) error {
 		if err := b.recordItem(it); err != nil {
 			return &PoisonError{b.state.Name, it.Stream, it.Position, err}
 		}
+		b.waiting++
 	}
-	err := b.fold(ctx, func(do func(sqldb.Tx) error) error { return b.cfg.DB.Read(ctx, do) })
-	if err != nil {
+	if err := b.gather(ctx, b.reading(ctx)); err != nil {
 		b.abort()
 		return fmt.Errorf("fold events up to %d: %w", next.end, err)
 	}
-	err = sqldb.WriteAlone(ctx, b.cfg.DB, func(tx sqldb.Tx) error {
-		err := one(tx.Exec(ctx, `UPDATE projection_builds SET checkpoint = $1, target = $2, lease_until = $3, updated_at = $4
-			WHERE name = $5 AND role = $6 AND epoch = $7 AND checkpoint = $8`,
-			int64(next.end), int64(max(b.state.Target, next.end)), b.cfg.leaseEnd(), b.cfg.now(),
-			b.state.Name, b.state.Role, b.state.Epoch, int64(b.state.Checkpoint)))
-		if err != nil {
+	b.folded = next.end
+	if b.waiting >= b.cfg.ChunkSize || b.held() >= b.cfg.BuildRows {
+		return b.flush(ctx)
+	}
+	return b.renew(ctx)
+}
+
+// reading waits for what is on its way into the tables.
+func (b *builder) reading(ctx context.Context) reading {
+	return func(do func(sqldb.Tx) error) error {
+		if err := b.land(); err != nil {
 			return err
 		}
-		return b.write(ctx, tx)
-	})
-	if err != nil {
+		return b.cfg.DB.Read(ctx, do)
+	}
+}
+
+// flush writes what has been folded, and the checkpoint with it, while the next
+// events are folded: land tells when it is done.
+func (b *builder) flush(ctx context.Context) error {
+	if err := b.fold(ctx, b.reading(ctx)); err != nil {
 		b.abort()
-		return fmt.Errorf("write rows up to %d: %w", next.end, err)
+		return fmt.Errorf("fold events up to %d: %w", b.folded, err)
+	}
+	list := b.writes()
+	if err := b.land(); err != nil {
+		return err
+	}
+	if b.folded <= b.state.Checkpoint {
+		return nil
 	}
 	b.commit()
-	b.state.Checkpoint = next.end
+	from, to := b.state.Checkpoint, b.folded
+	b.waiting = 0
+	landed := make(chan error, 1)
+	b.landing = func() error {
+		err := <-landed
+		if err != nil {
+			b.abort()
+			return fmt.Errorf("write rows up to %d: %w", to, err)
+		}
+		b.state.Checkpoint, b.leased = to, b.cfg.Now()
+		return nil
+	}
+	go func() {
+		landed <- sqldb.WriteAlone(ctx, b.cfg.DB, func(tx sqldb.Tx) error {
+			err := one(tx.Exec(ctx, `UPDATE projection_builds SET checkpoint = $1, target = $2, lease_until = $3, updated_at = $4
+				WHERE name = $5 AND role = $6 AND epoch = $7 AND checkpoint = $8`,
+				int64(to), int64(max(b.state.Target, to)), b.cfg.leaseEnd(), b.cfg.now(),
+				b.state.Name, b.state.Role, b.state.Epoch, int64(from)))
+			if err != nil {
+				return err
+			}
+			return store(ctx, tx, list)
+		})
+	}()
+	return nil
+}
+
+// land waits until what flush writes is there.
+func (b *builder) land() error {
+	if b.landing == nil {
+		return nil
+	}
+	landing := b.landing
+	b.landing = nil
+	return landing()
+}
+
+// renew keeps the lease while nothing is written.
+func (b *builder) renew(ctx context.Context) error {
+	if b.cfg.Now().Sub(b.leased) < b.cfg.Lease/3 {
+		return nil
+	}
+	err := b.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+		return one(tx.Exec(ctx, "UPDATE projection_builds SET lease_until = $1 WHERE name = $2 AND role = $3 AND epoch = $4",
+			b.cfg.leaseEnd(), b.state.Name, b.state.Role, b.state.Epoch))
+	})
+	if err != nil {
+		return fmt.Errorf("renew lease: %w", err)
+	}
+	b.leased = b.cfg.Now()
 	return nil
 }
 

@@ -25,9 +25,9 @@ type Config struct {
 	Waiter    *Waiter       // told of every advance; default: nobody
 	Owner     string        // names this process to people; default: random
 	BatchSize int           // events in a transaction at most; default 10,000
-	ChunkSize int           // events in a transaction of a rebuild at most; default 20,000
+	ChunkSize int           // events in a transaction of a rebuild at most; default 200,000
 	CacheRows int           // rows kept in memory for each table; default 20,000
-	BuildRows int           // the same in a rebuild; default 100,000
+	BuildRows int           // the same in a rebuild, and about how many of all tables wait to be written; default 100,000
 	Lease     time.Duration // how long a process that has died keeps others waiting; default 5 s
 	Alone     bool          // no other Runner works on DB: one that had the lease has died, so Run does not wait for its end
 	Poll      time.Duration // how often a process without the lease looks for it; default 200 ms
@@ -70,7 +70,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Waiter, NewWaiter(c.DB))
 	setDefault(&c.Owner, uuid.NewString())
 	setDefault(&c.BatchSize, 10_000)
-	setDefault(&c.ChunkSize, 20_000)
+	setDefault(&c.ChunkSize, 200_000)
 	setDefault(&c.CacheRows, defaultCacheRows)
 	setDefault(&c.BuildRows, 100_000)
 	setDefault(&c.Lease, 5*time.Second)

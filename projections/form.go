@@ -155,7 +155,7 @@ func (f place) json(p unsafe.Pointer) string {
 	if err != nil {
 		panic(fmt.Sprintf("projections: a %s is no JSON: %v", f.typ, err))
 	}
-	return string(b)
+	return unsafe.String(unsafe.SliceData(b), len(b)) // nobody else has it
 }
 
 // clean makes the text of a row what it will be when it is read back; cleanKey
@@ -174,7 +174,14 @@ func cleanPlaces(places []place, p unsafe.Pointer) {
 }
 
 // isStorable reports whether PostgreSQL takes s for text.
-func isStorable(s string) bool { return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s) }
+func isStorable(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c == 0 || c >= utf8.RuneSelf {
+			return c != 0 && strings.IndexByte(s[i:], 0) < 0 && utf8.ValidString(s[i:])
+		}
+	}
+	return true
+}
 
 // storable returns s without what PostgreSQL refuses in text.
 func storable(s string) string {

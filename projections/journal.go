@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"slices"
 	"unsafe"
 
@@ -77,8 +78,7 @@ func (t *Journal[R]) fold() {
 			t.added = append(t.added, c.row)
 			continue
 		}
-		at := slices.IndexFunc(t.added, func(r R) bool { return t.key(&r) == c.key })
-		if at >= 0 {
+		if at, ok := t.find(c.key); ok {
 			t.added = slices.Delete(t.added, at, at+1)
 		} else {
 			t.removed = append(t.removed, c.key)
@@ -87,7 +87,18 @@ func (t *Journal[R]) fold() {
 	t.undo(0)
 }
 
+// find looks for a row among those added, which as a rule are in order.
+func (t *Journal[R]) find(key int64) (at int, ok bool) {
+	at, ok = slices.BinarySearchFunc(t.added, key, func(r R, key int64) int { return cmp.Compare(t.key(&r), key) })
+	if !ok {
+		at = slices.IndexFunc(t.added, func(r R) bool { return t.key(&r) == key })
+	}
+	return at, at >= 0
+}
+
 func (*Journal[R]) announce() {}
+
+func (t *Journal[R]) held() int { return len(t.added) }
 
 func (t *Journal[R]) writes() (inserts, updates, deletes sqldb.Vectors) {
 	inserts = sqldb.NewVectors(t.form.columns, len(t.added))

@@ -50,16 +50,40 @@ func (m *Memory) Tables() map[string][]any {
 	return out
 }
 
-// foldTables runs the changes that have been recorded, table by table: a hook
-// records changes of the tables behind its own.
-func foldTables(tables []Table, fresh bool, load func(Table, sqldb.Vectors) error) error {
-	for i, t := range tables {
-		if missing := t.prepare(fresh); missing.Len() > 0 {
-			if err := load(t, missing); err != nil {
-				return err
-			}
+// loader has a table take the rows with some keys from where they are stored.
+type loader func(Table, sqldb.Vectors) error
+
+// gather folds the changes that have been recorded, without the hooks. Any
+// number of times, it may go before foldTables.
+func gather(tables []Table, fresh bool, load loader) error {
+	for _, t := range tables {
+		if err := gatherTable(t, fresh, load); err != nil {
+			return err
 		}
-		t.fold()
+	}
+	return nil
+}
+
+func gatherTable(t Table, fresh bool, load loader) error {
+	if t.pending() == 0 {
+		return nil
+	}
+	if missing := t.prepare(fresh); missing.Len() > 0 {
+		if err := load(t, missing); err != nil {
+			return err
+		}
+	}
+	t.fold()
+	return nil
+}
+
+// foldTables folds the changes that have been recorded, table by table: a hook
+// records changes of the tables behind its own.
+func foldTables(tables []Table, fresh bool, load loader) error {
+	for i, t := range tables {
+		if err := gatherTable(t, fresh, load); err != nil {
+			return err
+		}
 		t.announce()
 		for _, done := range tables[:i+1] {
 			if done.pending() > 0 {

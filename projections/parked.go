@@ -306,7 +306,7 @@ func retryBatch(ctx context.Context, cfg *Config, g *target, stream string, size
 		if err := g.fold(ctx, within(tx)); err != nil {
 			return err
 		}
-		if err := g.write(ctx, tx); err != nil {
+		if err := store(ctx, tx, g.writes()); err != nil {
 			return err
 		}
 		if poison != nil {

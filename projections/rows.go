@@ -39,6 +39,8 @@ type Rows[K comparable, R any] struct {
 	form    *form
 	touched map[K]*slot[K, R] // by the batch
 	order   []*slot[K, R]     // in the order they were first touched
+	folds   int               // of the batch
+	folded  []*slot[K, R]     // rows that the fold under way changes
 	cache   cache[K, R]
 }
 
@@ -115,8 +117,9 @@ func (t *Rows[K, R]) OnChange(hook func(before, after *R)) {
 	t.onChange = append(t.onChange, hook)
 }
 
-// workset is what the runner does with a table, once a batch: prepare, loaded
-// for each row found, fold, announce, writes, then commit or abort.
+// workset is what the runner does with a table in a batch: prepare, loaded for
+// each row found and fold, as often as it likes; then announce, writes, and
+// commit or abort.
 type workset interface {
 	// stored returns the table as it is stored under a name.
 	stored(name string) sqldb.Table
@@ -134,9 +137,12 @@ type workset interface {
 	// loaded takes a row that prepare asked for.
 	loaded(sqldb.Row) error
 
-	// fold runs the changes; announce then runs the hooks.
+	// fold runs the changes. announce runs the hooks, when all have been folded.
 	fold()
 	announce()
+
+	// held returns about how many rows wait to be written.
+	held() int
 
 	// writes returns the rows to insert, those to update, and the keys of those
 	// to delete.

@@ -319,7 +319,7 @@ func (w *worker) put(ctx context.Context, tx sqldb.Tx, parked []parkedItem) erro
 			return err
 		}
 	}
-	return w.write(ctx, tx)
+	return store(ctx, tx, w.writes())
 }
 
 // moved notes that a transaction which moved the checkpoint was committed.

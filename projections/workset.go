@@ -15,7 +15,7 @@ import (
 type slot[K comparable, R any] struct {
 	key      K
 	old, new *R
-	folded   bool
+	folded   int    // the fold that last changed it; 0 if none did
 	changed  uint64 // set by announce: bits for columns; all bits for a new row, or one that is gone
 }
 
@@ -61,20 +61,23 @@ func (t *Rows[K, R]) loaded(row sqldb.Row) error {
 }
 
 func (t *Rows[K, R]) fold() {
+	t.folds++
 	for i := range t.changes {
 		c := &t.changes[i]
 		s := t.touched[c.key]
-		if !s.folded {
-			s.folded = true
-			if s.old != nil { // a fold may write to the row it gets
-				r := *s.old
-				s.new = &r
-			}
+		if s.folded == 0 && s.old != nil { // a fold may write to the row it gets
+			r := *s.old
+			s.new = &r
+		}
+		if s.folded != t.folds {
+			s.folded = t.folds
+			t.folded = append(t.folded, s)
 		}
 		s.new = c.fold(s.new)
 	}
 	t.undo(0)
-	for _, s := range t.order {
+	defer t.forgetFolded()
+	for _, s := range t.folded {
 		if s.new == nil {
 			continue
 		}
@@ -151,8 +154,15 @@ func (t *Rows[K, R]) abort() {
 func (t *Rows[K, R]) forget() {
 	clear(t.touched)
 	clear(t.order)
-	t.order = t.order[:0]
+	t.order, t.folds = t.order[:0], 0
 }
+
+func (t *Rows[K, R]) forgetFolded() {
+	clear(t.folded)
+	t.folded = t.folded[:0]
+}
+
+func (t *Rows[K, R]) held() int { return len(t.order) }
 
 func (t *Rows[K, R]) limit(rows int) { t.cache.limit(rows) }
 

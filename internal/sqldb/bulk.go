@@ -368,18 +368,46 @@ func where(t Table, size int) string {
 	}
 }
 
+// insert has one statement run for row after row. More rows in a statement would
+// make none of them cheaper: SQLite copies each page that such a statement changes,
+// in case it fails half-way.
 func (tx liteTx) insert(_ context.Context, t Table, rows Vectors, upsert bool) error {
-	tail := ""
-	if upsert {
-		tail = t.onConflict()
+	if tx.c.busy {
+		return errNested
 	}
-	cache := texts{}
-	return groups(rows.Len(), len(rows), func(from, size int) error {
-		sql := cache.get(size, func() string {
-			return "INSERT INTO " + t.Name + " (" + names(t.Columns) + ") VALUES " + tuples(size, len(rows)) + tail
-		})
-		return tx.run(sql, rows, from, size, none)
-	}, 16, 4) // more rows in a statement make none of them cheaper
+	sql := "INSERT INTO " + t.Name + " (" + names(t.Columns) + ") VALUES " + tuples(1, len(rows))
+	if upsert {
+		sql += t.onConflict()
+	}
+	stmt, err := tx.c.prepare(sql)
+	if err != nil {
+		return err
+	}
+	for at := range rows.Len() {
+		for i := range rows {
+			if at == 0 || !rows[i].repeats(at) {
+				bindValue(stmt, i+1, &rows[i], at)
+			}
+		}
+		if err := tx.c.rows(stmt, none); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repeats reports whether a value is known to be the one before it: that is still
+// bound.
+func (v *Vector) repeats(at int) bool {
+	switch v.Kind {
+	case Text, JSON:
+		return v.Texts[at] == v.Texts[at-1]
+	case Int:
+		return v.Ints[at] == v.Ints[at-1]
+	case Bool:
+		return v.Bools[at] == v.Bools[at-1]
+	}
+	return false
 }
 
 // PostgreSQL: one statement over arrays, or COPY.

@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/chatledger/chatledger/domain/chat"
 )
@@ -46,22 +47,33 @@ func Preview(c chat.Content) string {
 	default: // image, video, audio, voice, sticker, unsupported, unknown and what is to come
 		s = "[" + c.Kind + "] " + s
 	}
-	return cut(strings.Join(strings.Fields(s), " "), previewLen)
+	return line(s, previewLen)
 }
 
-// cut returns at most n characters of s, the last one an ellipsis if some are
-// left out.
-func cut(s string, n int) string {
-	count := 0
-	end := 0 // of the first n-1 characters
-	for i := range s {
-		if count == n-1 {
-			end = i
+// line returns the words of s with single spaces between them: at most n
+// characters, the last one an ellipsis if some are left out.
+func line(s string, n int) string {
+	out := make([]byte, 0, min(len(s), 2*n))
+	chars := 0
+	for word := range strings.FieldsSeq(s) {
+		if chars > 0 {
+			out = append(out, ' ')
+			chars++
 		}
-		if count == n {
-			return s[:end] + "…"
+		out = append(out, word...)
+		if chars += utf8.RuneCountInString(word); chars > n {
+			break
 		}
-		count++
 	}
-	return s
+	if chars <= n {
+		return string(out)
+	}
+	end, seen := 0, 0
+	for end = range string(out) {
+		if seen == n-1 {
+			break
+		}
+		seen++
+	}
+	return string(append(out[:end], "…"...))
 }
