@@ -85,11 +85,8 @@ const (
 // builder folds the log into tables beside the live ones.
 type builder struct {
 	cfg *Config
-	*target
+	gathering
 	state    buildState
-	folded   eventstore.Position          // up to here in memory: what is behind the checkpoint waits to be written
-	waiting  int                          // events that wait
-	landing  func() error                 // waits for what is being written, and notes that it is there; nil if nothing is
 	leased   time.Time                    // when the lease was renewed
 	skip     map[eventstore.Position]bool // events that are not applied
 	progress func(Progress)
@@ -102,14 +99,15 @@ type builder struct {
 // newBuilder takes the build of a role, which another process may be busy with,
 // or has left unfinished: that is resumed, if resume says so and it can be.
 func newBuilder(ctx context.Context, cfg *Config, p Projection, role, suffix string, resume bool) (*builder, error) {
-	b := &builder{cfg: cfg, target: newTarget(p, suffix, cfg.BuildRows), progress: func(Progress) {}}
+	b := &builder{cfg: cfg, gathering: gathering{target: newTarget(p, suffix, cfg.BuildRows), db: cfg.DB}, progress: func(Progress) {}}
 	owner := cfg.Owner + "/" + uuid.NewString()[:8]
 	for deadline := cfg.now() + 2*cfg.Lease.Microseconds(); ; pause(ctx, cfg.Poll) {
 		err := b.take(ctx, role, owner, resume)
 		switch {
 		case err == nil:
 			b.began, b.from = cfg.Now(), b.state.Checkpoint
-			b.leased, b.folded = b.began, b.state.Checkpoint
+			b.leased = b.began
+			b.beginAt(b.state.Checkpoint)
 			return b, nil
 		case !errors.Is(err, errHeld) || cfg.now() > deadline:
 			return nil, fmt.Errorf("start to build %s: %w", p.Name(), err)
@@ -244,14 +242,13 @@ func foldTo(ctx context.Context, cfg *Config, builders []*builder, upTo eventsto
 	return work.Wait()
 }
 
-// apply folds what is in next. Rows are written when many have gathered: most
-// chats change again soon, and are then written once for all of that. Nobody else
-// writes these tables, as the epoch proves.
+// apply folds what is in next. Nobody else writes these tables, as the epoch
+// proves.
 func (b *builder) apply(ctx context.Context, next batch) error {
 	if next.end <= b.folded {
 		return nil
 	}
-	categories := b.p.Categories()
+	categories, events := b.p.Categories(), 0
 	for _, it := range next.items {
 		if it.Position <= b.folded || b.skip[it.Position] {
 			continue
@@ -262,79 +259,26 @@ func (b *builder) apply(ctx context.Context, next batch) error {
 		if err := b.recordItem(it); err != nil {
 			return &PoisonError{b.state.Name, it.Stream, it.Position, err}
 		}
-		b.waiting++
+		events++
 	}
-	if err := b.gather(ctx, b.reading(ctx)); err != nil {
-		b.abort()
-		return fmt.Errorf("fold events up to %d: %w", next.end, err)
+	if err := b.gather(ctx, next.end, events); err != nil {
+		return err
 	}
-	b.folded = next.end
-	if b.waiting >= b.cfg.ChunkSize || b.held() >= b.cfg.BuildRows {
+	if b.isDue(b.cfg.ChunkSize, b.cfg.BuildRows) {
 		return b.flush(ctx)
 	}
 	return b.renew(ctx)
 }
 
-// reading waits for what is on its way into the tables.
-func (b *builder) reading(ctx context.Context) reading {
-	return func(do func(sqldb.Tx) error) error {
-		if err := b.land(); err != nil {
-			return err
-		}
-		return b.cfg.DB.Read(ctx, do)
-	}
-}
-
-// flush writes what has been folded, and the checkpoint with it, while the next
-// events are folded: land tells when it is done.
+// flush writes what has been folded, and the checkpoint with it; land tells when
+// that is done.
 func (b *builder) flush(ctx context.Context) error {
-	if err := b.fold(ctx, b.reading(ctx)); err != nil {
-		b.abort()
-		return fmt.Errorf("fold events up to %d: %w", b.folded, err)
-	}
-	list := b.writes()
-	if err := b.land(); err != nil {
-		return err
-	}
-	if b.folded <= b.state.Checkpoint {
-		return nil
-	}
-	b.commit()
-	from, to := b.state.Checkpoint, b.folded
-	b.waiting = 0
-	landed := make(chan error, 1)
-	b.landing = func() error {
-		err := <-landed
-		if err != nil {
-			b.abort()
-			return fmt.Errorf("write rows up to %d: %w", to, err)
-		}
-		b.state.Checkpoint, b.leased = to, b.cfg.Now()
-		return nil
-	}
-	go func() {
-		landed <- sqldb.WriteAlone(ctx, b.cfg.DB, func(tx sqldb.Tx) error {
-			err := one(tx.Exec(ctx, `UPDATE projection_builds SET checkpoint = $1, target = $2, lease_until = $3, updated_at = $4
-				WHERE name = $5 AND role = $6 AND epoch = $7 AND checkpoint = $8`,
-				int64(to), int64(max(b.state.Target, to)), b.cfg.leaseEnd(), b.cfg.now(),
-				b.state.Name, b.state.Role, b.state.Epoch, int64(from)))
-			if err != nil {
-				return err
-			}
-			return store(ctx, tx, list)
-		})
-	}()
-	return nil
-}
-
-// land waits until what flush writes is there.
-func (b *builder) land() error {
-	if b.landing == nil {
-		return nil
-	}
-	landing := b.landing
-	b.landing = nil
-	return landing()
+	return b.gathering.flush(ctx, func(tx sqldb.Tx, from, to eventstore.Position) error {
+		return one(tx.Exec(ctx, `UPDATE projection_builds SET checkpoint = $1, target = $2, lease_until = $3, updated_at = $4
+			WHERE name = $5 AND role = $6 AND epoch = $7 AND checkpoint = $8`,
+			int64(to), int64(max(b.state.Target, to)), b.cfg.leaseEnd(), b.cfg.now(),
+			b.state.Name, b.state.Role, b.state.Epoch, int64(from)))
+	}, func(to eventstore.Position) { b.state.Checkpoint, b.leased = to, b.cfg.Now() })
 }
 
 // renew keeps the lease while nothing is written.

@@ -49,6 +49,59 @@ func (w *worker) beginFill(ctx context.Context) error {
 	return nil
 }
 
+// fill folds b, and writes when much has gathered.
+func (w *worker) fill(ctx context.Context, b batch) error {
+	if b.end <= w.folded {
+		return nil
+	}
+	parked, err := w.recordAll(ctx, w.reading(ctx), b.items)
+	if err != nil {
+		w.abort()
+		return err
+	}
+	if err := w.gather(ctx, b.end, len(b.items)); err != nil {
+		return err
+	}
+	if len(parked) == 0 && !w.isDue(w.cfg.ChunkSize, gatheredCaches*w.cfg.CacheRows) {
+		return nil
+	}
+	if err := w.flush(ctx, parked); err != nil {
+		return err
+	}
+	if len(parked) > 0 { // others of the stream must find them
+		return w.land()
+	}
+	return nil
+}
+
+const gatheredCaches = 2 // times the rows of a cache may wait to be written
+
+// flush begins to write what has been folded; land tells when it is done.
+func (w *worker) flush(ctx context.Context, parked []parkedItem) error {
+	rate, s := w.rate.add(w.cfg.Now(), w.waiting), w.state
+	return w.gathering.flush(ctx, func(tx sqldb.Tx, from, to eventstore.Position) error {
+		s.Checkpoint = from
+		if err := advance(ctx, tx, w.cfg, s, to, rate); err != nil {
+			return err
+		}
+		return w.park(ctx, tx, parked)
+	}, func(to eventstore.Position) {
+		w.state.Rate, w.state.Checkpoint = rate, to
+		w.parked += int64(len(parked))
+		w.cfg.Waiter.advance(to, w.p.Name())
+	})
+}
+
+// endGathering writes what has gathered.
+func (w *worker) endGathering(ctx context.Context) error {
+	if w.folded > w.written {
+		if err := w.flush(ctx, nil); err != nil {
+			return err
+		}
+	}
+	return w.land()
+}
+
 // endFill makes the indexes when the projection has caught up with where the log
 // was at its beginning.
 func (w *worker) endFill(ctx context.Context) error {

@@ -2,6 +2,7 @@ package projections_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,7 +38,7 @@ func TestFillWithoutIndexes(t *testing.T) {
 	onBoth(t, func(t *testing.T, e *env) {
 		last := e.fill(t, 1000)
 		cfg := e.config()
-		cfg.BatchSize, cfg.FillFrom = 20, 100
+		cfg.BatchSize, cfg.ChunkSize, cfg.FillFrom = 20, 100, 100
 		half := make(chan struct{})
 		letGo := sync.OnceFunc(func() { close(half) })
 		interrupted := cfg
@@ -71,6 +72,72 @@ func TestFillWithoutIndexes(t *testing.T) {
 		}
 		checkTables(t, e.folded(t, nil), readTables(t, e.db))
 		verify(t, cfg)
+	})
+}
+
+// While many batches are written together, poison parks its stream only, whatever
+// it fails in: it is looked for from the checkpoint, batch by batch.
+func TestPoisonWhileAViewIsFilled(t *testing.T) {
+	for _, poison := range []any{bad{}, boom{}, foldBoom{}} {
+		t.Run(fmt.Sprintf("%T", poison)[len("projections_test."):], func(t *testing.T) {
+			onBoth(t, func(t *testing.T, e *env) {
+				const stream = "item-poison"
+				e.fill(t, 200)
+				e.append(t, stream, put{Owner: "a", N: 1})
+				e.fill(t, 50)
+				e.append(t, stream, poison)
+				e.fill(t, 50)
+				e.append(t, stream, put{Owner: "b", N: 3})
+				last := e.fill(t, 200)
+				cfg := e.config()
+				cfg.BatchSize, cfg.ChunkSize, cfg.FillFrom = 20, 120, 100
+				start(t, cfg)
+				waitFor(t, e.db, "toy.v1", last)
+				checkTables(t, e.folded(t, func(r eventstore.Recorded) bool { return r.Stream == stream && r.Revision > 0 }), readTables(t, e.db))
+				verify(t, cfg)
+				if s := status(t, cfg); s.Parked != 2 || s.Failed != 1 {
+					t.Errorf("status %+v", s)
+				}
+				e.mended.Store(true)
+				if n, err := projections.Retry(t.Context(), cfg, "toy.v1", stream); n != 2 || err != nil {
+					t.Errorf("retry after mending: %d, %v", n, err)
+				}
+				checkTables(t, e.folded(t, nil), readTables(t, e.db))
+				eventually(t, "the indexes are made", func() bool { return secondary(t, e.db) == 3 })
+			})
+		})
+	}
+}
+
+// What the database rejects in a row is found in the same way.
+func TestRejectedWhileAViewIsFilled(t *testing.T) {
+	onBoth(t, func(t *testing.T, e *env) {
+		if err := projections.Prepare(t.Context(), e.config()); err != nil {
+			t.Fatal(err)
+		}
+		err := e.db.Write(t.Context(), func(tx sqldb.Tx) error {
+			_, err := tx.Exec(t.Context(), "CREATE UNIQUE INDEX no_two ON toy_items (n)")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := eventstore.Position(0)
+		for i := range 400 {
+			n := int64(i)
+			if i == 50 {
+				n = 7
+			}
+			last = e.append(t, fmt.Sprintf("item-%d", i), put{Owner: "a", N: n})
+		}
+		cfg := e.config()
+		cfg.BatchSize, cfg.ChunkSize, cfg.FillFrom = 20, 120, 100
+		start(t, cfg)
+		waitFor(t, e.db, "toy.v1", last)
+		checkTables(t, e.folded(t, func(r eventstore.Recorded) bool { return r.Stream == "item-50" }), readTables(t, e.db))
+		if s := status(t, cfg); s.Parked != 1 || s.Failed != 1 {
+			t.Errorf("status %+v", s)
+		}
 	})
 }
 

@@ -46,7 +46,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	all.Go(func() { near.run(ctx) })
 	for _, create := range r.cfg.Projections {
 		p := create()
-		w := &worker{cfg: &r.cfg, owner: r.owner, near: near, target: newTarget(p, "", r.cfg.CacheRows)}
+		w := &worker{cfg: &r.cfg, owner: r.owner, near: near, gathering: gathering{target: newTarget(p, "", r.cfg.CacheRows), db: r.cfg.DB}}
 		w.log = r.cfg.Logger.With("projection", p.Name())
 		all.Go(func() { w.run(ctx) })
 	}
@@ -60,13 +60,14 @@ type worker struct {
 	owner string
 	near  *group
 	log   *slog.Logger
-	*target
+	gathering
 
 	state  state               // as of the last transaction
 	filled eventstore.Position // without secondary indexes until then; 0 if they are there
 	parked int64               // events parked when the lease was taken, and since
 	skip   map[eventstore.Position]bool
 	rate   rate
+	poison bool // somewhere ahead: each batch is written by itself
 }
 
 const (
@@ -136,6 +137,7 @@ func (w *worker) lead(ctx context.Context) error {
 		}
 	}()
 	w.begin(w.state.Checkpoint == 0, w.cfg.CacheRows)
+	w.poison = false
 	w.rate = rate{value: w.state.Rate}
 	err := w.cfg.DB.Read(ctx, func(tx sqldb.Tx) (err error) {
 		if w.skip, err = skips(ctx, tx, w.p.Name()); err != nil {
@@ -179,8 +181,17 @@ func (w *worker) isNear(ctx context.Context) (bool, error) {
 	return head.Position-w.state.Checkpoint <= joinWithin, nil
 }
 
-// catchUp applies batches until w is near the end of the log.
+// catchUp applies batches until w is near the end of the log, or poison is met
+// while many are written together: then it is to be called again.
 func (w *worker) catchUp(ctx context.Context) error {
+	err := w.chase(ctx)
+	if isPoison(err) && !w.poison {
+		w.poison, err = true, nil
+	}
+	return err
+}
+
+func (w *worker) chase(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	batches := make(chan batch, readAhead)
 	var reader sync.WaitGroup
@@ -190,6 +201,8 @@ func (w *worker) catchUp(ctx context.Context) error {
 	})
 	defer reader.Wait()
 	defer cancel()
+	w.beginAt(w.state.Checkpoint)
+	defer func() { err = errors.Join(err, w.land()) }()
 
 	renewal := time.NewTicker(max(w.cfg.Lease/3, time.Millisecond))
 	defer renewal.Stop()
@@ -199,7 +212,17 @@ func (w *worker) catchUp(ctx context.Context) error {
 			if !ok {
 				return ctx.Err()
 			}
-			if err := w.apply(ctx, more(b, batches, w.cfg.BatchSize)); err != nil {
+			b = more(b, batches, w.cfg.BatchSize)
+			if w.filled > b.end && b.err == nil && !w.poison {
+				if err := w.fill(ctx, b); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := w.endGathering(ctx); err != nil {
+				return err
+			}
+			if err := w.apply(ctx, b); err != nil {
 				return err
 			}
 			if err := w.endFill(ctx); err != nil {
@@ -314,12 +337,19 @@ func (w *worker) foldItems(ctx context.Context, read reading, items []*item) (pa
 
 // put writes what was folded, and parks.
 func (w *worker) put(ctx context.Context, tx sqldb.Tx, parked []parkedItem) error {
-	for _, it := range parked {
+	if err := w.park(ctx, tx, parked); err != nil {
+		return err
+	}
+	return store(ctx, tx, w.writes())
+}
+
+func (w *worker) park(ctx context.Context, tx sqldb.Tx, items []parkedItem) error {
+	for _, it := range items {
 		if err := park(ctx, tx, w.cfg, w.state.Name, w.state.Generation, it); err != nil {
 			return err
 		}
 	}
-	return store(ctx, tx, w.writes())
+	return nil
 }
 
 // moved notes that a transaction which moved the checkpoint was committed.
