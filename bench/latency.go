@@ -196,6 +196,13 @@ func (in *installation) openChats(ctx context.Context) error {
 
 // measure adds what a span of c takes.
 func (in *installation) measure(ctx context.Context, c *latencyCase, span time.Duration) error {
+	if c.what == webhookVisible {
+		// A provider gives the second of a message. What agents did in that second
+		// comes after it, and might be all that a client sees.
+		if err := pause(ctx, now().Truncate(time.Second).Add(time.Second).Sub(now())); err != nil {
+			return err
+		}
+	}
 	began := now()
 	from := began.Add(latencyWarm)
 	until := from.Add(span)
