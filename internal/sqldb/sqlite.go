@@ -70,8 +70,7 @@ func (db *liteDB) Read(ctx context.Context, fn func(Tx) error) (err error) {
 func (db *liteDB) Close() (err error) {
 	db.closing.Do(func() {
 		close(db.closed)
-		err = errors.Join(db.readers.close(), db.writer.close())
-		db.wal.running.Wait()
+		err = errors.Join(db.readers.close(), db.writer.close(), db.wal.close())
 	})
 	return err
 }

@@ -11,20 +11,27 @@ import (
 
 const (
 	walPages      = 4_000 // in the WAL after which a transaction of WriteAlone moves it into the file
-	walStatements = 600   // of shared transactions after which the WAL is moved beside them
+	walStatements = 1_000 // of shared transactions after which the WAL is moved beside them
+	walMoves      = 4     // after which the writer moves what is left, and the WAL begins anew
 )
 
 // walMover moves the WAL into the file beside the transactions. To move some
 // thousand pages takes as long as dozens of small transactions, and who commits
-// would have everybody wait for it. What is written meanwhile is little: the
-// writer moves that by itself, so that the next transaction begins the WAL anew.
+// would have everybody wait for it. What is written meanwhile is little: once in
+// a while the writer moves that by itself, so that the next transaction begins
+// the WAL anew.
 //
 // It moves little at a time: while the disk takes a sync of many MB, it keeps
 // those waiting who sync other files, such as the log.
 type walMover struct {
-	since   int // statements of the writer when it was last begun; of whoever has the turn to write
 	state   atomic.Int32
 	running sync.WaitGroup
+
+	// Of whoever has the turn to write:
+	since int // statements of the writer when it was last begun
+	moves int // since the WAL began anew
+
+	conn *liteConn // of the goroutine that moves, and of Close when it has ended; nil until it is needed
 }
 
 // States of a walMover.
@@ -69,16 +76,32 @@ func (db *liteDB) afterCommit(c *liteConn) {
 		})
 	case walMoved:
 		m.state.Store(walIdle)
+		if m.moves++; m.moves < walMoves {
+			return
+		}
+		m.moves = 0
 		_, _ = c.exec(moveWAL, nil) // if it fails there will be more to move the next time
 	}
 }
 
 // moveWAL does it on a connection of its own.
 func (db *liteDB) moveWAL() {
-	c, err := openLite(context.Background(), db.path, db.opts, true)
-	if err != nil {
-		return // as above
+	m := &db.wal
+	if m.conn == nil {
+		c, err := openLite(context.Background(), db.path, db.opts, true)
+		if err != nil {
+			return // as above
+		}
+		m.conn = c
 	}
-	_, _ = c.exec(moveWAL, nil)
-	_ = c.close()
+	if _, err := m.conn.exec(moveWAL, nil); err != nil {
+		_ = m.conn.close() // the next one may do better
+		m.conn = nil
+	}
+}
+
+// close waits for what is being moved.
+func (m *walMover) close() error {
+	m.running.Wait()
+	return m.conn.close()
 }
