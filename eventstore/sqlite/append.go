@@ -122,11 +122,14 @@ func (s *Store) Append(ctx context.Context, stream string, want eventstore.Revis
 // SQLite at the beginning of each transaction.
 type writer struct {
 	*Store
+	files  *walFiles
 	conn   *sqlite3.Conn // nil after a failure that may have left it unusable
 	reader *reader       // on conn
 	index  indexer       // on conn
 
 	begin, commit, rollback, version, addBlock *sqlite3.Stmt
+
+	body string // of the block that addBlock adds: a parameter is copied byte by byte, the result of a function at once
 
 	dataVersion int64 // changes when another connection has written
 	head        int64
@@ -145,7 +148,7 @@ type writer struct {
 }
 
 func (w *writer) open() (err error) {
-	w.conn, err = sqlite3.OpenConn(w.path, sqlite3.OpenReadWrite)
+	w.conn, err = w.files.connect(w.path)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
@@ -173,12 +176,18 @@ func (w *writer) open() (err error) {
 			return fmt.Errorf("set %s: %w", p, err)
 		}
 	}
+	err = w.conn.CreateFunction("block_body", &sqlite3.FunctionImpl{
+		Scalar: func(sqlite3.Context, []sqlite3.Value) (sqlite3.Value, error) { return sqlite3.TextValue(w.body), nil },
+	})
+	if err != nil {
+		return fmt.Errorf("define function: %w", err)
+	}
 	for stmt, query := range map[**sqlite3.Stmt]string{
 		&w.begin:    "BEGIN IMMEDIATE",
 		&w.commit:   "COMMIT",
 		&w.rollback: "ROLLBACK",
 		&w.version:  "PRAGMA data_version",
-		&w.addBlock: insertBlock,
+		&w.addBlock: insertBlockWith + "block_body())",
 	} {
 		if *stmt, err = w.conn.Prepare(query); err != nil {
 			return fmt.Errorf("prepare: %w", err)
@@ -196,7 +205,8 @@ func (w *writer) open() (err error) {
 }
 
 const (
-	insertBlock = "INSERT INTO blocks (last, events, recorded_at, heads, body) VALUES (?, ?, ?, ?, CAST(? AS TEXT))"
+	insertBlockWith = "INSERT INTO blocks (last, events, recorded_at, heads, body) VALUES (?, ?, ?, ?, "
+	insertBlock     = insertBlockWith + "CAST(? AS TEXT))"
 
 	// What SQLite adds, at most: https://www.sqlite.org/fileformat2.html
 	leafHeader = 8
@@ -224,6 +234,7 @@ func (w *writer) forget() {
 
 // run appends what queues up while the last transaction ran, until Close.
 func (w *writer) run() {
+	defer w.files.close()
 	defer w.discard()
 	var spare []*request
 	for open := true; open; {
@@ -231,7 +242,9 @@ func (w *writer) run() {
 		case <-w.queue.wake:
 		case <-w.done:
 		}
-		w.queue.gather()
+		if len(spare) > 1 || w.queue.len() > 1 { // a turn may cost a switch to another thread
+			w.queue.gather()
+		}
 		rs := w.queue.take(spare)
 		spare = rs
 		for len(rs) > 0 && open {
@@ -583,7 +596,8 @@ func (w *writer) endBlock() error {
 	}
 	n := b.n
 	heads, body := b.finish()
-	if err := addBlock(w.addBlock, w.head, n, w.at, heads, body); err != nil {
+	w.body = string(body)
+	if err := addBlock(w.addBlock, w.head, n, w.at, heads, nil); err != nil {
 		return err
 	}
 	size := len(heads) + len(body) + rowHeader
@@ -601,7 +615,9 @@ func addBlock(stmt *sqlite3.Stmt, last int64, n int, at int64, heads, body []byt
 	stmt.BindInt64(2, int64(n))
 	stmt.BindInt64(3, at)
 	stmt.BindBytes(4, heads)
-	stmt.BindBytes(5, body)
+	if body != nil {
+		stmt.BindBytes(5, body)
+	}
 	if err := exec(stmt); err != nil {
 		return fmt.Errorf("insert events: %w", err)
 	}

@@ -106,7 +106,12 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	w := &writer{Store: s}
+	var err error
+	if w.files, err = newWALFiles(); err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
 	if err := w.open(); err != nil {
+		w.files.close()
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	s.running.Go(w.run)

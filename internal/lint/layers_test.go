@@ -26,7 +26,7 @@ var layers = []struct{ pkg, may string }{
 	{"eventstore/eventstoretest", "eventstore eventstore/** " + forTests},
 	{"eventstore/memory", "eventstore github.com/google/uuid"},
 	{"eventstore/faulty", "eventstore"},
-	{"eventstore/sqlite/**", "eventstore github.com/google/uuid zombiezen.com/go/sqlite/** modernc.org/sqlite/** github.com/pressly/goose/v3/**"},
+	{"eventstore/sqlite/**", "eventstore github.com/google/uuid zombiezen.com/go/sqlite/** modernc.org/sqlite/** modernc.org/libc github.com/pressly/goose/v3/**"},
 	{"eventstore/postgres/**", "eventstore github.com/google/uuid github.com/jackc/pgx/v5/** github.com/pressly/goose/v3/**"},
 	{"eventstore/feed", "eventstore github.com/google/uuid " + watermill},
 
