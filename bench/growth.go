@@ -235,7 +235,9 @@ func (b *bench) growthReport(all []*grown) *report {
 		tables: []table{t},
 		notes: []string{"A rebuild holds, whatever the length of the log: for each table the last 100,000 rows it wrote, and 6.4 MB that tell which it wrote before; " +
 			"a few chunks of at most 20,000 events or 32 MB on their way from the log to the tables; and SQLite's caches, of 64 MB for the views and 64 MB for the log at most. " +
-			"The indexes are sorted in files."},
+			"The indexes are sorted in files.",
+			"SQLite maps 2 GB of a file. Pages beyond it, which only views of several million events have, are read into the cache of each connection, of 32 MB, " +
+				"which has room for what the lists of fifty agents look at."},
 	}
 	if len(all) < 2 {
 		return r

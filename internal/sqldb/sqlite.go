@@ -180,7 +180,7 @@ func openLite(ctx context.Context, path string, o options, writer bool) (*liteCo
 		"page_size = 8192", // of a new file; rows of a few kB stay in one page
 		"journal_mode = WAL",
 		"synchronous = NORMAL",
-		"cache_size = -16000",
+		"cache_size = -32000", // of a reader: what lies beyond 2 GB, and little of the WAL
 		"foreign_keys = ON",
 	}
 	if writer {
