@@ -2,6 +2,7 @@ package projections
 
 import (
 	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -173,14 +174,20 @@ func cleanPlaces(places []place, p unsafe.Pointer) {
 	}
 }
 
-// isStorable reports whether PostgreSQL takes s for text.
+// isStorable reports whether PostgreSQL takes s for text. It is asked of each text
+// of each row, so it looks at eight bytes at a time.
 func isStorable(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; c == 0 || c >= utf8.RuneSelf {
-			return c != 0 && strings.IndexByte(s[i:], 0) < 0 && utf8.ValidString(s[i:])
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	at := 0
+	for ; at+8 <= len(b); at += 8 {
+		word := binary.LittleEndian.Uint64(b[at:])
+		if word&highs != 0 || (word-ones)&^word&highs != 0 { // a byte that is not ASCII, or NUL
+			break
 		}
 	}
-	return true
+	rest := s[at:]
+	return strings.IndexByte(rest, 0) < 0 && utf8.ValidString(rest)
 }
 
 // storable returns s without what PostgreSQL refuses in text.

@@ -111,8 +111,18 @@ func (t *Rows[K, R]) differs(s *slot[K, R]) uint64 {
 }
 
 func (t *Rows[K, R]) writes() (inserts, updates, deletes sqldb.Vectors) {
-	inserts = sqldb.NewVectors(t.form.columns, 0)
-	updates = sqldb.NewVectors(t.form.columns, 0)
+	var added, changed int
+	for _, s := range t.order {
+		switch {
+		case s.changed == 0 || s.new == nil:
+		case s.old == nil:
+			added++
+		default:
+			changed++
+		}
+	}
+	inserts = sqldb.NewVectors(t.form.columns, added)
+	updates = sqldb.NewVectors(t.form.columns, changed)
 	deletes = sqldb.NewVectors(t.form.keys, 0)
 	for _, s := range t.order {
 		switch {

@@ -193,6 +193,31 @@ func settled(t testing.TB, events []projections.Event) projectionstest.Tables {
 	return tables
 }
 
+// A preview is what one would write first: words with single spaces, cut.
+func TestPreviewOfAnyText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		word := rapid.StringOfN(rapid.RuneFrom([]rune("ab é\t\x00\u00a0…")), 0, 130, -1)
+		text := word.Draw(t, "a") + rapid.SampledFrom([]string{"", " ", "  ", "\n"}).Draw(t, "between") + word.Draw(t, "b")
+		want := []rune(strings.Join(strings.Fields(text), " "))
+		if len(want) > 120 {
+			want = append(want[:119], '…')
+		}
+		if got := inbox.Preview(chat.Content{Kind: "text", Text: text}); got != string(want) {
+			t.Fatalf("Preview(%q) = %q, want %q", text, got, string(want))
+		}
+	})
+	clean := strings.Repeat("a", 120)
+	for _, text := range []string{clean, clean + " ", clean + " b", clean[1:] + " b"} {
+		want := text
+		if strings.TrimSpace(text) != clean {
+			want = text[:119] + "…"
+		}
+		if got := inbox.Preview(chat.Content{Kind: "text", Text: text}); strings.TrimSpace(got) != strings.TrimSpace(want) {
+			t.Errorf("Preview(%q) = %q", text, got)
+		}
+	}
+}
+
 func TestPreview(t *testing.T) {
 	tests := []struct {
 		content chat.Content

@@ -53,6 +53,14 @@ func Preview(c chat.Content) string {
 // line returns the words of s with single spaces between them: at most n
 // characters, the last one an ellipsis if some are left out.
 func line(s string, n int) string {
+	if isLine(s[:min(len(s), n)]) {
+		switch {
+		case len(s) <= n:
+			return s
+		case strings.TrimSpace(s[n:]) != "":
+			return s[:n-1] + "…"
+		}
+	}
 	out := make([]byte, 0, min(len(s), 2*n))
 	chars := 0
 	for word := range strings.FieldsSeq(s) {
@@ -76,4 +84,17 @@ func line(s string, n int) string {
 		seen++
 	}
 	return string(append(out[:end], "…"...))
+}
+
+// isLine reports whether line would leave s as it is, for what it sees at once.
+func isLine(s string) bool {
+	before := byte(' ')
+	for i := range len(s) {
+		c := s[i]
+		if c < ' ' || c >= utf8.RuneSelf || c == ' ' && before == ' ' {
+			return false
+		}
+		before = c
+	}
+	return before != ' '
 }
