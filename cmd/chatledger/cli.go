@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"io"
 	"log/slog"
 	"runtime/debug"
@@ -31,6 +32,14 @@ type StoreFlags struct {
 	Log    string `default:"sqlite" group:"store" placeholder:"WHERE" help:"Where the events are: sqlite, or postgres://… (default: ${default})."`
 	Views  string `default:"" group:"store" placeholder:"WHERE" help:"Where views, tokens and channel secrets are: sqlite, or postgres://… (default: the same as --log)."`
 	Schema string `default:"chatledger" group:"store" placeholder:"PREFIX" help:"Prefix of the names of PostgreSQL schemas (default: ${default})."`
+
+	SQLiteCache int `name:"sqlite-cache" default:"400" group:"memory" placeholder:"MB" help:"Pages of the SQLite files that are kept in memory, in MB; they come to take up to twice as much (default: ${default})."`
+}
+
+// sqliteCache returns megabytes for the log and for the views.
+func (f StoreFlags) sqliteCache() (log, views int) {
+	all := cmp.Or(f.SQLiteCache, 400) // a subcommand without the flag, such as demo
+	return all / 4, all - all/4
 }
 
 // views returns where the views are.

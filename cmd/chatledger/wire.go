@@ -38,7 +38,12 @@ import (
 // This file alone knows every concrete type: which driver, which database,
 // which views, which reactors, which routes.
 
-const inFiles = "sqlite" // what --log and --views say for files in --data
+const (
+	inFiles      = "sqlite" // what --log and --views say for files in --data
+	accountsName = "accounts"
+
+	accountsCache = 8 // MB of pages: it is small
+)
 
 // errNoData refuses to read what is not there, rather than to make it.
 var errNoData = errors.New("there is no data yet: check --data and --log, or run `chatledger serve` or `chatledger demo` first")
@@ -57,7 +62,8 @@ func openLog(ctx context.Context, f StoreFlags, t *terminal, create bool) (log, 
 		if err != nil {
 			return nil, err
 		}
-		return sqlite.Open(ctx, path, sqlite.Clock(now), sqlite.Logger(t.logger))
+		cache, _ := f.sqliteCache()
+		return sqlite.Open(ctx, path, sqlite.Clock(now), sqlite.Logger(t.logger), sqlite.Cache(cache))
 	case isPostgres(f.Log):
 		return postgres.Open(ctx, f.Log, postgres.WithSchema(f.Schema+"_log"), postgres.WithLogger(t.logger))
 	}
@@ -72,7 +78,11 @@ func openDB(ctx context.Context, f StoreFlags, name string, create bool, opts ..
 		if err != nil {
 			return nil, err
 		}
-		return sqldb.OpenSQLite(ctx, path, opts...)
+		_, cache := f.sqliteCache()
+		if name == accountsName {
+			cache = accountsCache
+		}
+		return sqldb.OpenSQLite(ctx, path, append(opts, sqldb.Cache(cache))...)
 	case isPostgres(where):
 		return sqldb.OpenPostgres(ctx, where, f.Schema+"_"+name, opts...)
 	default:
@@ -143,7 +153,7 @@ func openParts(ctx context.Context, f StoreFlags, t *terminal, create bool) (_ *
 	if p.log, err = openLog(ctx, f, t, create); err != nil {
 		return nil, err
 	}
-	if p.accountsDB, err = openDB(ctx, f, "accounts", create); err != nil {
+	if p.accountsDB, err = openDB(ctx, f, accountsName, create); err != nil {
 		return nil, err
 	}
 	if p.accounts, err = accounts.Open(ctx, p.accountsDB, now); err != nil {

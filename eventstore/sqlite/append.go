@@ -169,7 +169,7 @@ func (w *writer) open() (err error) {
 		"checkpoint_fullfsync = on",
 		"wal_autocheckpoint = 0", // mover does that
 		fmt.Sprintf("journal_size_limit = %d", 4*w.walSize),
-		"cache_size = -65536", // 64 MB, for the indexes
+		fmt.Sprintf("cache_size = -%d", 1024*2*w.cache/3), // for the indexes
 		"temp_store = memory",
 	}, w.pragmas...) {
 		if err := sqlitex.ExecuteTransient(w.conn, "PRAGMA "+p, nil); err != nil {

@@ -53,7 +53,7 @@ func (s *Store) openReader() (r *reader, err error) {
 		}
 	}()
 	conn.SetBusyTimeout(s.busy) // readers hardly ever wait: only for a recovery after a crash
-	if err := sqlitex.ExecuteTransient(conn, "PRAGMA cache_size = -8192", nil); err != nil {
+	if err := sqlitex.ExecuteTransient(conn, fmt.Sprintf("PRAGMA cache_size = -%d", 1024*s.cache/3/readers), nil); err != nil {
 		return nil, fmt.Errorf("set cache size: %w", err)
 	}
 	return newReader(conn)

@@ -34,6 +34,8 @@ const (
 	readers     = 4                      // connections that reads share
 	defaultPoll = 150 * time.Millisecond // how soon a follower sees another process's append
 	defaultBusy = 10 * time.Second       // how long an append waits for another process's
+
+	defaultCache = 96 // MB of pages
 )
 
 // Store implements eventstore.Store.
@@ -43,6 +45,7 @@ type Store struct {
 	log     *slog.Logger
 	poll    time.Duration
 	busy    time.Duration
+	cache   int      // MB of pages that connections keep
 	pragmas []string // for the writer's connection
 	id      uuid.UUID
 
@@ -80,6 +83,11 @@ func PollInterval(d time.Duration) Option { return func(s *Store) { s.poll = d }
 // BusyTimeout sets how long an append waits for another process's.
 func BusyTimeout(d time.Duration) Option { return func(s *Store) { s.busy = d } }
 
+// Cache sets how many megabytes of pages all connections keep at most; the
+// default is 96. Memory for twice as much is taken in the end, since each page is
+// put where two would fit.
+func Cache(megabytes int) Option { return func(s *Store) { s.cache = max(1, megabytes) } }
+
 // Open opens the log at path and creates it if it is not there. ctx bounds the
 // opening only.
 func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
@@ -89,6 +97,7 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 		log:   slog.New(slog.DiscardHandler),
 		poll:  defaultPoll,
 		busy:  defaultBusy,
+		cache: defaultCache,
 		pool:  make(chan *reader, readers),
 		done:  make(chan struct{}),
 		mover: newMover(),

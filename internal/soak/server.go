@@ -36,6 +36,7 @@ const (
 const (
 	cacheEvents = "50000"
 	cacheRows   = "2000"
+	cachePages  = "24" // MB
 )
 
 // server is the real program in a process of its own, and the provider that it
@@ -123,7 +124,7 @@ func (s *server) do(ctx context.Context, args ...string) (string, error) {
 
 // start runs the server and waits until it is ready.
 func (s *server) start(ctx context.Context) error {
-	s.cmd = exec.CommandContext(ctx, s.binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--cache-events", cacheEvents, "--cache-rows", cacheRows}, s.where...)...) //nolint:gosec // what we have built
+	s.cmd = exec.CommandContext(ctx, s.binary, append([]string{"serve", "--listen", "127.0.0.1:0", "--log-level", "warn", "--cache-events", cacheEvents, "--cache-rows", cacheRows, "--sqlite-cache", cachePages}, s.where...)...) //nolint:gosec // what we have built
 	s.cmd.Cancel = func() error { return s.cmd.Process.Signal(syscall.SIGTERM) }
 	logged, err := s.cmd.StderrPipe()
 	if err != nil {

@@ -84,6 +84,7 @@ type Option func(*options)
 type options struct {
 	durable bool
 	readers int
+	cache   int // MB
 }
 
 // Rebuildable gives up the last commits before a power cut (not their order,
@@ -93,8 +94,13 @@ func Rebuildable(o *options) { o.durable = false }
 // Readers sets how many reads may run at once; the default is 8.
 func Readers(n int) Option { return func(o *options) { o.readers = max(1, n) } }
 
+// Cache sets how many megabytes of pages the connections of an SQLite database
+// keep at most, all together; the default is 320. Memory for twice as much is
+// taken in the end, since each page is put where two would fit.
+func Cache(megabytes int) Option { return func(o *options) { o.cache = max(1, megabytes) } }
+
 func settings(opts []Option) options {
-	o := options{durable: true, readers: 8}
+	o := options{durable: true, readers: 8, cache: 320}
 	for _, set := range opts {
 		set(&o)
 	}

@@ -180,13 +180,13 @@ func openLite(ctx context.Context, path string, o options, writer bool) (*liteCo
 		"page_size = 8192", // of a new file; rows of a few kB stay in one page
 		"journal_mode = WAL",
 		"synchronous = NORMAL",
-		"cache_size = -32000", // of a reader: what lies beyond 2 GB, and little of the WAL
+		fmt.Sprintf("cache_size = -%d", 800*o.cache/o.readers), // of a reader: what lies beyond 2 GB, and little of the WAL
 		"foreign_keys = ON",
 	}
 	if writer {
 		// A view that is filled writes a lot: move it to the file in large steps.
 		// temp_store stays at files: in memory, CREATE INDEX would sort there, without a bound.
-		pragmas = append(pragmas, "cache_size = -64000", "wal_autocheckpoint = 0")
+		pragmas = append(pragmas, fmt.Sprintf("cache_size = -%d", 200*o.cache), "wal_autocheckpoint = 0")
 	} else {
 		// 2 GB, SQLite's limit: pages come from the system's cache, without a copy.
 		pragmas = append(pragmas, "temp_store = MEMORY", "query_only = ON", "mmap_size = 2147418112")
