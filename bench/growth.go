@@ -234,7 +234,7 @@ func (b *bench) growthReport(all []*grown) *report {
 			streamLength, growthLook, b.rounds, b.span, b.warm, figure(growthReads)),
 		tables: []table{t},
 		notes: []string{"A rebuild holds, whatever the length of the log: for each table the last 100,000 rows it wrote, and 6.4 MB that tell which it wrote before; " +
-			"about 100,000 rows that wait to be written, and as many on their way into the tables; a few batches of at most 10,000 events or 32 MB on their way from the log; and SQLite's caches, of 64 MB for the views and 64 MB for the log at most. " +
+			"about 50,000 rows of each view that wait to be written, and as many on their way into the tables; a few batches of at most 10,000 events or 32 MB on their way from the log; and SQLite's caches, of 64 MB for the views and 64 MB for the log at most. " +
 			"The indexes are sorted in files.",
 			"SQLite maps 2 GB of a file. Pages beyond it, which only views of several million events have, are read into the cache of each connection, of 32 MB, " +
 				"which has room for what the lists of fifty agents look at."},

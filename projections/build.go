@@ -242,6 +242,10 @@ func foldTo(ctx context.Context, cfg *Config, builders []*builder, upTo eventsto
 	return work.Wait()
 }
 
+// waitingShare is what part of the rows that a table may keep in memory may wait, of
+// all tables, to be written.
+const waitingShare = 2
+
 // apply folds what is in next. Nobody else writes these tables, as the epoch
 // proves.
 func (b *builder) apply(ctx context.Context, next batch) error {
@@ -264,7 +268,7 @@ func (b *builder) apply(ctx context.Context, next batch) error {
 	if err := b.gather(ctx, next.end, events); err != nil {
 		return err
 	}
-	if b.isDue(b.cfg.ChunkSize, b.cfg.BuildRows) {
+	if b.isDue(b.cfg.ChunkSize, b.cfg.BuildRows/waitingShare) {
 		return b.flush(ctx)
 	}
 	return b.renew(ctx)

@@ -27,7 +27,7 @@ type Config struct {
 	BatchSize int           // events in a transaction at most; default 10,000
 	ChunkSize int           // events in a transaction of a rebuild at most; default 200,000
 	CacheRows int           // rows kept in memory for each table; default 20,000
-	BuildRows int           // the same in a rebuild, and about how many of all tables wait to be written; default 100,000
+	BuildRows int           // the same in a rebuild, where half as many of all tables wait to be written; default 100,000
 	Lease     time.Duration // how long a process that has died keeps others waiting; default 5 s
 	Alone     bool          // no other Runner works on DB: one that had the lease has died, so Run does not wait for its end
 	Poll      time.Duration // how often a process without the lease looks for it; default 200 ms
