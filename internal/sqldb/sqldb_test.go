@@ -519,6 +519,24 @@ func TestTheWALStaysSmall(t *testing.T) {
 	defer db.Close()
 	table := sqldb.Table{Name: "texts", Columns: []sqldb.Column{{Name: "k", Kind: sqldb.Int, Key: true}, {Name: "v", Kind: sqldb.Text}}}
 	create(t, db, table)
+	// There is always somebody who reads.
+	ctx, stop := context.WithCancel(t.Context())
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for ctx.Err() == nil {
+				err := db.Read(t.Context(), func(tx sqldb.Tx) error {
+					_, err := sqldb.Get[int64](t.Context(), tx, "SELECT count(*) FROM (SELECT 1 FROM texts LIMIT 3000)")
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	defer readers.Wait()
+	defer stop()
 	const writes = 8_000 // each of a page of 8 KB, or two
 	for i := range writes {
 		write(t, db, func(tx sqldb.Tx) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"zombiezen.com/go/sqlite/sqlitex"
 )
@@ -13,6 +14,8 @@ const (
 	walPages      = 4_000 // in the WAL after which a transaction of WriteAlone moves it into the file
 	walStatements = 1_000 // of shared transactions after which the WAL is moved beside them
 	walMoves      = 4     // after which the writer moves what is left, and the WAL begins anew
+
+	walPatience = 50 * time.Millisecond // with readers that keep the WAL from beginning anew
 )
 
 // walMover moves the WAL into the file beside the transactions. To move some
@@ -79,9 +82,25 @@ func (db *liteDB) afterCommit(c *liteConn) {
 		if m.moves++; m.moves < walMoves {
 			return
 		}
-		m.moves = 0
-		_, _ = c.exec(moveWAL, nil) // if it fails there will be more to move the next time
+		if c.beginWAL() {
+			m.moves = 0
+		}
 	}
+}
+
+// beginWAL moves what is left, and waits for those who still read it in the WAL:
+// as long as there is one, and where many read there always is, the WAL would only
+// grow. Who begins to read meanwhile finds everything in the file. It returns
+// false if a reader takes too long: then it is tried again after the next move.
+func (c *liteConn) beginWAL() bool {
+	busy := true
+	err := c.within(context.Background(), walPatience, func() error {
+		return c.query("PRAGMA wal_checkpoint(RESTART)", nil, func(r Row) error {
+			busy = r.lite.ColumnBool(0)
+			return nil
+		})
+	})
+	return err == nil && !busy
 }
 
 // moveWAL does it on a connection of its own.
