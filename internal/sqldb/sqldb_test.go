@@ -522,11 +522,11 @@ func TestTheWALStaysSmall(t *testing.T) {
 	// There is always somebody who reads.
 	ctx, stop := context.WithCancel(t.Context())
 	var readers sync.WaitGroup
-	for range 4 {
+	for range 2 {
 		readers.Go(func() {
 			for ctx.Err() == nil {
 				err := db.Read(t.Context(), func(tx sqldb.Tx) error {
-					_, err := sqldb.Get[int64](t.Context(), tx, "SELECT count(*) FROM (SELECT 1 FROM texts LIMIT 3000)")
+					_, err := sqldb.Get[int64](t.Context(), tx, "SELECT count(*) FROM (SELECT 1 FROM texts LIMIT 300)")
 					return err
 				})
 				if err != nil {

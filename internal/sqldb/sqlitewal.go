@@ -15,7 +15,7 @@ const (
 	walStatements = 1_000 // of shared transactions after which the WAL is moved beside them
 	walMoves      = 4     // after which the writer moves what is left, and the WAL begins anew
 
-	walPatience = 50 * time.Millisecond // with readers that keep the WAL from beginning anew
+	walPatience = 100 * time.Millisecond // with readers that keep the WAL from beginning anew
 )
 
 // walMover moves the WAL into the file beside the transactions. To move some
@@ -82,8 +82,8 @@ func (db *liteDB) afterCommit(c *liteConn) {
 		if m.moves++; m.moves < walMoves {
 			return
 		}
-		if c.beginWAL() {
-			m.moves = 0
+		if m.moves = 0; !c.beginWAL() {
+			m.moves = walMoves / 2
 		}
 	}
 }
@@ -91,7 +91,7 @@ func (db *liteDB) afterCommit(c *liteConn) {
 // beginWAL moves what is left, and waits for those who still read it in the WAL:
 // as long as there is one, and where many read there always is, the WAL would only
 // grow. Who begins to read meanwhile finds everything in the file. It returns
-// false if a reader takes too long: then it is tried again after the next move.
+// false if a reader takes too long: then it is tried again before long.
 func (c *liteConn) beginWAL() bool {
 	busy := true
 	err := c.within(context.Background(), walPatience, func() error {
