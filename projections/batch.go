@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/codec"
@@ -36,6 +37,48 @@ func decode(cfg *Config, r eventstore.Recorded, it *item) bool {
 		it.Meta, it.err = eventstore.DecodeMetadata(r)
 	}
 	return true
+}
+
+// decodeOnce returns r, decoded into room unless that has been done before, or nil
+// for a type that nobody here knows.
+func decodeOnce(cfg *Config, r eventstore.Recorded, room *item) *item {
+	if it := cfg.recent.get(r); it != nil {
+		return it
+	}
+	if !decode(cfg, r, room) {
+		return nil
+	}
+	cfg.recent.put(room)
+	return room
+}
+
+// more adds to b what has been read meanwhile, up to the size of a batch: small
+// appends that come quickly share a transaction.
+func more(b batch, batches <-chan batch, size int) batch {
+	for b.err == nil && len(b.items) < size/2 {
+		select {
+		case next, ok := <-batches:
+			if !ok {
+				return b
+			}
+			b.items, b.end, b.err = append(b.items, next.items...), next.end, next.err
+		default:
+			return b
+		}
+	}
+	return b
+}
+
+// of returns the part of b that p reads and does not have.
+func (b batch) of(p Projection, checkpoint eventstore.Position) batch {
+	categories := p.Categories()
+	mine := batch{end: b.end}
+	for _, it := range b.items {
+		if it.Position > checkpoint && (len(categories) == 0 || slices.Contains(categories, it.Category())) {
+			mine.items = append(mine.items, it)
+		}
+	}
+	return mine
 }
 
 // target is a projection with the tables that its rows are in.
@@ -117,8 +160,8 @@ func within(tx sqldb.Tx) reading {
 	return func(do func(sqldb.Tx) error) error { return do(tx) }
 }
 
-// gather folds what was recorded so far, loading rows as it needs them; fold
-// does so and runs the hooks, after which writes says what is to be stored. The caller
+// gather folds what was recorded so far, loading rows as it needs them. fold does
+// so and runs the hooks, after which writes says what is to be stored. The caller
 // aborts if one returns an error, a panicError among them.
 func (g *target) gather(ctx context.Context, read reading) error {
 	return caught(func() error { return gather(g.tables, g.fresh, g.loader(ctx, read)) })

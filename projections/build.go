@@ -277,12 +277,13 @@ func (b *builder) apply(ctx context.Context, next batch) error {
 // flush writes what has been folded, and the checkpoint with it; land tells when
 // that is done.
 func (b *builder) flush(ctx context.Context) error {
+	began := b.cfg.Now()
 	return b.gathering.flush(ctx, func(tx sqldb.Tx, from, to eventstore.Position) error {
 		return one(tx.Exec(ctx, `UPDATE projection_builds SET checkpoint = $1, target = $2, lease_until = $3, updated_at = $4
 			WHERE name = $5 AND role = $6 AND epoch = $7 AND checkpoint = $8`,
 			int64(to), int64(max(b.state.Target, to)), b.cfg.leaseEnd(), b.cfg.now(),
 			b.state.Name, b.state.Role, b.state.Epoch, int64(from)))
-	}, func(to eventstore.Position) { b.state.Checkpoint, b.leased = to, b.cfg.Now() })
+	}, func(to eventstore.Position) { b.state.Checkpoint, b.leased = to, began })
 }
 
 // renew keeps the lease while nothing is written.

@@ -115,13 +115,7 @@ func TestRejectedWhileAViewIsFilled(t *testing.T) {
 		if err := projections.Prepare(t.Context(), e.config()); err != nil {
 			t.Fatal(err)
 		}
-		err := e.db.Write(t.Context(), func(tx sqldb.Tx) error {
-			_, err := tx.Exec(t.Context(), "CREATE UNIQUE INDEX no_two ON toy_items (n)")
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		e.exec(t, "CREATE UNIQUE INDEX no_two ON toy_items (n)")
 		last := eventstore.Position(0)
 		for i := range 400 {
 			n := int64(i)

@@ -156,7 +156,7 @@ func (f place) json(p unsafe.Pointer) string {
 	if err != nil {
 		panic(fmt.Sprintf("projections: a %s is no JSON: %v", f.typ, err))
 	}
-	return unsafe.String(unsafe.SliceData(b), len(b)) // nobody else has it
+	return unsafe.String(unsafe.SliceData(b), len(b)) // nobody changes it
 }
 
 // clean makes the text of a row what it will be when it is read back; cleanKey

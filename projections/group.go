@@ -177,16 +177,7 @@ func (g *group) read(ctx context.Context, q eventstore.AllQuery, out chan<- batc
 		}
 		b.end = max(b.end, r.Position)
 		if !r.IsMark() {
-			it := g.cfg.recent.get(r)
-			if it == nil {
-				it = &item{}
-				if decode(g.cfg, r, it) {
-					g.cfg.recent.put(it)
-				} else {
-					it = nil
-				}
-			}
-			if it != nil {
+			if it := decodeOnce(g.cfg, r, &item{}); it != nil {
 				b.items = append(b.items, it)
 				bytes += len(r.Data) + len(r.Meta) + perEventUse
 			}
@@ -202,35 +193,6 @@ func (g *group) read(ctx context.Context, q eventstore.AllQuery, out chan<- batc
 			return
 		}
 	}
-}
-
-// more adds to b what has been read meanwhile, up to the size of a batch: small
-// appends that come quickly share a transaction.
-func more(b batch, batches <-chan batch, size int) batch {
-	for b.err == nil && len(b.items) < size/2 {
-		select {
-		case next, ok := <-batches:
-			if !ok {
-				return b
-			}
-			b.items, b.end, b.err = append(b.items, next.items...), next.end, next.err
-		default:
-			return b
-		}
-	}
-	return b
-}
-
-// of returns the part of b that p reads and does not have.
-func (b batch) of(p Projection, checkpoint eventstore.Position) batch {
-	categories := p.Categories()
-	mine := batch{end: b.end}
-	for _, it := range b.items {
-		if it.Position > checkpoint && (len(categories) == 0 || slices.Contains(categories, it.Category())) {
-			mine.items = append(mine.items, it)
-		}
-	}
-	return mine
 }
 
 // apply brings everybody to the end of b.

@@ -82,15 +82,8 @@ func TestOneOfSeveralFails(t *testing.T) {
 		if err := projections.WaitFor(deadline(t), e.db, all, e.fill(t, 3)); err != nil {
 			t.Fatal(err)
 		}
-		exec := func(sql string) {
-			t.Helper()
-			err := e.db.Write(t.Context(), func(tx sqldb.Tx) error { _, err := tx.Exec(t.Context(), sql); return err })
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		exec("ALTER TABLE toy1_items RENAME TO toy1_away")
-		exec("UPDATE projections SET epoch = epoch + 1, owner = 'somebody', lease_until = 9000000000000000 WHERE name = 'toy2.v1'")
+		e.exec(t, "ALTER TABLE toy1_items RENAME TO toy1_away")
+		e.exec(t, "UPDATE projections SET epoch = epoch + 1, owner = 'somebody', lease_until = 9000000000000000 WHERE name = 'toy2.v1'")
 		last := e.fill(t, 20)
 		if err := projections.WaitFor(deadline(t), e.db, []string{all[0], all[3]}, last); err != nil {
 			t.Fatal(err)
@@ -102,8 +95,8 @@ func TestOneOfSeveralFails(t *testing.T) {
 				t.Errorf("%s has moved: %v", name, err)
 			}
 		}
-		exec("ALTER TABLE toy1_away RENAME TO toy1_items")
-		exec("UPDATE projections SET owner = '', lease_until = 0 WHERE name = 'toy2.v1'")
+		e.exec(t, "ALTER TABLE toy1_away RENAME TO toy1_items")
+		e.exec(t, "UPDATE projections SET owner = '', lease_until = 0 WHERE name = 'toy2.v1'")
 		if err := projections.WaitFor(deadline(t), e.db, all, e.fill(t, 20)); err != nil {
 			t.Fatal(err)
 		}

@@ -153,15 +153,9 @@ func (s *segment) decode(cfg *Config) {
 	s.items = make([]*item, 0, len(s.events))
 	room := make([]item, len(s.events))
 	for i, r := range s.events {
-		it := cfg.recent.get(r)
-		if it == nil {
-			it = &room[i]
-			if !decode(cfg, r, it) {
-				continue
-			}
-			cfg.recent.put(it)
+		if it := decodeOnce(cfg, r, &room[i]); it != nil {
+			s.items = append(s.items, it)
 		}
-		s.items = append(s.items, it)
 	}
 	s.events = nil
 }

@@ -286,14 +286,7 @@ func TestWhatTheDatabaseRejectsIsPoison(t *testing.T) {
 		if err := projections.Prepare(t.Context(), e.config()); err != nil {
 			t.Fatal(err)
 		}
-		exec := func(sql string) {
-			t.Helper()
-			err := e.db.Write(t.Context(), func(tx sqldb.Tx) error { _, err := tx.Exec(t.Context(), sql); return err })
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		exec("CREATE UNIQUE INDEX no_two ON toy_items (n)")
+		e.exec(t, "CREATE UNIQUE INDEX no_two ON toy_items (n)")
 		e.append(t, "item-1", put{Owner: "a", N: 1})
 		at := e.append(t, "item-2", put{Owner: "a", N: 1})
 		cfg := e.config()
@@ -310,7 +303,7 @@ func TestWhatTheDatabaseRejectsIsPoison(t *testing.T) {
 		if n, err := projections.Retry(t.Context(), cfg, "toy.v1", "item-2"); n != 0 || !errors.As(err, &still) || still.Position != at {
 			t.Errorf("retry: %d, %v", n, err)
 		}
-		exec("DROP INDEX no_two")
+		e.exec(t, "DROP INDEX no_two")
 		if n, err := projections.Retry(t.Context(), cfg, "toy.v1", "item-2"); n != 2 || err != nil {
 			t.Errorf("retry after mending: %d, %v", n, err)
 		}

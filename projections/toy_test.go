@@ -214,6 +214,15 @@ func (e *env) decode(r eventstore.Recorded) (any, error) {
 	return nil, fmt.Errorf("decode: %w", codec.UnknownTypeError{Type: r.Type})
 }
 
+// exec runs a statement on the views.
+func (e *env) exec(t *testing.T, sql string) {
+	t.Helper()
+	err := e.db.Write(t.Context(), func(tx sqldb.Tx) error { _, err := tx.Exec(t.Context(), sql); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (e *env) config() projections.Config {
 	return projections.Config{
 		Store: e.log, DB: e.db, Decode: e.decode, Now: time.Now, Poll: 5 * time.Millisecond, Lease: time.Second,

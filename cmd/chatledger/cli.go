@@ -33,12 +33,12 @@ type StoreFlags struct {
 	Views  string `default:"" group:"store" placeholder:"WHERE" help:"Where views, tokens and channel secrets are: sqlite, or postgres://… (default: the same as --log)."`
 	Schema string `default:"chatledger" group:"store" placeholder:"PREFIX" help:"Prefix of the names of PostgreSQL schemas (default: ${default})."`
 
-	SQLiteCache int `name:"sqlite-cache" default:"400" group:"memory" placeholder:"MB" help:"Pages of the SQLite files that are kept in memory, in MB; they come to take up to twice as much (default: ${default})."`
+	SQLiteCache uint `name:"sqlite-cache" default:"400" group:"memory" placeholder:"MB" help:"Pages of the SQLite files that are kept in memory, in MB; they come to take up to twice as much (default: ${default})."`
 }
 
 // sqliteCache returns megabytes for the log and for the views.
 func (f StoreFlags) sqliteCache() (log, views int) {
-	all := cmp.Or(f.SQLiteCache, 400) // a subcommand without the flag, such as demo
+	all := int(cmp.Or(f.SQLiteCache, 400)) // a subcommand without the flag, such as demo
 	return all / 4, all - all/4
 }
 

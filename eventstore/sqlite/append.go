@@ -22,7 +22,7 @@ import (
 const (
 	maxGroup      = 2_000    // appends
 	maxGroupBytes = 16 << 20 // of data and metadata
-	maxKnown      = 1 << 20  // events of the streams that are remembered, twice; a stream counts as eight
+	maxKnown      = 1 << 20  // events of the streams that are remembered, twice, with the default Cache; a stream counts as eight
 )
 
 // request is an Append on its way through the writer.
@@ -329,7 +329,7 @@ func (w *writer) transact(rs []*request) (err error) {
 	w.fresh = w.fresh[:0]
 	clear(w.events)
 	w.events = w.events[:0]
-	w.streams.trim()
+	w.streams.trim(maxKnown * w.cache / defaultCache)
 	for i, r := range rs {
 		if r.abandoned.Load() {
 			continue // nobody is told
@@ -726,8 +726,8 @@ func (s *streams) set(name string, st *stream) {
 
 // trim makes young old when it is full: what is still used moves back. Not within
 // a transaction, which needs what it knows of its own streams.
-func (s *streams) trim() {
-	if s.known >= maxKnown {
+func (s *streams) trim(limit int) {
+	if s.known >= limit {
 		s.young, s.old, s.known = nil, s.young, 0
 	}
 }

@@ -85,7 +85,8 @@ func BusyTimeout(d time.Duration) Option { return func(s *Store) { s.busy = d } 
 
 // Cache sets how many megabytes of pages all connections keep at most; the
 // default is 96. Memory for twice as much is taken in the end, since each page is
-// put where two would fit.
+// put where two would fit. The streams that the writer remembers, 2 million events
+// of them by default, change in proportion.
 func Cache(megabytes int) Option { return func(s *Store) { s.cache = max(1, megabytes) } }
 
 // Open opens the log at path and creates it if it is not there. ctx bounds the

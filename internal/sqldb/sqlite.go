@@ -184,7 +184,7 @@ func openLite(ctx context.Context, path string, o options, writer bool) (*liteCo
 		"foreign_keys = ON",
 	}
 	if writer {
-		// A view that is filled writes a lot: move it to the file in large steps.
+		// Who moves the WAL into the file: sqlitewal.go.
 		// temp_store stays at files: in memory, CREATE INDEX would sort there, without a bound.
 		pragmas = append(pragmas, fmt.Sprintf("cache_size = -%d", 200*o.cache), "wal_autocheckpoint = 0")
 	} else {

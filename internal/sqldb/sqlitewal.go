@@ -103,13 +103,14 @@ func (c *liteConn) beginWAL() bool {
 	return err == nil && !busy
 }
 
-// moveWAL does it on a connection of its own.
+// moveWAL moves on a connection of its own. If it fails, there will be more to
+// move the next time.
 func (db *liteDB) moveWAL() {
 	m := &db.wal
 	if m.conn == nil {
 		c, err := openLite(context.Background(), db.path, db.opts, true)
 		if err != nil {
-			return // as above
+			return
 		}
 		m.conn = c
 	}
