@@ -300,7 +300,7 @@ func nothingTwiceWhateverFails(t *testing.T, seed uint64) {
 	within := memory.New(time.Now)
 	s := newShopOn(t, within, newAccounts(t))
 	store := faulty.New(within, faulty.Options{
-		Seed: seed, LoseRequest: 0.1, LoseAnswer: 0.1, FailRead: 0.05, TearRead: 0.5, TearWithin: 3, Delay: 0.1, MaxDelay: 2 * time.Millisecond, Sleep: sleep,
+		Seed: seed, LoseRequest: 0.2, LoseAnswer: 0.25, FailRead: 0.05, TearRead: 0.5, TearWithin: 3, Delay: 0.1, MaxDelay: 2 * time.Millisecond, Sleep: sleep,
 	})
 	s.fail(store, newDice(seed, 2))
 	s.graph.Decide(behaveBadly())
