@@ -112,10 +112,22 @@ const none eventstore.Revision = -1
 func read[I, B any](a *API, path string, roles []agent.Role, summary string, views []string,
 	query func(ctx context.Context, tx sqldb.Tx, r *web.Request, in *I) (B, eventstore.Revision, error), description ...string,
 ) web.Endpoint {
-	route := web.Route{
-		Method: http.MethodGet, Path: path, Tag: tagOf(path), Summary: summary, Roles: roles,
-		Description: strings.Join(description, "\n\n"),
-	}
+	route := web.Route{Method: http.MethodGet, Path: path, Summary: summary, Roles: roles}
+	return answer(a, route, views, query, description)
+}
+
+// ask is read for what is asked in a body.
+func ask[I, B any](a *API, path string, roles []agent.Role, summary string, views []string,
+	query func(ctx context.Context, tx sqldb.Tx, r *web.Request, in *I) (B, eventstore.Revision, error), description ...string,
+) web.Endpoint {
+	route := web.Route{Method: http.MethodPost, Query: true, Path: path, Summary: summary, Roles: roles}
+	return answer(a, route, views, query, description)
+}
+
+func answer[I, B any](a *API, route web.Route, views []string,
+	query func(ctx context.Context, tx sqldb.Tx, r *web.Request, in *I) (B, eventstore.Revision, error), description []string,
+) web.Endpoint {
+	route.Tag, route.Description = tagOf(route.Path), strings.Join(description, "\n\n")
 	return web.NewEndpoint(route, func(ctx context.Context, r *web.Request, in *I) (*web.Answer[B], error) {
 		want := any(in).(reading)
 		err := want.Await(ctx, r, func(ctx context.Context, p eventstore.Position) error {

@@ -27,6 +27,10 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/chats", anyone, "List chats", views(inInbox), listChats,
 			"Pages stay right while chats change: none is shown twice, and none that stays where it was is left out."),
 		read(a, "/v1/chats/counts", anyone, "How many chats there are on each tab", views(inInbox), countChats),
+		ask(a, "/v1/chats/query", anyone, "Find chats with a filter", views(inInbox, inProfiles, inSales), a.findChats,
+			"A page may be short, even empty, before the end of the list: so many chats are looked at for each, and no more. There are more pages as long as there is a next_cursor."),
+		ask(a, "/v1/chats/count", anyone, "Count chats with a filter", views(inInbox, inProfiles, inSales), a.countFound,
+			"Counts as far as it can tell at once: exact is false if there may be more."),
 		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox), getChat),
 		read(a, "/v1/chats/{chat}/messages", anyone, "Read a conversation", views(inInbox, inTalk), listMessages,
 			"Without before, after or cursor: the newest entries. Items are oldest first."),
@@ -37,6 +41,9 @@ func (a *API) Endpoints() []web.Endpoint {
 
 		read(a, "/v1/orders", anyone, "List orders, the latest first", views(inSales, inProfiles), listOrders),
 		read(a, "/v1/orders/{order}", anyone, "Get an order", views(inSales, inProfiles), getOrder),
+
+		read(a, "/v1/filters/{target}", anyone, "What can be filtered by", views(inInbox), describeFilter,
+			"The fields of chats or orders, each with its operators. docs/filters.md is the reference of the language."),
 
 		read(a, "/v1/me", anyone, "Who is calling", views(inStaff), getMe),
 		read(a, "/v1/agents", anyone, "List staff", views(inStaff), listAgents),

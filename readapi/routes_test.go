@@ -86,6 +86,9 @@ a . s . . A  PUT /v1/me/availability
 . . . . . A  POST /v1/channels/{channel}/deliveries/{delivery}/retranslate
 a b s u y A  GET /v1/chats
 a b s u y A  GET /v1/chats/counts
+a b s u y A  POST /v1/chats/query
+a b s u y A  POST /v1/chats/count
+a b s u y A  GET /v1/filters/{target}
 a b s u y A  GET /v1/chats/{chat}
 a b s u y A  GET /v1/chats/{chat}/messages
 a . s u y A  GET /v1/chats/{chat}/history
@@ -242,6 +245,15 @@ func TestBadInput(t *testing.T) {
 		{"GET /v1/chats?min_position=x", "", 400, "query.min_position"},
 		{"GET /v1/chats/none", "", 404, ""},
 		{"GET /v1/chats/a%20b", "", 404, ""},
+		{"POST /v1/chats/query", `{"filter":{"and":[{"field":"status","op":"eq","value":"OPEN"},{"field":"hue","op":"eq","value":"x"}]}}`, 400, "body.filter.and[1].field"},
+		{"POST /v1/chats/query", `{"filter":{"field":"unread","op":"lt","value":true}}`, 400, "body.filter.op"},
+		{"POST /v1/chats/query", `{"filter":"OPEN"}`, 400, "body.filter"},
+		{"POST /v1/chats/query", `{"sort":"name"}`, 400, "body.sort"},
+		{"POST /v1/chats/query", `{"limit":201}`, 400, "body.limit"},
+		{"POST /v1/chats/query", `{"cursor":"x"}`, 400, "body.cursor"},
+		{"POST /v1/chats/query?min_position=x", `{}`, 400, "query.min_position"},
+		{"POST /v1/chats/count", `{"filter":{"field":"created","op":"gt","value":"soon"}}`, 400, "body.filter.value"},
+		{"GET /v1/filters/cars", "", 404, ""},
 		{"GET " + id + "/messages?before=x", "", 400, "query.before"},
 		{"GET " + id + "/messages?after=x", "", 400, "query.after"},
 		{"GET " + id + "/messages?cursor=x", "", 400, "query.cursor"},

@@ -30,6 +30,7 @@ type Route struct {
 	Public       bool         // anybody may, without a token
 	Status       int          // of success; default 200
 	Stream       bool         // the answer goes on for as long as the client listens
+	Query        bool         // it reads, though it is a POST: what it asks is too much for a URL
 	ContentType  string       // of success, if it is not JSON
 }
 
@@ -116,6 +117,9 @@ func (a *API) operation(route Route) huma.Operation {
 		op.Description = strings.TrimSpace(op.Description + "\n\nRoles: " + roleNames(route.Roles) + ".")
 		statuses = append(statuses, 401, 403, 404)
 	}
+	if route.Query {
+		statuses = append(statuses, 413, 415)
+	}
 	if route.writes() {
 		op.Parameters = append(op.Parameters, ifMatchParam(), keyParam())
 		statuses = append(statuses, 409, 412, 413, 415, 422)
@@ -132,7 +136,7 @@ func (a *API) operation(route Route) huma.Operation {
 	return op
 }
 
-func (r Route) writes() bool { return r.Method != http.MethodGet }
+func (r Route) writes() bool { return r.Method != http.MethodGet && !r.Query }
 
 // operationID makes "post-chats-chat-claim" of POST /v1/chats/{chat}/claim.
 func operationID(r Route) string {

@@ -1,0 +1,96 @@
+package filter
+
+import "slices"
+
+// Kind says what a field's values are, and with that its operators.
+type Kind uint8
+
+// The kinds of field.
+const (
+	ID     Kind = iota // an id or a fixed word, compared to the letter
+	Word               // text; ASCII letters count the same in either case
+	Bool               //
+	Number             // a whole number
+	Time               //
+	Set                // any number of ids
+)
+
+var operators = map[Kind][]Op{
+	ID:     {Eq, Ne, In, Prefix, Exists},
+	Word:   {Eq, Ne, In, Contains, Prefix, Exists},
+	Bool:   {Eq, Ne},
+	Number: {Eq, Ne, In, Lt, Gt, Between, Exists},
+	Time:   {Eq, Ne, Lt, Gt, Between, Exists},
+	Set:    {Eq, Ne, In, Contains, Exists},
+}
+
+// Ops returns the operators of a kind of field.
+func (k Kind) Ops() []Op { return slices.Clone(operators[k]) }
+
+// Field is something that can be filtered by.
+type Field struct {
+	Name  string
+	Kind  Kind
+	Words []string // what an ID may be; nil: anything
+	Me    bool     // "me" stands for whoever asks
+}
+
+// Fields returns the fields of a target, in the order of the documentation.
+func Fields(t Target) []Field { return slices.Clone(fields[t]) }
+
+// Lookup returns the field of a target by its name.
+func Lookup(t Target, name string) (Field, bool) {
+	for _, f := range fields[t] {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Field{}, false
+}
+
+var orderStatuses = []string{"placed", "confirmed", "processing", "shipped", "delivered", "cancelled", "returned", "refused"}
+
+var fields = map[Target][]Field{
+	Chats: {
+		{Name: "id", Kind: ID},
+		{Name: "status", Kind: ID},
+		{Name: "status_category", Kind: ID, Words: []string{"open", "pending", "closed"}},
+		{Name: "assignee", Kind: ID, Me: true},
+		{Name: "team", Kind: ID},
+		{Name: "tag", Kind: Set},
+		{Name: "channel", Kind: ID},
+		{Name: "unread", Kind: Bool},
+		{Name: "created", Kind: Time},
+		{Name: "last_activity", Kind: Time},
+		{Name: "waiting_since", Kind: Time},
+		{Name: "last_message_by", Kind: ID, Words: []string{"customer", "agent", "bot"}},
+		{Name: "is_contact", Kind: Bool},
+		{Name: "has_ordered", Kind: Bool},
+		{Name: "order_status", Kind: Set},
+		{Name: "name", Kind: Word},
+		{Name: "phone", Kind: Word},
+		{Name: "email", Kind: Word},
+		{Name: "company", Kind: Word},
+		{Name: "city", Kind: Word},
+		{Name: "country", Kind: Word},
+	},
+	Orders: {
+		{Name: "id", Kind: ID},
+		{Name: "status", Kind: ID, Words: orderStatuses},
+		{Name: "source", Kind: ID, Words: []string{"whatsapp", "api"}},
+		{Name: "chat", Kind: ID},
+		{Name: "channel", Kind: ID},
+		{Name: "placed", Kind: Time},
+		{Name: "updated", Kind: Time},
+		{Name: "items", Kind: Number},
+		{Name: "total", Kind: Number},
+		{Name: "currency", Kind: ID},
+		{Name: "carrier", Kind: Word},
+		{Name: "tracking", Kind: Word},
+		{Name: "name", Kind: Word},
+		{Name: "phone", Kind: Word},
+		{Name: "email", Kind: Word},
+		{Name: "city", Kind: Word},
+		{Name: "country", Kind: Word},
+	},
+}

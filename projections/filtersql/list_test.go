@@ -1,0 +1,108 @@
+package filtersql_test
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chatledger/chatledger/domain/filter"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/memory"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/filtersql"
+	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/orders"
+	"github.com/chatledger/chatledger/projections/visitor"
+)
+
+// openViews returns empty views on SQLite.
+func openViews(t testing.TB) sqldb.DB {
+	t.Helper()
+	db, err := sqldb.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "views.db"), sqldb.Rebuildable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	cfg := projections.Config{
+		Store: memory.New(time.Now), DB: db, Now: time.Now, Projections: []func() projections.Projection{inbox.New, orders.New, visitor.New},
+		Decode: func(eventstore.Recorded) (any, error) { return nil, nil },
+	}
+	if err := projections.Prepare(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// recorder is a transaction that keeps the statements it is given.
+type recorder struct {
+	sqldb.Tx
+	statements *[]string
+}
+
+func (r recorder) Query(ctx context.Context, sql string, args []any, scan func(sqldb.Row) error) error {
+	*r.statements = append(*r.statements, sql)
+	return r.Tx.Query(ctx, sql, args, scan)
+}
+
+const marker = "zq7 marker"
+
+// Every field and operator makes a statement that the database takes, and no byte
+// of a value gets into it.
+func FuzzStatements(f *testing.F) {
+	f.Add(`{"field":"name","op":"contains","value":"` + marker + `"}`)
+	f.Add(`{"and":[{"field":"tag","op":"eq","value":"` + marker + `"},{"field":"city","op":"ne","value":"x'; --"}]}`)
+	f.Add(`{"or":[{"not":{"field":"order_status","op":"in","value":["` + marker + `","b"]}},{"field":"created","op":"lt","value":"-1d"}]}`)
+	for _, field := range filter.Fields(filter.Chats) {
+		for _, op := range field.Kind.Ops() {
+			value := map[filter.Kind]string{filter.Bool: "true", filter.Time: `"-1d"`, filter.Number: "7"}[field.Kind]
+			switch {
+			case field.Words != nil && op != filter.Prefix:
+				value = `"` + field.Words[0] + `"`
+			case value == "":
+				value = `"` + marker + `"`
+			}
+			switch op {
+			case filter.In, filter.Between:
+				value = "[" + value + "," + value + "]"
+			case filter.Exists:
+				value = "false"
+			}
+			f.Add(`{"field":"` + field.Name + `","op":"` + string(op) + `","value":` + value + `}`)
+		}
+	}
+	db := openViews(f)
+	f.Fuzz(func(t *testing.T, raw string) {
+		parsed, err := filter.Parse(filter.Chats, []byte(raw))
+		if err != nil {
+			return
+		}
+		var statements []string
+		err = db.Read(t.Context(), func(tx sqldb.Tx) error {
+			s := inbox.Search{Workspace: "acme", Filter: parsed, Scope: filtersql.Scope{Now: time.Unix(1_790_000_000, 0), Me: marker}}
+			tx = recorder{tx, &statements}
+			if _, err := inbox.Find(t.Context(), tx, s); err != nil {
+				return err
+			}
+			_, err := inbox.Count(t.Context(), tx, s)
+			return err
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", raw, err)
+		}
+		for _, sql := range statements {
+			if strings.Contains(sql, "zq7") {
+				t.Errorf("%s: a value is in the statement: %s", raw, sql)
+			}
+		}
+		if len(statements) == 0 {
+			t.Error("nothing was asked")
+		}
+	})
+}

@@ -1,0 +1,130 @@
+package inbox
+
+import (
+	"context"
+	"slices"
+
+	"github.com/chatledger/chatledger/domain/filter"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/projections/filtersql"
+)
+
+// Search says which chats to find.
+type Search struct {
+	Workspace string
+	Filter    filter.Filter // of chats
+	Scope     filtersql.Scope
+	Sort      Sort   // ByActivity if empty
+	Cursor    string // of the page before; "" for the first
+	Limit     int    // 1 to 200; 0 means 50
+}
+
+func (s Search) query() (filtersql.Query, error) {
+	if s.Sort == "" {
+		s.Sort = ByActivity
+	}
+	_, err := orderOf(s.Sort)
+	return filtersql.Query{
+		Workspace: s.Workspace, Filter: s.Filter, Scope: s.Scope, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
+	}, err
+}
+
+// Find returns a page of the chats that pass a filter. A page may be short, even
+// empty, though more follow: so many chats are looked at for one, and no more.
+func Find(ctx context.Context, tx sqldb.Tx, s Search) (Page, error) {
+	q, err := s.query()
+	if err != nil {
+		return Page{}, err
+	}
+	found, err := filtersql.Read(ctx, tx, filtered(), q, func(p *placed) (int64, string) { return p.Place, p.ID })
+	page := Page{Chats: make([]Chat, len(found.Items)), Next: found.Next}
+	for i := range found.Items {
+		page.Chats[i] = found.Items[i].Chat
+	}
+	return page, err
+}
+
+// Count returns how many chats pass a filter, as far as it can tell at once.
+func Count(ctx context.Context, tx sqldb.Tx, s Search) (filtersql.Counted, error) {
+	q, err := s.query()
+	if err != nil {
+		return filtersql.Counted{}, err
+	}
+	return filtersql.Count(ctx, tx, filtered(), q)
+}
+
+// filtered says where the fields of a filter are, and which indexes serve it.
+func filtered() *filtersql.List {
+	const byTag, byActivity, byCreated, byWaiting = "inbox_tags", string(ByActivity), string(ByCreated), string(ByWaiting)
+	activity := []string{byActivity}
+	columns := func(fields ...string) map[string]string {
+		named := map[string]string{
+			"id": "chat_id", "status_category": "category", "unread": "has_unread", "last_activity": "last_activity_at", "created": "created_at",
+		}
+		out := map[string]string{}
+		for _, f := range fields {
+			out[f] = f
+			if column, ok := named[f]; ok {
+				out[f] = column
+			}
+		}
+		return out
+	}
+	filters := []string{"id", "status", "assignee", "status_category", "team", "channel", "unread"}
+	tagged := columns(append(slices.Clone(filters), "created", "last_activity")...)
+	const profile = "SELECT 1 FROM visitor_profiles v WHERE v.chat_id = c.chat_id"
+	said := func(field string) filtersql.Column {
+		return filtersql.Column{
+			SQL:      "COALESCE(json_extract(v.fields, '$." + field + ".value'), '')",
+			Postgres: "COALESCE(v.fields::json #>> '{" + field + ",value}', '')", In: profile,
+		}
+	}
+	const ordered = "SELECT 1 FROM orders o WHERE o.chat_id = c.chat_id AND o.workspace = c.workspace"
+	return &filtersql.List{
+		Name: "inbox/find", Target: filter.Chats,
+		Select: chatColumns, From: "inbox_chats c", Table: "inbox_chats", ID: "chat_id", Owner: "listed",
+		Columns: map[string]filtersql.Column{
+			"id":              {SQL: "c.chat_id"},
+			"status":          {SQL: "c.status"},
+			"status_category": {SQL: "c.category"},
+			"assignee":        {SQL: "c.assignee"},
+			"team":            {SQL: "c.team"},
+			"tag":             {SQL: "c.tags", List: true},
+			"channel":         {SQL: "c.channel"},
+			"unread":          {SQL: "c.has_unread"},
+			"created":         {SQL: "c.created_at"},
+			"last_activity":   {SQL: "c.last_activity_at"},
+			"waiting_since":   {SQL: "c.waiting_since"},
+			"last_message_by": {SQL: "c.last_by"},
+			"is_contact":      {SQL: "c.is_contact"},
+			"has_ordered":     {In: ordered + " AND o.status <> 'refused'"},
+			"order_status":    {SQL: "o.status", In: ordered},
+			"name":            {SQL: "c.name"},
+			"phone":           {SQL: "c.phone"},
+			"email":           {SQL: "c.email"},
+			"company":         said("company"),
+			"city":            said("city"),
+			"country":         said("country"),
+		},
+		Sorts: map[string]filtersql.Sort{
+			byActivity: {Column: "last_activity_at"},
+			byCreated:  {Column: "created_at"},
+			byWaiting:  {Column: "waiting_order", Ascending: true, Moved: "last_activity_at"},
+		},
+		Paths: []filtersql.Path{
+			{Sorts: activity, Table: byTag, Equal: columns("tag", "status", "assignee"), Holds: tagged},
+			{Sorts: activity, Table: byTag, Equal: columns("tag", "status"), Holds: columns("id", "last_activity")},
+			{Sorts: activity, Table: byTag, Equal: columns("tag"), Holds: tagged},
+			{Sorts: activity, Equal: columns("assignee", "status"), Holds: columns("id", "last_activity")},
+			{Sorts: activity, Equal: columns("assignee"), Holds: columns("id", "last_activity", "status_category", "unread")},
+			{Sorts: activity, Equal: columns("team"), Holds: columns("id", "last_activity", "status", "status_category", "assignee", "unread")},
+			{Sorts: activity, Equal: columns("status"), Holds: columns("id", "last_activity", "assignee", "channel", "unread")},
+			{Sorts: activity, Equal: columns("unread"), Holds: columns("id", "last_activity")},
+			{Sorts: activity, Equal: columns("channel"), Holds: columns("id", "last_activity")},
+			{Sorts: []string{byWaiting}, Equal: columns("assignee"), Holds: columns("id", "last_activity", "status", "status_category")},
+			{Sorts: activity, Holds: columns(append(slices.Clone(filters), "last_activity")...)},
+			{Sorts: []string{byCreated}, Holds: columns(append(slices.Clone(filters), "created")...)},
+			{Sorts: []string{byWaiting}, Holds: columns(append(slices.Clone(filters), "last_activity")...)},
+		},
+	}
+}

@@ -1,0 +1,119 @@
+package readapi
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/domain/filter"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/internal/web"
+	"github.com/chatledger/chatledger/projections/filtersql"
+	"github.com/chatledger/chatledger/projections/inbox"
+)
+
+// Paged is the part of a question that says which page to answer.
+type Paged struct {
+	Cursor string `json:"cursor,omitempty" maxLength:"10240" doc:"The next_cursor of the page before, with the same filter and sort."`
+	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"200" doc:"50 if it is not given."`
+}
+
+// Filtered is the part of a question that says what to choose.
+type Filtered struct {
+	Filter json.RawMessage `json:"filter,omitempty" doc:"Such as {\"and\": [{\"field\": \"status\", \"op\": \"in\", \"value\": [\"OPEN\", \"REVIEW\"]}, {\"not\": {\"field\": \"tag\", \"op\": \"eq\", \"value\": \"spam\"}}]}. None lets all pass. GET /v1/filters/{target} has the fields and operators."`
+}
+
+type inFindChats struct {
+	web.Read
+	Body struct {
+		Filtered
+		Paged
+		Sort string `json:"sort,omitempty" enum:"last_activity,created,waiting" doc:"last_activity if it is not given. waiting: who waits longest first."`
+	}
+}
+
+type inCountFound struct {
+	web.Read
+	Body Filtered
+}
+
+// Counted is how many pass a filter.
+type Counted struct {
+	Count int64 `json:"count"`
+	Exact bool  `json:"exact" doc:"False if there may be more: only so many are looked at."`
+}
+
+func (a *API) scope(r *web.Request) filtersql.Scope {
+	return filtersql.Scope{Now: a.Now(), Me: r.Actor()}
+}
+
+func (a *API) search(r *web.Request, raw json.RawMessage) (s inbox.Search, err error) {
+	f, err := filter.Parse(filter.Chats, raw)
+	return inbox.Search{Workspace: r.Workspace, Filter: f, Scope: a.scope(r)}, err
+}
+
+func (a *API) findChats(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inFindChats) (web.List[Chat], eventstore.Revision, error) {
+	s, err := a.search(r, in.Body.Filter)
+	if err != nil {
+		return web.List[Chat]{}, none, err
+	}
+	s.Sort, s.Cursor, s.Limit = inbox.Sort(in.Body.Sort), in.Body.Cursor, in.Body.Limit
+	page, err := inbox.Find(ctx, tx, s)
+	if err != nil {
+		return web.List[Chat]{}, none, err
+	}
+	items := make([]Chat, len(page.Chats))
+	for i, c := range page.Chats {
+		items[i] = newChat(c)
+	}
+	return web.NewList(items, page.Next), none, nil
+}
+
+func (a *API) countFound(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inCountFound) (Counted, eventstore.Revision, error) {
+	s, err := a.search(r, in.Body.Filter)
+	if err != nil {
+		return Counted{}, none, err
+	}
+	n, err := inbox.Count(ctx, tx, s)
+	return Counted{n.N, n.Exact}, none, err
+}
+
+type inFilter struct {
+	web.Read
+	Target string `path:"target" example:"chats"`
+}
+
+// FilterField is something that can be filtered by.
+type FilterField struct {
+	Name      string   `json:"name"`
+	Kind      string   `json:"kind" enum:"id,text,bool,number,time,set"`
+	Operators []string `json:"operators" nullable:"false"`
+	Values    []string `json:"values,omitempty" doc:"All that it can be; absent if that is not fixed."`
+}
+
+// FilterFields are all of them.
+type FilterFields struct {
+	Items []FilterField `json:"items" nullable:"false"`
+}
+
+var errTarget = fault.New(fault.NotFound, "filter.unknown_target", "there are no such things to filter; want chats or orders")
+
+func describeFilter(_ context.Context, _ sqldb.Tx, _ *web.Request, in *inFilter) (out FilterFields, _ eventstore.Revision, _ error) {
+	list := filter.Fields(filter.Target(in.Target))
+	if len(list) == 0 {
+		return out, none, errTarget
+	}
+	kinds := map[filter.Kind]string{
+		filter.ID: "id", filter.Word: "text", filter.Bool: "bool", filter.Number: "number", filter.Time: "time", filter.Set: "set",
+	}
+	for _, f := range list {
+		field := FilterField{Name: f.Name, Kind: kinds[f.Kind], Values: slices.Clone(f.Words)}
+		for _, op := range f.Kind.Ops() {
+			field.Operators = append(field.Operators, string(op))
+		}
+		out.Items = append(out.Items, field)
+	}
+	return out, none, nil
+}

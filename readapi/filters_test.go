@@ -1,0 +1,51 @@
+package readapi_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chatledger/chatledger/domain/agent"
+)
+
+func TestFilters(t *testing.T) {
+	l := newLedger(t)
+	first := l.receive(acme, "15551", "hello")
+	second := l.receive(acme, "15552", "hello")
+	third := l.receive(acme, "15553", "hello")
+	l.must(200, agent.RoleAgent, "POST", "/v1/chats/"+first+"/claim", "")
+	l.must(200, agent.RoleAgent, "POST", "/v1/chats/"+second+"/tags", `{"add":["vip"]}`)
+	ask := func(path, filter, more string) object {
+		t.Helper()
+		return l.must(200, agent.RoleAgent, "POST", path+"?min_position="+l.head(), fmt.Sprintf(`{"filter":%s%s}`, filter, more))
+	}
+	for filter, want := range map[string][]string{
+		`{}`: {third, second, first},
+		`{"field":"assignee","op":"eq","value":"me"}`:         {first},
+		`{"not":{"field":"assignee","op":"eq","value":"me"}}`: {third, second},
+		`{"field":"tag","op":"in","value":["vip","spam"]}`:    {second},
+		`{"and":[{"field":"unread","op":"eq","value":true},{"or":[{"field":"phone","op":"contains","value":"15553"},{"field":"tag","op":"exists"}]}]}`: {third, second},
+		`{"field":"last_activity","op":"gt","value":"+1d"}`: {},
+	} {
+		items := ask("/v1/chats/query", filter, "").items()
+		var got []string
+		for _, o := range items {
+			got = append(got, o["id"].(string))
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: %v, want %v", filter, got, want)
+		}
+		n := ask("/v1/chats/count", filter, "")
+		if n["count"] != float64(len(want)) || n["exact"] != true {
+			t.Errorf("%s: counted %v, want %d", filter, n, len(want))
+		}
+	}
+	page := ask("/v1/chats/query", `{}`, `,"limit":2`)
+	rest := ask("/v1/chats/query", `{}`, fmt.Sprintf(`,"limit":2,"cursor":%q`, page["next_cursor"]))
+	if len(page.items()) != 2 || len(rest.items()) != 1 || rest["next_cursor"] != nil {
+		t.Errorf("two pages: %v, %v", page, rest)
+	}
+	fields := l.get("/v1/filters/chats").items()
+	if len(fields) < 18 || fields[1]["name"] != "status" {
+		t.Errorf("fields: %v", fields)
+	}
+}
