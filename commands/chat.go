@@ -237,6 +237,12 @@ func (c Chats) Restore(ctx context.Context, o Origin, id chat.ID, cmd chat.Resto
 	return c.chats.do(ctx, o, "chat.restore", string(id), decides(cmd.Decide))
 }
 
+// DownloadTranscript records that somebody takes a transcript with them. Package
+// transcript writes it.
+func (c Chats) DownloadTranscript(ctx context.Context, o Origin, id chat.ID, cmd chat.DownloadTranscript) (Result, error) {
+	return c.chats.do(ctx, o, "chat.download_transcript", string(id), decides(cmd.Decide))
+}
+
 // Look calls use with the present state of a chat of the workspace, which use
 // must neither keep nor change.
 func (c Chats) Look(ctx context.Context, workspace string, id chat.ID, use func(chat.State) error) error {

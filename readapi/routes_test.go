@@ -54,6 +54,7 @@ a . s . . A  POST /v1/chats/{chat}/read
 a . s . . A  POST /v1/chats/{chat}/unread
 . . s . . A  DELETE /v1/chats/{chat}
 . . s . . A  POST /v1/chats/{chat}/restore
+a b s u y A  GET /v1/chats/{chat}/transcript
 a b s . . A  POST /v1/orders
 a b s . . A  POST /v1/orders/{order}/confirm
 a b s . . A  POST /v1/orders/{order}/process
@@ -260,6 +261,20 @@ func TestBadInput(t *testing.T) {
 		{"GET " + id + "/messages?cursor=a.x", "", 400, "query.after"},
 		{"GET " + id + "/messages?notes=some", "", 400, "query.notes"},
 		{"GET " + id + "/history?after=-1", "", 400, "query.after"},
+		{"GET " + id + "/transcript?format=pdf", "", 400, "query.format"},
+		{"GET " + id + "/transcript?notes=some", "", 400, "query.notes"},
+		{"GET " + id + "/transcript?events=1", "", 400, "query.events"},
+		{"GET " + id + "/transcript?tz=Mars/Olympus", "", 400, "query.tz"},
+		{"GET " + id + "/transcript?tz=Local", "", 400, "query.tz"},
+		{"GET " + id + "/transcript?tz=../passwd", "", 400, "query.tz"},
+		{"GET " + id + "/transcript?tz=" + strings.Repeat("x", 65), "", 400, "query.tz"},
+		{"GET " + id + "/transcript?as_of=0", "", 400, "query.as_of"},
+		{"GET " + id + "/transcript?as_of=x", "", 400, "query.as_of"},
+		{"GET " + id + "/transcript?as_of=1", "", 400, "query.as_of"},
+		{"GET " + id + "/transcript?as_of=99999999", "", 400, "query.as_of"},
+		{"GET " + id + "/transcript?limit=1", "", 400, "query.limit"},
+		{"GET /v1/chats/none/transcript", "", 404, ""},
+		{"GET /v1/chats/none/transcript?as_of=1", "", 404, ""},
 		{"GET /v1/chats/none/messages", "", 404, ""},
 		{"GET /v1/chats/none/history", "", 404, ""},
 		{"GET /v1/chats/none/visitor", "", 404, ""},

@@ -100,6 +100,7 @@ func (a *api) routes() []web.Endpoint {
 			func(ctx ctx, c caller, in *inChat) (result, error) {
 				return a.Chats.Restore(ctx, c.Origin, in.Chat, chat.Restore{By: c.By})
 			}),
+		a.transcript(),
 
 		write(a, "POST /v1/orders", anyone, "Place an order",
 			func(ctx ctx, c caller, in *with[OrderBody]) (result, error) {

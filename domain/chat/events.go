@@ -32,6 +32,7 @@ var Events = []Event{
 	MarkedUnread{},
 	Deleted{},
 	Restored{},
+	TranscriptDownloaded{},
 }
 
 // Opened starts a chat: a customer is seen on a channel for the first time.
@@ -215,6 +216,17 @@ type Restored struct {
 	Message MessageID `json:"message,omitempty"` // the customer's message that did it, if one did
 }
 
+// TranscriptDownloaded says that somebody took a transcript of the chat with
+// them, and of what.
+type TranscriptDownloaded struct {
+	Format TranscriptFormat `json:"format"`
+	Notes  bool             `json:"notes"`  // private notes are in it
+	Events bool             `json:"events"` // what happened to the chat is in it
+	Zone   string           `json:"zone"`   // of its times: an IANA name
+	AsOf   int64            `json:"as_of"`  // a position of the log: nothing behind it is in it
+	By     AgentID          `json:"by"`
+}
+
 // Content is what a message holds. Kind says which of the fields matter.
 type Content struct {
 	Kind     string          `json:"kind"`           // text, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, order, unsupported or unknown
@@ -318,6 +330,8 @@ func (MarkedUnread) EventType() string     { return "chat.unread.v1" }
 func (Deleted) EventType() string          { return "chat.deleted.v1" }
 func (Restored) EventType() string         { return "chat.restored.v1" }
 
+func (TranscriptDownloaded) EventType() string { return "chat.transcript_downloaded.v1" }
+
 func (e Opened) apply(s *State) {
 	s.Exists = true
 	s.Workspace, s.Channel, s.Customer = e.Workspace, e.Channel, e.Customer
@@ -388,3 +402,5 @@ func (MarkedRead) apply(s *State)   { s.Unread = 0 }
 func (MarkedUnread) apply(s *State) { s.Unread = max(s.Unread, 1) }
 func (Deleted) apply(s *State)      { s.Deleted = true }
 func (Restored) apply(s *State)     { s.Deleted = false }
+
+func (TranscriptDownloaded) apply(*State) {}

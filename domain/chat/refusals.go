@@ -55,6 +55,8 @@ var (
 	ErrContactReason     = fault.Bad("reason", "chat.unknown_contact_reason", "the reason is contact_card, form, import, typed_in or chatflow")
 	ErrNoDetails         = fault.Bad("name", "chat.no_details", "a name, an e-mail address or a phone number is required")
 	ErrDetailsInvalid    = fault.Bad("name", "chat.details_invalid", "a detail is too long, is not UTF-8 or holds U+0000")
+	ErrTranscriptFormat  = fault.Bad("format", "chat.unknown_transcript_format", "the format is json, csv, txt or html")
+	ErrAsOf              = fault.Bad("as_of", "chat.bad_as_of", "want a position of the log at which the chat was there")
 	ErrTooManyDetails    = fault.Bad("phones", "chat.too_many_details", "at most 100 e-mail addresses and 100 phone numbers")
 )
 

@@ -62,12 +62,13 @@ func parseKey(headers []string) (string, error) {
 }
 
 // Fingerprint tells this request from another with the same Idempotency-Key:
-// by its method, path and body. How the JSON of the body is laid out does not
-// count.
+// by its method, path and body, and by its parameters if it is a GET. How the
+// JSON of the body is laid out does not count.
 func (r *Request) Fingerprint() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%s\n", r.Method, r.Path)
 	h.Write(canonical(r.body.Bytes()))
+	h.Write([]byte(r.query))
 	return hex.EncodeToString(h.Sum(nil))
 }
 

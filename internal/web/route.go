@@ -32,6 +32,7 @@ type Route struct {
 	Stream       bool         // the answer goes on for as long as the client listens
 	Query        bool         // it reads, though it is a POST: what it asks is too much for a URL
 	ContentType  string       // of success, if it is not JSON
+	Records      bool         // a GET that leaves an event in the log: it takes an Idempotency-Key
 }
 
 // Endpoint is a route with its handler, ready to be registered by New.
@@ -53,6 +54,7 @@ type Request struct {
 	secret       string
 	authenticate Authenticate
 	wait         time.Duration
+	query        string // of a route that Records: its parameters, sorted
 	body         *bytes.Buffer
 }
 
@@ -124,6 +126,10 @@ func (a *API) operation(route Route) huma.Operation {
 		op.Parameters = append(op.Parameters, ifMatchParam(), keyParam())
 		statuses = append(statuses, 409, 412, 413, 415, 422)
 	}
+	if route.Records {
+		op.Parameters = append(op.Parameters, keyParam())
+		statuses = append(statuses, 422)
+	}
 	for _, s := range statuses {
 		op.Responses[strconv.Itoa(s)] = &huma.Response{Ref: "#/components/responses/" + problemNames[s]}
 	}
@@ -188,11 +194,14 @@ func (a *API) admit(route Route, r *http.Request, req *Request) (err error) {
 		if req.IfMatch, err = parseIfMatch(r.Header.Values("If-Match")); err != nil {
 			return err
 		}
-		if req.Key, err = parseKey(r.Header.Values("Idempotency-Key")); err != nil {
-			return err
-		}
 	}
-	return nil
+	if route.Records {
+		req.query = r.URL.Query().Encode()
+	}
+	if route.writes() || route.Records {
+		req.Key, err = parseKey(r.Header.Values("Idempotency-Key"))
+	}
+	return err
 }
 
 // maxParameter bounds the value of a query parameter, in bytes: the longest is a

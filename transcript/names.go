@@ -1,0 +1,119 @@
+package transcript
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/channel"
+	"github.com/chatledger/chatledger/domain/status"
+	"github.com/chatledger/chatledger/domain/tag"
+	"github.com/chatledger/chatledger/domain/team"
+	"github.com/chatledger/chatledger/domain/workspace"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/codec"
+)
+
+// names are those that things had at the position, by id. What had none is not
+// in it.
+type names struct {
+	workspace, channel            string
+	agents, teams, tags, statuses map[string]string
+}
+
+// readNames reads the names that an index needs from the streams of what has
+// them: one for each agent, one for all teams, tags or statuses.
+func readNames(ctx context.Context, store eventstore.Store, x *index, asOf eventstore.Position) (n names, err error) {
+	own := x.state.Workspace
+	n = names{agents: map[string]string{}, teams: map[string]string{}, tags: map[string]string{}, statuses: map[string]string{}}
+	for _, id := range slices.Sorted(maps.Keys(x.agents)) {
+		err := fold(ctx, store, "agent-"+id, asOf, agent.Events, func(e agent.Event) {
+			if f, ok := e.(agent.Invited); ok && f.Workspace == own {
+				n.agents[id] = f.Name
+			}
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+	if len(x.teams) > 0 {
+		err = fold(ctx, store, "teams-"+own, asOf, team.Events, func(e team.Event) {
+			switch f := e.(type) {
+			case team.Created:
+				n.teams[string(f.Team)] = f.Name
+			case team.Renamed:
+				n.teams[string(f.Team)] = f.Name
+			}
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+	if len(x.tags) > 0 {
+		err = fold(ctx, store, "tags-"+own, asOf, tag.Events, func(e tag.Event) {
+			switch f := e.(type) {
+			case tag.Created:
+				n.tags[string(f.Tag)] = f.Name
+			case tag.Renamed:
+				n.tags[string(f.Tag)] = f.Name
+			}
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+	err = fold(ctx, store, "statuses-"+own, asOf, status.Events, func(e status.Event) {
+		switch f := e.(type) {
+		case status.Created:
+			n.statuses[string(f.Status)] = f.Name
+		case status.Renamed:
+			n.statuses[string(f.Status)] = f.Name
+		}
+	})
+	if err != nil {
+		return n, err
+	}
+	err = fold(ctx, store, "channel-"+x.state.Channel, asOf, channel.Events, func(e channel.Event) {
+		switch f := e.(type) {
+		case channel.Connected:
+			if f.Workspace == own {
+				n.channel = f.Name
+			}
+		case channel.Renamed:
+			n.channel = f.Name
+		}
+	})
+	if err != nil {
+		return n, err
+	}
+	err = fold(ctx, store, "workspace-"+own, asOf, workspace.Events, func(e workspace.Event) {
+		switch f := e.(type) {
+		case workspace.Created:
+			n.workspace = f.Name
+		case workspace.Renamed:
+			n.workspace = f.Name
+		}
+	})
+	return n, err
+}
+
+// fold calls use with the events of a stream up to a position.
+func fold[E codec.Event](ctx context.Context, store eventstore.Store, stream string, asOf eventstore.Position, catalogue []E, use func(E)) error {
+	c := codec.New(catalogue)
+	for r, err := range store.ReadStream(ctx, stream, eventstore.StreamQuery{}) {
+		if err != nil {
+			return fmt.Errorf("read %s: %w", stream, err)
+		}
+		if r.Position > asOf {
+			return nil
+		}
+		e, err := c.Decode(r)
+		if err != nil {
+			return err
+		}
+		use(e)
+	}
+	return nil
+}

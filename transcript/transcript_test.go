@@ -1,0 +1,469 @@
+package transcript_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/channel"
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/status"
+	"github.com/chatledger/chatledger/domain/tag"
+	"github.com/chatledger/chatledger/domain/team"
+	"github.com/chatledger/chatledger/domain/workspace"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/codec"
+	"github.com/chatledger/chatledger/eventstore/memory"
+	"github.com/chatledger/chatledger/eventstore/postgres"
+	"github.com/chatledger/chatledger/eventstore/sqlite"
+	"github.com/chatledger/chatledger/internal/testenv"
+	"github.com/chatledger/chatledger/projections/views/viewstest"
+	"github.com/chatledger/chatledger/transcript"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+const chatID = "17b55568-c3ce-5651-89f2-470769811570"
+
+// noon is just before the clocks of Berlin go forward.
+func noon() time.Time { return time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC) }
+
+// teller appends what happens to a store, a minute between any two events.
+type teller struct {
+	t     testing.TB
+	store eventstore.Store
+	n     int
+}
+
+func (l *teller) now() time.Time { return noon().Add(time.Duration(l.n) * time.Minute) }
+
+// by appends facts to a stream, on behalf of somebody.
+func (l *teller) by(kind, actor, stream string, facts ...codec.Event) {
+	l.t.Helper()
+	c := viewstest.Codec()
+	for _, f := range facts {
+		l.n++
+		meta := eventstore.Metadata{Workspace: "acme", Actor: actor, ActorKind: kind, OccurredAt: l.now()}
+		e, err := c.Encode(uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "event %d", l.n)), f, meta)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if _, err := l.store.Append(l.t.Context(), stream, eventstore.Any, e); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+}
+
+func (l *teller) agent(facts ...codec.Event) { l.by("agent", "ann", "chat-"+chatID, facts...) }
+
+func (l *teller) customer(facts ...codec.Event) { l.by("customer", "4915", "chat-"+chatID, facts...) }
+
+func (l *teller) system(facts ...codec.Event) {
+	l.by("system", "translate-webhooks", "chat-"+chatID, facts...)
+}
+
+// beginning is what there is before anything is edited, deleted or renamed;
+// story goes on from there. Each kind of event of a chat is in one of them.
+func (l *teller) beginning() {
+	l.by("system", "setup", "workspace-acme", workspace.Created{Name: "Acme"})
+	l.by("system", "setup", "statuses-acme",
+		status.Created{Status: "OPEN", Name: "Open", Category: status.Open, Default: true},
+		status.Created{Status: "REVIEW", Name: "Review", Category: status.Pending},
+		status.Created{Status: "CLOSED", Name: "Closed", Category: status.Closed})
+	l.by("system", "setup", "channel-shop", channel.Connected{Workspace: "acme", Kind: channel.WhatsApp, Name: "Shop", Account: "1"})
+	l.by("system", "setup", "agent-ann", agent.Invited{Workspace: "acme", Name: "Ann Smith", Role: agent.RoleAgent})
+	l.by("system", "setup", "agent-bob", agent.Invited{Workspace: "acme", Name: "Bob <Ops>", Role: agent.RoleAgent})
+	l.by("system", "setup", "agent-spy", agent.Invited{Workspace: "other", Name: "Of another workspace", Role: agent.RoleAgent})
+	l.by("system", "setup", "tags-acme", tag.Created{Tag: "vip", Name: "VIP"}, tag.Created{Tag: "late", Name: "Late"})
+	l.by("system", "setup", "teams-acme", team.Created{Team: "billing", Name: "Billing"})
+
+	text := func(id, text string, at time.Time) chat.MessageReceived {
+		return chat.MessageReceived{
+			Message: chat.MessageID("in-" + id), ProviderID: "wamid." + id, ProfileName: "ana", At: at, Content: chat.Content{Kind: "text", Text: text},
+		}
+	}
+	l.system(chat.Opened{Workspace: "acme", Channel: "shop", Customer: "4915", Status: "OPEN", Category: chat.CategoryOpen, At: l.now()})
+	first := text("1", "Hello,\nis anybody there? 😀", l.now())
+	first.Referral = &chat.Referral{SourceURL: "https://example.com/ad", SourceType: "ad", Headline: "Tea, 20 % off"}
+	l.customer(first)
+	l.agent(chat.MarkedRead{By: "ann"}, chat.Claimed{By: "ann"}, chat.TagsChanged{Added: []chat.TagID{"vip", "late"}},
+		chat.NoteAdded{Note: "n1", Text: "=careful, \"first\" draft", By: "ann", At: l.now()},
+		chat.MessageQueued{Message: "out-1", Text: "We are. How can we help?", By: "ann", At: l.now()})
+	l.system(chat.MessageAccepted{Message: "out-1", ProviderID: "wamid.o1", At: l.now()})
+}
+
+func (l *teller) story() {
+	l.system(chat.DeliveryRecorded{ProviderID: "wamid.o1", State: chat.Delivered, At: l.now()})
+	reply := chat.MessageReceived{
+		Message: "in-3", ProviderID: "wamid.3", ProfileName: "Ana L.", At: l.now(), Context: &chat.Context{ProviderID: "wamid.o1"},
+		Content: chat.Content{Kind: "image", Text: "<b>this</b> & that", Media: &chat.Media{ID: "m", MIMEType: "image/jpeg", Filename: "tea \"box\".jpg"}},
+	}
+	l.customer(reply)
+	// One that was sent before the last, and came after it.
+	l.customer(chat.MessageReceived{
+		Message: "in-2", ProviderID: "wamid.2", At: reply.At.Add(-90 * time.Second), Context: &chat.Context{ProviderID: "wamid.gone", Forwarded: true},
+		Content: chat.Content{Kind: "text", Text: "@sum(1)\r\n  12:00:00  Ann Smith: you owe me"},
+	})
+	l.customer(
+		chat.ReactionReceived{ProviderID: "wamid.r1", Target: "wamid.o1", Emoji: "👍", At: l.now()},
+		chat.ReactionReceived{ProviderID: "wamid.r2", Target: "wamid.3", Emoji: "😀", At: l.now()},
+		chat.ReactionReceived{ProviderID: "wamid.r3", Target: "wamid.3", At: l.now().Add(time.Second)},
+		chat.SystemNoticed{ProviderID: "wamid.s", Kind: "user_changed_number", Text: "Ana changed to 4916", NewNumber: "4916", At: l.now()},
+	)
+	l.agent(
+		chat.NoteEdited{Note: "n1", Text: "=careful, \"second\" draft", By: "bob", At: l.now()},
+		chat.NoteAdded{Note: "n2", Text: "a secret that was deleted", By: "ann", At: l.now()},
+		chat.NoteDeleted{Note: "n2", By: "ann", At: l.now()},
+		chat.Assigned{To: "bob", From: "ann"}, chat.Unassigned{From: "bob"}, chat.Assigned{To: "spy"},
+		chat.Transferred{Kind: chat.ToTeam, To: "billing", From: "spy", Reason: "has a question\nabout an invoice"},
+		chat.Transferred{Kind: chat.ToAgent, To: "bob", FromTeam: "billing"},
+		chat.TagsChanged{Removed: []chat.TagID{"late"}, Added: []chat.TagID{"unknown"}},
+		chat.StatusSet{Status: "REVIEW", Category: chat.CategoryPending, From: "OPEN"},
+		chat.MarkedUnread{By: "ann"},
+		chat.Closed{Status: "CLOSED", Category: chat.CategoryClosed, From: "REVIEW"},
+		chat.Deleted{By: "ann", Reason: "a mistake"},
+	)
+	card := chat.MessageReceived{
+		Message: "in-4", ProviderID: "wamid.4", ProfileName: "Ana L.", At: l.now(),
+		Content: chat.Content{Kind: "contacts", Cards: []chat.Card{{Name: "Ana Lima", Phones: []string{"+4915"}, Emails: []string{"ana@example.com"}, Company: "Lima"}}},
+	}
+	l.customer(card, chat.Restored{Message: "in-4"}, chat.Reopened{Status: "OPEN", Category: chat.CategoryOpen, From: "CLOSED", Message: "in-4"})
+	l.system(chat.DetailsShared{Reason: chat.ByContactCard, Name: "Ana Lima", Phones: []string{"+4915"}, Emails: []string{"ana@example.com"}, Company: "Lima", Message: "in-4", At: card.At})
+	l.by("bot", "token:7", "chat-"+chatID, chat.MessageQueued{Message: "out-2", Text: "Thank you", By: "token:7", Bot: true, At: l.now()})
+	l.system(chat.DeliveryRecorded{Message: "out-2", State: chat.Failed, Error: &chat.DeliveryError{Code: 131047, Title: "Re-engagement message", Details: "more than 24 hours"}, At: l.now()})
+	// The next day, and the clocks have gone forward.
+	l.n += 24 * 60
+	for i, c := range []chat.Content{
+		{Kind: "location", Location: &chat.Location{Latitude: -23.5505, Longitude: 46.6333, Name: "Depot", Address: "Rua 1"}},
+		{Kind: "button", Text: "Yes", Reply: &chat.Reply{ID: "y", Title: "Yes"}},
+		{Kind: "list", Text: "Large", Reply: &chat.Reply{ID: "l", Title: "Large", Description: "for four"}},
+		{Kind: "flow", Flow: &chat.Flow{Name: "address", Body: "Sent", Answers: json.RawMessage(`{"zip":"10115"}`)}},
+		{Kind: "order", Order: "order-1"},
+		{Kind: "voice", Media: &chat.Media{ID: "v", MIMEType: "audio/ogg"}},
+		{Kind: "unsupported", Error: &chat.DeliveryError{Code: 131051, Title: "Message type unknown"}},
+		{Kind: "unknown", Raw: json.RawMessage(`{"type":"new"}`)},
+	} {
+		l.customer(chat.MessageReceived{Message: chat.MessageID(fmt.Sprintf("in-c%d", i)), ProviderID: fmt.Sprintf("wamid.c%d", i), Content: c, At: l.now()})
+	}
+	l.agent(chat.Transferred{Kind: chat.ToBot, From: "bob"}, chat.TranscriptDownloaded{Format: "txt", Zone: "UTC", AsOf: 9, By: "ann"}, chat.Restored{By: "ann"})
+	l.by("system", "setup", "tags-acme", tag.Renamed{Tag: "vip", Name: "Gold", From: "VIP"})
+	l.by("system", "setup", "teams-acme", team.Renamed{Team: "billing", Name: "Invoices", From: "Billing"})
+	l.by("system", "setup", "statuses-acme", status.Renamed{Status: "REVIEW", Name: "Checking", From: "Review"})
+	l.by("system", "setup", "channel-shop", channel.Renamed{Name: "Big shop"})
+	l.by("system", "setup", "workspace-acme", workspace.Renamed{Name: "ACME Ltd"})
+}
+
+// later is what must not show in a transcript of the time before.
+func (l *teller) later(n int) {
+	l.by("system", "setup", "tags-acme", tag.Renamed{Tag: "vip", Name: "Platinum", From: "Gold"})
+	l.by("system", "setup", "statuses-acme", status.Renamed{Status: "OPEN", Name: "New", From: "Open"})
+	l.by("system", "setup", "channel-shop", channel.Renamed{Name: "Closed shop"})
+	l.by("system", "setup", "agent-zoe", agent.Invited{Workspace: "acme", Name: "Zoe", Role: agent.RoleAgent})
+	for i := range n {
+		l.customer(chat.MessageReceived{
+			Message: chat.MessageID(fmt.Sprintf("in-l%d", i)), ProviderID: fmt.Sprintf("wamid.l%d", i), ProfileName: "Another name",
+			Content: chat.Content{Kind: "text", Text: "later"}, At: noon().Add(time.Duration(i) * time.Second),
+		})
+		l.customer(chat.ReactionReceived{ProviderID: fmt.Sprintf("wamid.lr%d", i), Target: "wamid.1", Emoji: "🎉", At: l.now()})
+		l.system(chat.DeliveryRecorded{ProviderID: "wamid.o1", State: chat.Read, At: l.now()})
+		l.agent(chat.NoteEdited{Note: "n1", Text: fmt.Sprintf("edit %d", i), By: "zoe", At: l.now()})
+	}
+	l.agent(chat.NoteDeleted{Note: "n1", By: "ann", At: l.now()})
+}
+
+var formats = []chat.TranscriptFormat{chat.TranscriptJSON, chat.TranscriptCSV, chat.TranscriptText, chat.TranscriptHTML}
+
+func zone(t testing.TB, name string) *time.Location {
+	t.Helper()
+	z, err := transcript.Zone(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return z
+}
+
+func write(t testing.TB, store eventstore.Store, id string, o transcript.Options) string {
+	t.Helper()
+	tr, err := transcript.New(t.Context(), store, id, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := tr.Write(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func head(t testing.TB, store eventstore.Store) eventstore.Position {
+	t.Helper()
+	h, err := store.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h.Position
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+// stores are the logs, with the teller's clock where a log takes one.
+func stores(t *testing.T, now func() time.Time) map[string]eventstore.Store {
+	lite, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "events.db"), sqlite.Clock(now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lite.Close() })
+	pg, err := postgres.Open(t.Context(), testenv.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { pg.Close() })
+	return map[string]eventstore.Store{"memory": memory.New(now), "sqlite": lite, "postgres": pg}
+}
+
+// On each log: a transcript is what the golden file says, and stays so, byte for
+// byte, whatever happens after its position.
+func TestGolden(t *testing.T) {
+	for _, name := range []string{"memory", "sqlite", "postgres"} {
+		t.Run(name, func(t *testing.T) {
+			l := &teller{t: t}
+			l.store = stores(t, l.now)[name]
+			l.beginning()
+			early := head(t, l.store)
+			l.story()
+			end := head(t, l.store)
+			type file struct {
+				name string
+				o    transcript.Options
+			}
+			var files []file
+			for _, f := range formats {
+				files = append(files,
+					file{"full." + string(f), transcript.Options{Format: f, Notes: true, Events: true, Zone: zone(t, "Europe/Berlin"), AsOf: end}},
+					file{"early." + string(f), transcript.Options{Format: f, Notes: true, Events: true, Zone: time.UTC, AsOf: early}},
+					file{"messages." + string(f), transcript.Options{Format: f, Zone: zone(t, "America/Sao_Paulo"), AsOf: end}})
+			}
+			before := map[string]string{}
+			for _, f := range files {
+				before[f.name] = write(t, l.store, chatID, f.o)
+				if name != "postgres" { // which has a clock of its own
+					golden(t, f.name, before[f.name])
+				}
+				if strings.Contains(before[f.name], "secret") || strings.Contains(before[f.name], "another workspace") {
+					t.Errorf("%s holds what it must not", f.name)
+				}
+			}
+			l.later(250)
+			for _, f := range files {
+				if after := write(t, l.store, chatID, f.o); after != before[f.name] {
+					t.Errorf("%s is not the same after 1,000 events: %s", f.name, cmp.Diff(before[f.name], after))
+				}
+			}
+		})
+	}
+}
+
+// The story has each kind of event of a chat in it.
+func TestStoryIsComplete(t *testing.T) {
+	l := &teller{t: t}
+	l.store = memory.New(l.now)
+	l.beginning()
+	l.story()
+	told := map[string]bool{}
+	for r, err := range l.store.ReadAll(t.Context(), eventstore.AllQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		told[r.Type] = true
+	}
+	for _, e := range chat.Events {
+		if !told[e.EventType()] {
+			t.Errorf("the story lacks %s", e.EventType())
+		}
+	}
+}
+
+// What is written is well-formed, each in its own way, and holds every message.
+func TestFormsAreWellFormed(t *testing.T) {
+	l := &teller{t: t}
+	l.store = memory.New(l.now)
+	l.beginning()
+	l.story()
+	o := transcript.Options{Notes: true, Events: true, Zone: time.UTC, AsOf: head(t, l.store)}
+	o.Format = chat.TranscriptJSON
+	var doc struct {
+		Schema  string
+		Count   int
+		Entries []transcript.Entry
+	}
+	dec := json.NewDecoder(strings.NewReader(write(t, l.store, chatID, o)))
+	if err := dec.Decode(&doc); err != nil || doc.Schema != transcript.Schema || doc.Count != len(doc.Entries) || doc.Count < 30 {
+		t.Errorf("%d of %d entries, %v", len(doc.Entries), doc.Count, err)
+	}
+	if !slices.IsSortedFunc(doc.Entries, func(a, b transcript.Entry) int { return a.At.Compare(b.At) }) {
+		t.Error("entries are not in the order of time")
+	}
+	o.Format = chat.TranscriptCSV
+	rows, err := csv.NewReader(strings.NewReader(write(t, l.store, chatID, o))).ReadAll()
+	if err != nil || len(rows) != doc.Count+1 {
+		t.Errorf("%d rows, %v", len(rows), err)
+	}
+	for _, row := range rows {
+		for i, c := range row {
+			if c != "" && strings.ContainsRune("=+-@\t\r", rune(c[0])) {
+				t.Errorf("%s: a cell begins a formula: %q", rows[0][i], c)
+			}
+		}
+	}
+	o.Format = chat.TranscriptHTML
+	page := write(t, l.store, chatID, o)
+	if strings.Count(page, "<article") != doc.Count || strings.Count(page, "</article>") != doc.Count || strings.Contains(page, "<b>this") || strings.Contains(page, "<Ops>") {
+		t.Error("the page is not one article for each entry, with all text escaped")
+	}
+	_, rest, _ := strings.Cut(page, "<style>")
+	style, _, _ := strings.Cut(rest, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	if !strings.Contains(transcript.Policy(), "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'") || !strings.Contains(style, "@media print") {
+		t.Error("the policy of the page does not allow its style")
+	}
+}
+
+func TestNotThere(t *testing.T) {
+	l := &teller{t: t}
+	l.store = memory.New(l.now)
+	l.beginning()
+	for id, asOf := range map[string]eventstore.Position{chatID: 3, "none": head(t, l.store)} {
+		if _, err := transcript.New(t.Context(), l.store, id, transcript.Options{Zone: time.UTC, AsOf: asOf}); !errors.Is(err, chat.ErrNotFound) {
+			t.Errorf("%s at %d: %v", id, asOf, err)
+		}
+		if w, err := transcript.Opened(t.Context(), l.store, id, asOf); w != "" || err != nil {
+			t.Errorf("%s was opened by %d: %q, %v", id, asOf, w, err)
+		}
+	}
+	if w, err := transcript.Opened(t.Context(), l.store, chatID, head(t, l.store)); w != "acme" || err != nil {
+		t.Errorf("opened in %q, %v", w, err)
+	}
+}
+
+func TestZone(t *testing.T) {
+	for name, ok := range map[string]bool{"": true, "UTC": true, "Asia/Kathmandu": true, "Local": false, "Mars": false, "../UTC": false, "/etc/passwd": false} {
+		if _, err := transcript.Zone(name); ok != (err == nil) {
+			t.Errorf("Zone(%q): %v", name, err)
+		}
+	}
+}
+
+// counting counts what is read, and holds back nothing.
+type counting struct {
+	eventstore.Store
+	reads, events, most int
+}
+
+func (c *counting) ReadStream(ctx context.Context, stream string, q eventstore.StreamQuery) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) {
+		c.reads++
+		n := 0
+		for r, err := range c.Store.ReadStream(ctx, stream, q) {
+			c.events++
+			n++
+			if q.Limit > 0 {
+				c.most = max(c.most, n)
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// full takes so many bytes and no more.
+type full struct{ left int }
+
+var errFull = errors.New("full")
+
+func (f *full) Write(b []byte) (int, error) {
+	if f.left -= len(b); f.left < 0 {
+		return 0, errFull
+	}
+	return len(b), nil
+}
+
+// A long chat is read a part at a time, as it is written, and each event twice
+// or so.
+func TestLongChats(t *testing.T) {
+	l := &teller{t: t}
+	store := &counting{Store: memory.New(l.now)}
+	l.store = store
+	l.beginning()
+	const n = 20_000
+	var batch []eventstore.Event
+	c := viewstest.Codec()
+	for i := range n {
+		at := noon().Add(time.Duration(i*7919%n) * time.Second) // in no order at all
+		if i < n/2 {
+			at = noon().Add(time.Duration(i) * time.Second)
+		}
+		e, err := c.Encode(uuid.New(), chat.MessageReceived{
+			Message: chat.MessageID(fmt.Sprint(i)), ProviderID: fmt.Sprintf("wamid.%06d", i), At: at, Content: chat.Content{Kind: "text", Text: "message"},
+		}, eventstore.Metadata{Workspace: "acme", Actor: "4915", ActorKind: "customer"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if batch = append(batch, e); len(batch) == eventstore.MaxEvents {
+			if _, err := store.Append(t.Context(), "chat-"+chatID, eventstore.Any, batch...); err != nil {
+				t.Fatal(err)
+			}
+			batch = nil
+		}
+	}
+	o := transcript.Options{Format: chat.TranscriptText, Zone: time.UTC, AsOf: head(t, store)}
+	if got := strings.Count(write(t, store, chatID, o), ": message\n"); got != n {
+		t.Errorf("%d messages, want %d", got, n)
+	}
+	if store.most > 200*33 {
+		t.Errorf("a read of %d events at once", store.most)
+	}
+	tr, err := transcript.New(t.Context(), store, chatID, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store.events = 0
+	if err := tr.Write(t.Context(), &full{left: 40 << 10}); !errors.Is(err, errFull) {
+		t.Errorf("a reader that went away: %v", err)
+	}
+	if store.events > 5_000 {
+		t.Errorf("%d events were read for a reader who went away after 40 kB", store.events)
+	}
+}
