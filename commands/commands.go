@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/order"
@@ -102,6 +103,7 @@ type Commands struct {
 	Channels   Channels
 	Workspaces Workspaces
 	Webhooks   Webhooks
+	Bulk       Bulk
 }
 
 // New returns the commands on a log.
@@ -121,6 +123,7 @@ func New(store eventstore.Store, o Options) *Commands {
 		orders     = newAggregate("order", store, cache, requests, o.Now, order.Events, order.Evolve, order.ErrNotFound, func(s order.State) string { return s.Workspace })
 		agents     = newAggregate("agent", store, cache, requests, o.Now, agent.Events, agent.Evolve, agent.ErrNotFound, func(s agent.State) string { return s.Workspace })
 		channels   = newAggregate("channel", store, cache, requests, o.Now, channel.Events, channel.Evolve, channel.ErrNotFound, func(s channel.State) string { return s.Workspace })
+		jobs       = newAggregate("bulk", store, cache, requests, o.Now, bulk.Events, bulk.Evolve, bulk.ErrNotFound, func(s bulk.State) string { return s.Workspace })
 		webhooks   = newAggregate("webhook", store, nil, requests, o.Now, webhook.Events, webhook.Evolve, webhook.ErrNotFound, func(s webhook.State) string { return s.Workspace })
 		teams      = newAggregate("teams", store, cache, requests, o.Now, team.Events, team.Evolve, nil, nil)
 		tags       = newAggregate("tags", store, cache, requests, o.Now, tag.Events, tag.Evolve, nil, nil)
@@ -138,6 +141,7 @@ func New(store eventstore.Store, o Options) *Commands {
 		Webhooks:   Webhooks{webhooks},
 	}
 	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses}
+	c.Bulk = Bulk{jobs, &c.Chats}
 	return c
 }
 
@@ -153,6 +157,7 @@ func Events() []codec.Event {
 	add(&all, webhook.Events)
 	add(&all, chat.Events)
 	add(&all, order.Events)
+	add(&all, bulk.Events)
 	add(&all, request.Events)
 	return all
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/internal/web"
+	"github.com/chatledger/chatledger/projections/views"
 	"github.com/chatledger/chatledger/readapi"
 )
 
@@ -471,7 +472,7 @@ func TestHealth(t *testing.T) {
 	l := newLedger(t)
 	l.must(200, "", "GET", "/healthz", "")
 	ready := l.must(200, "", "GET", "/readyz", "")
-	if names := ready["checks"].([]any); len(names) != 9 || ready["status"] != "ok" {
+	if names := ready["checks"].([]any); len(names) != 2+len(views.All()) || ready["status"] != "ok" {
 		t.Errorf("ready: %v", ready)
 	}
 	l.must(200, ann, "GET", "/v1/chats", "")

@@ -57,7 +57,7 @@ func newHub(store eventstore.Store, c StreamConfig, log *slog.Logger) *hub {
 
 // streamed lists the categories that anybody sees in the stream. What providers
 // delivered and what requests were answered are not among them.
-var streamed = []string{"chat", "order", "agent", "teams", "tags", "statuses", "channel", "workspace"}
+var streamed = []string{"chat", "order", "agent", "teams", "tags", "statuses", "channel", "workspace", "bulk"}
 
 // sees returns the categories that a role sees.
 func sees(role agent.Role) map[string]bool {
@@ -67,6 +67,7 @@ func sees(role agent.Role) map[string]bool {
 	}
 	if role == agent.RoleAgent || role == agent.RoleBot {
 		delete(all, "workspace")
+		delete(all, "bulk")
 	}
 	return all
 }
@@ -238,6 +239,11 @@ func newFrame(r eventstore.Recorded) (frame, error) {
 		at = meta.OccurredAt
 	}
 	kind, id, _ := strings.Cut(r.Stream, "-")
+	if kind == "bulk" {
+		if r.Data, err = withoutItems(r.Data); err != nil {
+			return f, fmt.Errorf("shorten %s: %w", r.Type, err)
+		}
+	}
 	data, err := json.Marshal(StreamedEvent{
 		Position: r.Position, Type: r.Type, Subject: Subject{kind, id}, Revision: r.Revision, At: at.UTC(),
 		Actor: meta.Actor, ActorKind: meta.ActorKind, Data: r.Data,
@@ -249,4 +255,19 @@ func newFrame(r eventstore.Recorded) (frame, error) {
 	fmt.Fprintf(&b, "id: %d\nevent: %s\ndata: %s\n\n", r.Position, r.Type, data)
 	f.workspace, f.category, f.text = meta.Workspace, kind, b.Bytes()
 	return f, nil
+}
+
+// withoutItems leaves the items of a bulk operation out of an event: there are
+// hundreds. GET /v1/bulk/{job}/items has them.
+func withoutItems(data []byte) ([]byte, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"items", "ids", "revisions", "except"} {
+		if v, ok := fields[name]; ok && len(v) > 0 && v[0] == '[' {
+			delete(fields, name)
+		}
+	}
+	return json.Marshal(fields)
 }

@@ -93,6 +93,7 @@ func (a *API) CloseStreams() { a.hub.stop() }
 var (
 	anyone    = []agent.Role{agent.RoleAgent, agent.RoleBot, agent.RoleSupervisor, agent.RoleAuditor, agent.RoleAnalyst, agent.RoleAdmin}
 	people    = []agent.Role{agent.RoleAgent, agent.RoleSupervisor, agent.RoleAuditor, agent.RoleAnalyst, agent.RoleAdmin}
+	seniors   = []agent.Role{agent.RoleSupervisor, agent.RoleAdmin}
 	examiners = []agent.Role{agent.RoleAuditor, agent.RoleAdmin}
 )
 

@@ -2,6 +2,7 @@ package readapi
 
 import (
 	"github.com/chatledger/chatledger/internal/web"
+	"github.com/chatledger/chatledger/projections/bulk"
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/deliveries"
 	"github.com/chatledger/chatledger/projections/directory"
@@ -21,6 +22,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		inSales    = (*orders.Projection)(nil).Name()
 		inStaff    = (*directory.Projection)(nil).Name()
 		inPost     = (*deliveries.Projection)(nil).Name()
+		inBulk     = (*bulk.Projection)(nil).Name()
 	)
 	views := func(names ...string) []string { return names }
 	return append([]web.Endpoint{
@@ -41,6 +43,11 @@ func (a *API) Endpoints() []web.Endpoint {
 
 		read(a, "/v1/orders", anyone, "List orders, the latest first", views(inSales, inProfiles), listOrders),
 		read(a, "/v1/orders/{order}", anyone, "Get an order", views(inSales, inProfiles), getOrder),
+
+		ask(a, "/v1/bulk/preview", seniors, "What a bulk operation would be about", views(inInbox, inProfiles, inSales), a.previewBulk),
+		read(a, "/v1/bulk", seniors, "List bulk operations, the latest first", views(inBulk), listJobs),
+		read(a, "/v1/bulk/{job}", seniors, "How far a bulk operation is", views(inBulk), getJob),
+		read(a, "/v1/bulk/{job}/items", seniors, "What became of the items of a bulk operation", views(inBulk), listJobItems),
 
 		read(a, "/v1/filters/{target}", anyone, "What can be filtered by", views(inInbox), describeFilter,
 			"The fields of chats or orders, each with its operators. docs/filters.md is the reference of the language."),

@@ -90,6 +90,14 @@ a b s u y A  GET /v1/chats/counts
 a b s u y A  POST /v1/chats/query
 a b s u y A  POST /v1/chats/count
 a b s u y A  GET /v1/filters/{target}
+. . s . . A  POST /v1/bulk
+. . s . . A  POST /v1/bulk/preview
+. . s . . A  GET /v1/bulk
+. . s . . A  GET /v1/bulk/{job}
+. . s . . A  GET /v1/bulk/{job}/items
+. . s . . A  POST /v1/bulk/{job}/cancel
+. . s . . A  POST /v1/bulk/{job}/retry
+. . s . . A  POST /v1/bulk/{job}/undo
 a b s u y A  GET /v1/chats/{chat}
 a b s u y A  GET /v1/chats/{chat}/messages
 a . s u y A  GET /v1/chats/{chat}/history
@@ -255,6 +263,20 @@ func TestBadInput(t *testing.T) {
 		{"POST /v1/chats/query?min_position=x", `{}`, 400, "query.min_position"},
 		{"POST /v1/chats/count", `{"filter":{"field":"created","op":"gt","value":"soon"}}`, 400, "body.filter.value"},
 		{"GET /v1/filters/cars", "", 404, ""},
+		{"POST /v1/bulk", `{"action":"close","target":"chats","selection":{}}`, 400, "body.selection"},
+		{"POST /v1/bulk", `{"action":"close","target":"chats","selection":{"filter":{"field":"x","op":"eq","value":1}}}`, 400, "body.selection.filter.field"},
+		{"POST /v1/bulk", `{"action":"burn","target":"chats","selection":{"filter":{}}}`, 400, "body.action"},
+		{"POST /v1/bulk", `{"action":"close","target":"cars","selection":{"filter":{}}}`, 400, "body.target"},
+		{"POST /v1/bulk", `{"action":"close","target":"chats","status":"OPEN","selection":{"filter":{}}}`, 400, "body.status"},
+		{"POST /v1/bulk", `{"action":"set_status","target":"chats","status":"none","selection":{"filter":{}}}`, 404, ""},
+		{"POST /v1/bulk", `{"action":"assign","target":"chats","agent":"nobody","selection":{"filter":{}}}`, 404, ""},
+		{"POST /v1/bulk/preview", `{"target":"chats","selection":{"filter":{"field":"x","op":"eq","value":1}}}`, 400, "body.selection.filter.field"},
+		{"GET /v1/bulk/none", "", 404, ""},
+		{"GET /v1/bulk/none/items", "", 404, ""},
+		{"GET /v1/bulk/none/items?outcome=lost", "", 400, "query.outcome"},
+		{"POST /v1/bulk/none/cancel", ``, 404, ""},
+		{"POST /v1/bulk/none/retry", ``, 404, ""},
+		{"POST /v1/bulk/none/undo", ``, 404, ""},
 		{"GET " + id + "/messages?before=x", "", 400, "query.before"},
 		{"GET " + id + "/messages?after=x", "", 400, "query.after"},
 		{"GET " + id + "/messages?cursor=x", "", 400, "query.cursor"},

@@ -5,6 +5,7 @@ import (
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/order"
@@ -101,6 +102,23 @@ func (a *api) routes() []web.Endpoint {
 				return a.Chats.Restore(ctx, c.Origin, in.Chat, chat.Restore{By: c.By})
 			}),
 		a.transcript(),
+
+		write(a, "POST /v1/bulk", seniors, "Do one thing to many chats",
+			func(ctx ctx, c caller, in *with[BulkBody]) (result, error) {
+				return a.Bulk.Request(ctx, c.Origin, commands.NewJob(c.Origin), in.Body.command(c))
+			}, answers(202), "The answer's id is that of a job, which GET /v1/bulk/{job} shows. Its selection is frozen before it begins; a chat that somebody has changed since is left alone, and counted as a conflict."),
+		write(a, "POST /v1/bulk/{job}/cancel", seniors, "Stop a bulk operation",
+			func(ctx ctx, c caller, in *jobWith[*ReasonBody]) (result, error) {
+				return a.Bulk.Cancel(ctx, c.Origin, in.Job, bulk.Cancel{By: string(c.By), Reason: in.Body.reason(), At: c.At})
+			}, answers(202), "What it has done stays done; undo takes it back."),
+		write(a, "POST /v1/bulk/{job}/retry", seniors, "Try again what failed",
+			func(ctx ctx, c caller, in *inJob) (result, error) {
+				return a.Bulk.Retry(ctx, c.Origin, in.Job, bulk.Retry{By: string(c.By), At: c.At})
+			}, answers(202), "Whatever happened to these chats since the selection."),
+		write(a, "POST /v1/bulk/{job}/undo", seniors, "Take back what a bulk operation did",
+			func(ctx ctx, c caller, in *inJob) (result, error) {
+				return a.Bulk.Undo(ctx, c.Origin, in.Job, bulk.Undo{By: string(c.By), At: c.At})
+			}, answers(202), "What anything has happened to since is left alone and listed as touched."),
 
 		write(a, "POST /v1/orders", anyone, "Place an order",
 			func(ctx ctx, c caller, in *with[OrderBody]) (result, error) {

@@ -117,7 +117,7 @@ var plausible = map[string]string{
 
 // plausibleOf are values of types whose fields are called alike.
 var plausibleOf = map[string]string{
-	"chat.TransferKind": "agent", "channel.Kind": "whatsapp", "chat.ContactReason": "contact_card",
+	"chat.TransferKind": "agent", "channel.Kind": "whatsapp", "bulk.Action": "close", "bulk.Outcome": "done", "chat.ContactReason": "contact_card",
 }
 
 // fill gives every field of v, and what is below it, a value that is not zero.
@@ -144,6 +144,12 @@ func fill(v reflect.Value, name string) {
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fill(v.Index(0), name)
+	case reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(key, name)
+		fill(value, name)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
 	case reflect.String:
 		s := plausible[name]
 		if of := plausibleOf[v.Type().String()]; of != "" {

@@ -42,7 +42,7 @@ var layers = []struct{ pkg, may string }{
 	{"projections/**", "projections projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
 	{"readapi", "projections projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb internal/web " + http},
 
-	{"reactors/**", "commands domain/** eventstore eventstore/codec eventstore/feed channels/** internal/ids " + watermill + " github.com/google/uuid golang.org/x/time/rate"},
+	{"reactors/**", "commands domain/** eventstore eventstore/codec eventstore/feed channels/** internal/ids " + watermill + " github.com/google/uuid golang.org/x/sync/** golang.org/x/time/rate"},
 	{"channels/**", "channels/** commands domain/** eventstore eventstore/codec internal/ids internal/web github.com/google/uuid github.com/nyaruka/phonenumbers golang.org/x/time/rate"},
 	{"internal/accounts", "domain/** eventstore eventstore/feed reactors internal/ids internal/sqldb github.com/google/uuid github.com/pressly/goose/v3/**"},
 

@@ -62,6 +62,7 @@ type Query struct {
 	Workspace string
 	Filter    filter.Filter
 	Scope     Scope
+	Except    []string // ids that are left out
 	Sort      string
 	Cursor    string // of the page before; "" for the first
 	Limit     int    // 1 to 200; 0 means 50
@@ -142,6 +143,37 @@ func Read[T any](ctx context.Context, tx sqldb.Tx, l *List, q Query, at func(*T)
 		page.Next = cursor.Encode(name, end)
 	}
 	return page, nil
+}
+
+// eachWindow is how many rows Each looks at with one statement.
+const eachWindow = 5_000
+
+// Each calls visit for every row that passes, in the order of the list, until it
+// returns an error. It looks at all of the list: it is for jobs, not for requests.
+// In one transaction it sees one state.
+func Each[T any](ctx context.Context, tx sqldb.Tx, l *List, q Query, visit func(T) error) error {
+	_, from, err := l.begin(q)
+	if err != nil || q.Workspace == "" {
+		return err
+	}
+	path, rest := l.path(q)
+	for {
+		s := l.statement(sqldb.EngineOf(tx), q, path)
+		rows, err := sqldb.Select[T](ctx, tx, s.rows(rest, from, eachWindow, eachWindow), s.args...)
+		if err != nil {
+			return fmt.Errorf("list %s: %w", l.Name, err)
+		}
+		for _, r := range rows {
+			if err := visit(r); err != nil {
+				return err
+			}
+		}
+		end, more, err := l.end(ctx, tx, q, path, from, eachWindow)
+		if err != nil || !more {
+			return err
+		}
+		from = &end
+	}
 }
 
 // Counted is how many rows pass a filter.
@@ -353,11 +385,26 @@ func (s *statement) passing(rest []filter.Node, from *place, size int, join bool
 			heavy = append(heavy, s.node(n, s.column))
 		}
 	}
+	if len(s.query.Except) > 0 {
+		light = append(light, "w.id NOT IN "+s.listed(s.query.Except))
+	}
 	sql := "(SELECT id, place FROM (" + window + ") w" + where(light) + ") p"
 	if join || len(heavy) > 0 {
 		sql += " JOIN " + s.From + " ON c." + s.ID + " = p.id" + where(heavy)
 	}
 	return sql
+}
+
+// listed returns a query for the texts of a list, in one argument.
+func (s *statement) listed(texts []string) string {
+	list, err := json.Marshal(texts)
+	if err != nil {
+		panic(err) // texts always have a JSON form
+	}
+	if s.engine == sqldb.Postgres {
+		return "(SELECT json_array_elements_text(" + s.arg(string(list)) + "::json))"
+	}
+	return "(SELECT value FROM json_each(" + s.arg(string(list)) + "))"
 }
 
 func where(conditions []string) string {

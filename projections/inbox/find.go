@@ -2,6 +2,7 @@ package inbox
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/chatledger/chatledger/domain/filter"
@@ -14,9 +15,10 @@ type Search struct {
 	Workspace string
 	Filter    filter.Filter // of chats
 	Scope     filtersql.Scope
-	Sort      Sort   // ByActivity if empty
-	Cursor    string // of the page before; "" for the first
-	Limit     int    // 1 to 200; 0 means 50
+	Except    []string // ids that are left out
+	Sort      Sort     // ByActivity if empty
+	Cursor    string   // of the page before; "" for the first
+	Limit     int      // 1 to 200; 0 means 50
 }
 
 func (s Search) query() (filtersql.Query, error) {
@@ -25,7 +27,7 @@ func (s Search) query() (filtersql.Query, error) {
 	}
 	_, err := orderOf(s.Sort)
 	return filtersql.Query{
-		Workspace: s.Workspace, Filter: s.Filter, Scope: s.Scope, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
+		Workspace: s.Workspace, Filter: s.Filter, Scope: s.Scope, Except: s.Except, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
 	}, err
 }
 
@@ -51,6 +53,42 @@ func Count(ctx context.Context, tx sqldb.Tx, s Search) (filtersql.Counted, error
 		return filtersql.Counted{}, err
 	}
 	return filtersql.Count(ctx, tx, filtered(), q)
+}
+
+// Ref is a chat and its revision.
+type Ref struct {
+	ID       string `db:"chat_id"`
+	Revision int64  `db:"revision"`
+	Place    int64  `db:"place"`
+}
+
+// Each calls visit for every chat that passes a filter. It is for jobs.
+func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(Ref) error) error {
+	q, err := s.query()
+	if err != nil {
+		return err
+	}
+	lean := filtered()
+	lean.Select = "c.chat_id, c.revision"
+	return filtersql.Each(ctx, tx, lean, q, visit)
+}
+
+// Revisions returns the revisions of those of some chats that exist, also if they
+// are deleted. It asks for at most so many at once as a statement can take.
+func Revisions(ctx context.Context, tx sqldb.Tx, workspace string, ids []string) (map[string]int64, error) {
+	const atOnce = 500
+	out := make(map[string]int64, len(ids))
+	for part := range slices.Chunk(ids, atOnce) {
+		args := []any{workspace}
+		rows, err := sqldb.Select[Ref](ctx, tx, "SELECT chat_id, revision FROM inbox_chats WHERE workspace = $1 AND chat_id IN "+sqldb.In(&args, part), args...)
+		if err != nil {
+			return nil, fmt.Errorf("look for chats: %w", err)
+		}
+		for _, r := range rows {
+			out[r.ID] = r.Revision
+		}
+	}
+	return out, nil
 }
 
 // filtered says where the fields of a filter are, and which indexes serve it.

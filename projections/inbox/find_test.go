@@ -239,22 +239,30 @@ func TestFindIsWhatTheFilterMeans(t *testing.T) {
 				rt.Fatalf("%s: %v", raw, err)
 			}
 			sort := rapid.SampledFrom([]inbox.Sort{inbox.ByActivity, inbox.ByCreated, inbox.ByWaiting}).Draw(rt, "sort")
+			except := rapid.SliceOfN(rapid.SampledFrom([]string{"c001", "c010", "c100", "c'"}), 0, 3).Draw(rt, "except")
 			var want []known
 			for _, k := range all {
-				if passes(f.Root, &k, scope) {
+				if passes(f.Root, &k, scope) && !slices.Contains(except, k.ID) {
 					want = append(want, k)
 				}
 			}
 			slices.SortFunc(want, func(a, b known) int { return inOrder(sort, &a, &b) })
-			s := inbox.Search{Workspace: viewstest.Workspace, Filter: f, Scope: scope, Sort: sort, Limit: rapid.IntRange(20, 200).Draw(rt, "limit")}
+			s := inbox.Search{Workspace: viewstest.Workspace, Filter: f, Scope: scope, Except: except, Sort: sort, Limit: rapid.IntRange(20, 200).Draw(rt, "limit")}
 			var ids, got []string
 			for _, k := range want {
 				ids = append(ids, k.ID)
 			}
 			var n filtersql.Counted
+			var each []string
 			l.Read(t, func(tx sqldb.Tx) {
 				if got, err = everyPage(t, tx, s); err == nil {
 					n, err = inbox.Count(t.Context(), tx, s)
+				}
+				if err == nil {
+					err = inbox.Each(t.Context(), tx, s, func(r inbox.Ref) error {
+						each = append(each, r.ID)
+						return nil
+					})
 				}
 			})
 			if err != nil {
@@ -262,6 +270,9 @@ func TestFindIsWhatTheFilterMeans(t *testing.T) {
 			}
 			if !slices.Equal(got, ids) {
 				rt.Fatalf("%s by %s:\ngot  %v\nwant %v", raw, sort, got, ids)
+			}
+			if !slices.Equal(each, ids) {
+				rt.Fatalf("%s by %s, each:\ngot  %v\nwant %v", raw, sort, each, ids)
 			}
 			if !n.Exact || int(n.N) != len(ids) {
 				rt.Fatalf("%s: count %+v; want %d", raw, n, len(ids))

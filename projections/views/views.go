@@ -4,6 +4,7 @@ package views
 
 import (
 	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/bulk"
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/deliveries"
 	"github.com/chatledger/chatledger/projections/directory"
@@ -23,5 +24,6 @@ func All() []func() projections.Projection {
 		orders.New,
 		directory.New,
 		deliveries.New,
+		bulk.New,
 	}
 }

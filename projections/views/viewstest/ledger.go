@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/order"
@@ -98,6 +99,7 @@ func catalogue() (all []codec.Event) {
 	add(&all, channel.Events)
 	add(&all, workspace.Events)
 	add(&all, webhook.Events)
+	add(&all, bulk.Events)
 	return all
 }
 

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/order"
@@ -132,7 +133,7 @@ func kinds() (list []kind) {
 	list = append(list, kindOf("chat", chat.Events), kindOf("chat", chat.Events)) // most of a log
 	return append(list, kindOf("order", order.Events), kindOf("agent", agent.Events), kindOf("teams", team.Events),
 		kindOf("tags", tag.Events), kindOf("statuses", status.Events), kindOf("channel", channel.Events),
-		kindOf("workspace", workspace.Events), kindOf("webhook", webhook.Events))
+		kindOf("workspace", workspace.Events), kindOf("webhook", webhook.Events), kindOf("bulk", bulk.Events))
 }
 
 func kindOf[E codec.Event](category string, events []E) kind {
@@ -167,6 +168,11 @@ func value(t *rapid.T, of reflect.Type) reflect.Value {
 		for range rapid.IntRange(0, 2).Draw(t, "length") {
 			v.Set(reflect.Append(v, value(t, of.Elem())))
 		}
+	case reflect.Map:
+		v.Set(reflect.MakeMap(of))
+		for range rapid.IntRange(0, 2).Draw(t, "length") {
+			v.SetMapIndex(value(t, of.Key()), value(t, of.Elem()))
+		}
 	case reflect.String:
 		v.SetString(rapid.SampledFrom(words(of)).Draw(t, "word"))
 	case reflect.Bool:
@@ -189,6 +195,8 @@ func words(of reflect.Type) []string {
 		return []string{"open", "pending", "closed"}
 	case reflect.TypeFor[chat.Delivery]():
 		return []string{"queued", "sent", "delivered", "read", "failed"}
+	case reflect.TypeFor[bulk.Outcome]():
+		return []string{"done", "no_change", "conflict", "missing", "undone"}
 	case reflect.TypeFor[chat.TransferKind]():
 		return []string{"agent", "team", "bot"}
 	}

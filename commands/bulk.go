@@ -1,0 +1,304 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/chatledger/chatledger/domain/bulk"
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/domain/status"
+	"github.com/chatledger/chatledger/domain/tag"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/ids"
+)
+
+// Bulk runs the commands of package bulk, and those of each item of a job. The
+// ids of the items' commands are derived from the job, so that a chunk that is
+// worked again after a crash finds what it did.
+type Bulk struct {
+	jobs  *aggregate[bulk.State, bulk.Event]
+	chats *Chats
+}
+
+// Request asks for a job. What it says about statuses, agents and tags is checked
+// first, so that a mistake is told at once and not 100,000 times. A tag to add is
+// made if there is none of its name.
+func (c Bulk) Request(ctx context.Context, o Origin, id bulk.ID, cmd bulk.Request) (Result, error) {
+	return c.jobs.do(ctx, o, "bulk.request", string(id), func(ctx context.Context, s bulk.State) ([]bulk.Event, error) {
+		events, err := cmd.Decide(s)
+		if err != nil || len(events) == 0 {
+			return events, err
+		}
+		switch cmd.Action {
+		case bulk.Close:
+			var to status.Item
+			to, err = c.chats.statuses.closing(ctx, o.Workspace, cmd.Status)
+			if err == nil && to.Category != status.Closed {
+				err = chat.ErrStatusNotClosed
+			}
+		case bulk.SetStatus:
+			_, err = c.chats.statuses.find(ctx, o.Workspace, cmd.Status)
+		case bulk.Assign:
+			err = c.chats.agents.mayHold(ctx, o.Workspace, cmd.Agent)
+		case bulk.Tag:
+			for _, name := range cmd.Tags {
+				if _, err = c.chats.tags.find(ctx, o.Workspace, name); errors.Is(err, tag.ErrNotFound) {
+					_, err = c.chats.tags.make(ctx, o, name)
+				}
+				if err != nil {
+					return nil, err
+				}
+			}
+		case bulk.Untag, bulk.Unassign, bulk.Delete, bulk.Restore:
+		}
+		return events, err
+	})
+}
+
+// Freeze records the selection of a job.
+func (c Bulk) Freeze(ctx context.Context, o Origin, id bulk.ID, cmd bulk.Freeze) (Result, error) {
+	o.Command = freezing(id)
+	return c.jobs.do(ctx, o, "bulk.freeze", string(id), decides(cmd.Decide))
+}
+
+// Record says what became of a chunk.
+func (c Bulk) Record(ctx context.Context, o Origin, id bulk.ID, cmd bulk.Record) (Result, error) {
+	o.Command = recording(id, cmd.Phase, cmd.Attempt, cmd.Chunk)
+	return c.jobs.do(ctx, o, "bulk.record", string(id), decides(cmd.Decide))
+}
+
+// Stop ends a job that is being cancelled.
+func (c Bulk) Stop(ctx context.Context, o Origin, id bulk.ID, cmd bulk.Stop) (Result, error) {
+	return c.jobs.do(ctx, o, "bulk.stop", string(id), decides(cmd.Decide))
+}
+
+// Cancel stops a job that runs.
+func (c Bulk) Cancel(ctx context.Context, o Origin, id bulk.ID, cmd bulk.Cancel) (Result, error) {
+	return c.jobs.do(ctx, o, "bulk.cancel", string(id), decides(cmd.Decide))
+}
+
+// Retry tries again what failed.
+func (c Bulk) Retry(ctx context.Context, o Origin, id bulk.ID, cmd bulk.Retry) (Result, error) {
+	return c.jobs.do(ctx, o, "bulk.retry", string(id), decides(cmd.Decide))
+}
+
+// Undo takes back what a job did.
+func (c Bulk) Undo(ctx context.Context, o Origin, id bulk.ID, cmd bulk.Undo) (Result, error) {
+	return c.jobs.do(ctx, o, "bulk.undo", string(id), decides(cmd.Decide))
+}
+
+// Look calls use with the present state of a job, which use must neither keep nor
+// change.
+func (c Bulk) Look(ctx context.Context, id bulk.ID, use func(bulk.State) error) error {
+	return c.jobs.with(ctx, string(id), func(s bulk.State) error {
+		if s.Phase == "" {
+			return bulk.ErrNotFound
+		}
+		return use(s)
+	})
+}
+
+// Chosen returns what was asked for with a job, with all ids.
+func (c Bulk) Chosen(ctx context.Context, id bulk.ID) (bulk.Requested, error) {
+	for r, err := range c.jobs.store.ReadStream(ctx, "bulk-"+string(id), eventstore.StreamQuery{Limit: 1}) {
+		if err != nil {
+			return bulk.Requested{}, fmt.Errorf("%w: read job: %w", ErrUnavailable, err)
+		}
+		e, err := c.jobs.codec.Decode(r)
+		if err != nil {
+			return bulk.Requested{}, err
+		}
+		if req, ok := e.(bulk.Requested); ok {
+			return req, nil
+		}
+	}
+	return bulk.Requested{}, bulk.ErrNotFound
+}
+
+// Chunk returns the items of a chunk, and what has become of them in the attempts
+// so far, the last one of each item.
+func (c Bulk) Chunk(ctx context.Context, id bulk.ID, chunk, attempts int) (bulk.Selected, map[string]bulk.Item, error) {
+	e, err := c.event(ctx, id, freezing(id), chunk)
+	selected, ok := e.(bulk.Selected)
+	if err != nil || !ok {
+		return selected, nil, errors.Join(err, notThere(ok, id))
+	}
+	became := make(map[string]bulk.Item, len(selected.IDs))
+	for attempt := 1; attempt <= attempts; attempt++ {
+		e, err := c.event(ctx, id, recording(id, bulk.Running, attempt, chunk), 0)
+		if err != nil {
+			return selected, nil, err
+		}
+		if worked, ok := e.(bulk.Worked); ok {
+			for _, i := range worked.Items {
+				became[i.ID] = i
+			}
+		}
+	}
+	return selected, became, nil
+}
+
+func notThere(ok bool, id bulk.ID) error {
+	if ok {
+		return nil
+	}
+	return fmt.Errorf("commands: job %s has no such chunk", id)
+}
+
+// event returns the n-th event of a command of a job, or nil.
+func (c Bulk) event(ctx context.Context, id bulk.ID, command uuid.UUID, n int) (bulk.Event, error) {
+	q := eventstore.StreamQuery{Event: ids.Event(command, n), Limit: 1}
+	for r, err := range c.jobs.store.ReadStream(ctx, "bulk-"+string(id), q) {
+		if err != nil {
+			return nil, fmt.Errorf("%w: read job: %w", ErrUnavailable, err)
+		}
+		return c.jobs.codec.Decode(r)
+	}
+	return nil, nil //nolint:nilnil // it was never recorded
+}
+
+// Do does to an item what a job is for. o.IfMatch is the revision it must have.
+func (c Bulk) Do(ctx context.Context, o Origin, id bulk.ID, attempt int, req bulk.Requested, item string) (bulk.Item, error) {
+	o.Command = doing(id, attempt, item)
+	about, cmd := chat.ID(item), bulk.Item{ID: item}
+	var res Result
+	var err error
+	switch req.Action {
+	case bulk.Close:
+		res, err = c.chats.Close(ctx, o, about, req.Status)
+	case bulk.SetStatus:
+		res, err = c.chats.SetStatus(ctx, o, about, req.Status)
+	case bulk.Assign:
+		res, err = c.chats.Assign(ctx, o, about, chat.Assign{To: chat.AgentID(req.Agent)})
+	case bulk.Unassign:
+		res, err = c.chats.Unassign(ctx, o, about, chat.Unassign{})
+	case bulk.Tag:
+		res, err = c.chats.ChangeTags(ctx, o, about, ChangeTags{Add: req.Tags})
+	case bulk.Untag:
+		res, err = c.chats.ChangeTags(ctx, o, about, ChangeTags{Remove: req.Tags})
+	case bulk.Delete:
+		res, err = c.chats.Delete(ctx, o, about, chat.Delete{By: chat.AgentID(req.By), Reason: req.Reason})
+	case bulk.Restore:
+		res, err = c.chats.Restore(ctx, o, about, chat.Restore{By: chat.AgentID(req.By)})
+	default:
+		return cmd, fmt.Errorf("commands: unknown bulk action %q", req.Action)
+	}
+	return became(cmd, res, err, bulk.Done, bulk.Conflict)
+}
+
+// became says what a command's answer means for an item. It returns the error of a
+// command that has no answer.
+func became(i bulk.Item, res Result, err error, done, stale bulk.Outcome) (bulk.Item, error) {
+	var refused *fault.Error
+	var outdated *Stale
+	switch {
+	case err == nil && res.Changed:
+		i.Outcome, i.Revision = done, int64(res.Revision)
+	case err == nil:
+		i.Outcome = bulk.NoChange
+	case errors.As(err, &outdated):
+		i.Outcome, i.Code = stale, "revision.stale"
+	case !errors.As(err, &refused):
+		return i, err
+	default:
+		i.Outcome, i.Code = bulk.Conflict, refused.Code
+		switch refused.Kind {
+		case fault.NotFound:
+			i.Outcome = bulk.Missing
+		case fault.Forbidden:
+			i.Outcome = bulk.Forbidden
+		case fault.Internal, fault.Invalid, fault.Conflict, fault.Reused:
+		}
+	}
+	return i, nil
+}
+
+// Did returns what Do did to an item, without doing it: Skipped if it did nothing.
+func (c Bulk) Did(ctx context.Context, id bulk.ID, attempt int, item string) (bulk.Item, error) {
+	_, r, err := c.effect(ctx, id, attempt, item)
+	if err != nil || r.Stream == "" {
+		return bulk.Item{ID: item, Outcome: bulk.Skipped}, err
+	}
+	return bulk.Item{ID: item, Outcome: bulk.Done, Revision: int64(r.Revision)}, nil
+}
+
+// effect returns the event that Do made of an item.
+func (c Bulk) effect(ctx context.Context, id bulk.ID, attempt int, item string) (chat.Event, eventstore.Recorded, error) {
+	q := eventstore.StreamQuery{Event: ids.Event(doing(id, attempt, item), 0), Limit: 1}
+	for r, err := range c.chats.chats.store.ReadStream(ctx, "chat-"+item, q) {
+		if err != nil {
+			return nil, r, fmt.Errorf("%w: read chat: %w", ErrUnavailable, err)
+		}
+		e, err := c.chats.chats.codec.Decode(r)
+		return e, r, err
+	}
+	return nil, eventstore.Recorded{}, nil
+}
+
+// Reverse undoes what Do did to an item, if nobody has touched that since.
+func (c Bulk) Reverse(ctx context.Context, o Origin, id bulk.ID, attempts int, by string, item bulk.Item) (bulk.Item, error) {
+	out := bulk.Item{ID: item.ID}
+	var did chat.Event
+	for attempt := attempts; attempt > 0 && did == nil; attempt-- {
+		var err error
+		if did, _, err = c.effect(ctx, id, attempt, item.ID); err != nil {
+			return out, err
+		}
+	}
+	revision := eventstore.Revision(item.Revision)
+	o.IfMatch, o.Command = &revision, ids.Command("bulk undo", string(id), item.ID)
+	about := chat.ID(item.ID)
+	var res Result
+	var err error
+	switch e := did.(type) {
+	case chat.Closed:
+		res, err = c.chats.SetStatus(ctx, o, about, e.From)
+	case chat.StatusSet:
+		res, err = c.chats.SetStatus(ctx, o, about, e.From)
+	case chat.Reopened:
+		res, err = c.chats.SetStatus(ctx, o, about, e.From)
+	case chat.Assigned:
+		if e.From == "" {
+			res, err = c.chats.Unassign(ctx, o, about, chat.Unassign{})
+		} else {
+			res, err = c.chats.Assign(ctx, o, about, chat.Assign{To: e.From})
+		}
+	case chat.Unassigned:
+		res, err = c.chats.Assign(ctx, o, about, chat.Assign{To: e.From})
+	case chat.TagsChanged:
+		res, err = c.chats.ChangeTags(ctx, o, about, ChangeTags{Add: texts(e.Removed), Remove: texts(e.Added)})
+	case chat.Deleted:
+		res, err = c.chats.Restore(ctx, o, about, chat.Restore{By: chat.AgentID(by)})
+	case chat.Restored:
+		res, err = c.chats.Delete(ctx, o, about, chat.Delete{By: chat.AgentID(by)})
+	default:
+		return out, fmt.Errorf("commands: job %s did something else to %s", id, item.ID)
+	}
+	return became(out, res, err, bulk.Undone, bulk.Touched)
+}
+
+func texts(tags []chat.TagID) (out []string) {
+	for _, t := range tags {
+		out = append(out, string(t))
+	}
+	return out
+}
+
+// The ids of a job's commands.
+
+func freezing(id bulk.ID) uuid.UUID { return ids.Command("bulk freeze", string(id)) }
+
+func recording(id bulk.ID, phase bulk.Phase, attempt, chunk int) uuid.UUID {
+	return ids.Command("bulk record", string(id), string(phase), fmt.Sprint(attempt), fmt.Sprint(chunk))
+}
+
+func doing(id bulk.ID, attempt int, item string) uuid.UUID {
+	return ids.Command("bulk do", string(id), fmt.Sprint(attempt), item)
+}
+
+// NewJob returns the id of the job that the command o asks for.
+func NewJob(o Origin) bulk.ID { return bulk.ID(ids.Of(o.Command, "bulk")) }

@@ -1,0 +1,148 @@
+package bulk
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/domain/filter"
+	"github.com/chatledger/chatledger/domain/internal/text"
+)
+
+// Request asks for a job.
+type Request struct {
+	Workspace string
+	Action    Action
+	Target    string   // chats
+	IDs       []string // the items, or nil if a filter chooses them
+	Filter    []byte   // JSON; nil if IDs name the items
+	Except    []string
+	Status    string
+	Agent     string
+	Tags      []string
+	Reason    string
+	By        string
+	At        time.Time
+}
+
+// Decide implements the command.
+func (c Request) Decide(s State) ([]Event, error) {
+	if s.Phase != "" {
+		return nil, nil // the same id: the same request
+	}
+	for _, check := range []func() error{c.checkSelection, c.checkParameters, func() error { return reasonText.Check(c.Reason) }} {
+		if err := check(); err != nil {
+			return nil, err
+		}
+	}
+	if c.By == "" {
+		return nil, ErrBy
+	}
+	e := Requested{
+		Workspace: c.Workspace, Action: c.Action, Target: c.Target, Filter: json.RawMessage(c.Filter),
+		Status: c.Status, Agent: c.Agent, Tags: slices.Clone(c.Tags), Reason: c.Reason, By: c.By, At: c.At,
+		IDs: distinct(c.IDs), Except: distinct(c.Except),
+	}
+	return []Event{e}, nil
+}
+
+func distinct(ids []string) []string {
+	list := slices.Clone(ids)
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func (c Request) checkSelection() error {
+	switch {
+	case c.Target != string(filter.Chats):
+		return ErrTarget
+	case (len(c.IDs) > 0) == (c.Filter != nil):
+		return ErrSelection
+	case c.Action == Restore && c.Filter != nil:
+		return ErrRestoreFilter
+	case len(c.IDs) > MaxIDs:
+		return ErrTooManyIDs
+	case len(c.Except) > MaxIDs:
+		return ErrTooManyExcept
+	case slices.ContainsFunc(append(slices.Clone(c.IDs), c.Except...), func(id string) bool { return id == "" || len(id) > 200 || !text.Clean(id) }):
+		return ErrID
+	}
+	_, err := filter.Parse(filter.Target(c.Target), c.Filter)
+	return InSelection(err)
+}
+
+// InSelection returns a refusal of a filter as one of a selection.
+func InSelection(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	in := *f
+	in.Field = "selection." + f.Field
+	return &in
+}
+
+// checkParameters refuses what the action lacks, and what it does not take.
+func (c Request) checkParameters() error {
+	status, agent, tags := c.Status != "", c.Agent != "", len(c.Tags) > 0
+	wants := func(s, a, t bool) error {
+		if status && !s || agent && !a || tags && !t {
+			return ErrParameter
+		}
+		return nil
+	}
+	switch c.Action {
+	case Close:
+		return wants(true, false, false)
+	case SetStatus:
+		if !status {
+			return ErrStatus
+		}
+		return wants(true, false, false)
+	case Assign:
+		if !agent {
+			return ErrAgent
+		}
+		return wants(false, true, false)
+	case Tag, Untag:
+		if !tags || len(c.Tags) > MaxTags {
+			return ErrTags
+		}
+		return wants(false, false, true)
+	case Unassign, Delete, Restore:
+		return wants(false, false, false)
+	}
+	return ErrAction
+}
+
+// Freeze records the selection.
+type Freeze struct {
+	IDs       []string
+	Revisions []int64
+	Position  int64
+	At        time.Time
+}
+
+// Decide implements the command. A selection that was frozen already stays.
+func (c Freeze) Decide(s State) ([]Event, error) {
+	switch {
+	case s.Phase == "":
+		return nil, ErrNotFound
+	case s.Phase != Selecting:
+		return nil, nil
+	case len(c.IDs) > MaxItems:
+		return []Event{SelectionRefused{Code: ErrTooMany.Code, Reason: ErrTooMany.Msg, At: c.At}}, nil
+	}
+	var events []Event
+	for i := 0; i < len(c.IDs); i += ChunkSize {
+		end := min(i+ChunkSize, len(c.IDs))
+		events = append(events, Selected{Chunk: len(events), IDs: c.IDs[i:end], Revisions: c.Revisions[i:end]})
+	}
+	events = append(events, Frozen{Items: len(c.IDs), Chunks: len(events), Position: c.Position, At: c.At})
+	if len(c.IDs) == 0 {
+		events = append(events, Completed{Attempt: 1, At: c.At})
+	}
+	return events, nil
+}

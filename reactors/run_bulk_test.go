@@ -1,0 +1,376 @@
+package reactors_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/bulk"
+	"github.com/chatledger/chatledger/domain/chat"
+	wsdomain "github.com/chatledger/chatledger/domain/workspace"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/codec"
+	"github.com/chatledger/chatledger/eventstore/faulty"
+	"github.com/chatledger/chatledger/eventstore/memory"
+	"github.com/chatledger/chatledger/internal/accounts"
+	"github.com/chatledger/chatledger/reactors"
+)
+
+// desk is a workspace with chats and jobs over them.
+type desk struct {
+	t        *testing.T
+	store    *memory.Store
+	log      eventstore.Store // what the reactor sees
+	accounts *accounts.Accounts
+	commands *commands.Commands // of people
+	chats    []chat.ID
+	chosen   func() // called between the selection and the first chunk
+}
+
+const ann, sue = agent.ID("ann"), "sue"
+
+func newDesk(t *testing.T, chats int) *desk {
+	t.Helper()
+	d := &desk{t: t, store: memory.New(time.Now), accounts: newAccounts(t), chosen: func() {}}
+	d.log, d.commands = d.store, newCommands(d.store)
+	d.must(d.commands.Workspaces.Create(t.Context(), d.origin("test"), wsdomain.Create{Name: "Acme"}))
+	d.must(d.commands.Agents.Invite(t.Context(), d.origin("test"), ann, agent.Invite{Workspace: workspace, Name: "Ann", Role: agent.RoleAgent}))
+	for i := range chats {
+		id := chat.ID(fmt.Sprintf("c%05d", i))
+		cmd := chat.ReceiveMessage{
+			Workspace: workspace, Channel: "ch", Customer: fmt.Sprint("1555", i), Message: "m", ProviderID: "wamid.1",
+			Content: chat.Content{Kind: "text", Text: "hello"}, At: time.Unix(1, 0).UTC(),
+		}
+		d.must(d.commands.Chats.Receive(t.Context(), d.origin("test"), id, cmd))
+		d.chats = append(d.chats, id)
+	}
+	return d
+}
+
+func (d *desk) origin(actor string) commands.Origin {
+	return commands.Origin{Workspace: workspace, Actor: actor, ActorKind: commands.ActorAgent}
+}
+
+func (d *desk) must(_ commands.Result, err error) {
+	d.t.Helper()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// SelectItems chooses every chat, or those that are named.
+func (d *desk) SelectItems(ctx context.Context, req bulk.Requested, at eventstore.Position) (s reactors.Selection, err error) {
+	s.Position = at
+	for _, id := range d.chats {
+		s.IDs = append(s.IDs, string(id))
+	}
+	if req.IDs != nil {
+		s.IDs = req.IDs
+	}
+	for _, id := range s.IDs {
+		revision := eventstore.NoStream
+		for r, err := range d.log.ReadStream(ctx, "chat-"+id, eventstore.StreamQuery{Backwards: true, Limit: 1}) {
+			if err != nil {
+				return s, err
+			}
+			revision = r.Revision
+		}
+		s.Revisions = append(s.Revisions, int64(revision))
+	}
+	d.chosen()
+	return s, nil
+}
+
+func (d *desk) start() (stop func()) {
+	r := reactors.RunBulk{Bulk: newCommands(d.log).Bulk, Select: d, Now: time.Now}.Reactor()
+	r.Retry = reactors.Retry{Tries: 1_000, Min: time.Millisecond, Max: 2 * time.Millisecond}
+	_, stop = host(d.t, reactors.Config{Store: d.store, Reactors: []reactors.Reactor{r}, Leases: d.accounts, Parking: d.accounts})
+	return stop
+}
+
+func (d *desk) request(change func(*bulk.Request)) bulk.ID {
+	d.t.Helper()
+	cmd := bulk.Request{Workspace: workspace, Action: bulk.Close, Target: "chats", Filter: []byte("{}"), By: sue, At: time.Unix(2, 0).UTC()}
+	if change != nil {
+		change(&cmd)
+	}
+	id := bulk.ID(fmt.Sprint("job", d.count("bulk.requested.v1")))
+	d.must(d.commands.Bulk.Request(d.t.Context(), d.origin(sue), id, cmd))
+	return id
+}
+
+func (d *desk) phase(id bulk.ID) (p bulk.Phase) {
+	d.t.Helper()
+	err := d.commands.Bulk.Look(d.t.Context(), id, func(s bulk.State) error {
+		p = s.Phase
+		return nil
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return p
+}
+
+func (d *desk) await(id bulk.ID, want bulk.Phase) {
+	d.t.Helper()
+	until(d.t, "the job is "+string(want), func() bool { return d.phase(id) == want })
+}
+
+// outcomes returns what a job recorded of each item at last, and how often it did.
+func (d *desk) outcomes(id bulk.ID) (last map[string]bulk.Outcome, times int) {
+	d.t.Helper()
+	last = map[string]bulk.Outcome{}
+	jobs := codec.New(bulk.Events)
+	for r, err := range d.store.ReadStream(d.t.Context(), "bulk-"+string(id), eventstore.StreamQuery{}) {
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		e, err := jobs.Decode(r)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		var items []bulk.Item
+		switch e := e.(type) {
+		case bulk.Worked:
+			items = e.Items
+		case bulk.Reversed:
+			items = e.Items
+		default:
+		}
+		for _, i := range items {
+			last[i.ID] = i.Outcome
+			times++
+		}
+	}
+	return last, times
+}
+
+func tally(last map[string]bulk.Outcome) map[bulk.Outcome]int {
+	n := map[bulk.Outcome]int{}
+	for _, o := range last {
+		n[o]++
+	}
+	return n
+}
+
+func (d *desk) count(typ string) (n int) {
+	d.t.Helper()
+	for _, err := range d.store.ReadAll(d.t.Context(), eventstore.AllQuery{Types: []string{typ}}) {
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		n++
+	}
+	return n - 1 // the mark at the end
+}
+
+func (d *desk) state(id chat.ID) (out chat.State) {
+	d.t.Helper()
+	err := d.commands.Chats.Look(d.t.Context(), workspace, id, func(s chat.State) error {
+		out = chat.State{Status: s.Status, Category: s.Category, Assignee: s.Assignee, Deleted: s.Deleted}
+		return nil
+	})
+	if err != nil && !errors.Is(err, chat.ErrNotFound) {
+		d.t.Fatal(err)
+	}
+	return out
+}
+
+// While agents work, the log fails and processes end in the middle, each chat is
+// closed once or left alone, the counts are exact, and the undo brings back all but
+// what was touched.
+func TestABulkCloseAndItsUndoWhateverFails(t *testing.T) {
+	eachSeed(t, func(t *testing.T, seed uint64) {
+		const chats = 1_200
+		d := newDesk(t, chats)
+		d.log = faulty.New(d.store, faulty.Options{
+			Seed: seed, LoseRequest: 0.005, LoseAnswer: 0.005, FailRead: 0.002, TearRead: 0.5, TearWithin: 3, Sleep: sleep,
+		})
+		taken := d.chats[100:110]
+		d.chosen = func() {
+			for _, id := range taken {
+				d.must(d.commands.Chats.Assign(t.Context(), d.origin("ann"), id, chat.Assign{To: chat.AgentID(ann)}))
+			}
+			d.chosen = func() {}
+		}
+		id := d.request(nil)
+		stop := d.start()
+		until(t, "a chunk is done", func() bool { return d.count("bulk.worked.v1") > 0 })
+		stop()
+		stop = d.start()
+		d.await(id, bulk.Finished)
+		stop()
+
+		last, times := d.outcomes(id)
+		n := tally(last)
+		if n[bulk.Done] != chats-len(taken) || n[bulk.Conflict] != len(taken) || times != chats {
+			t.Fatalf("outcomes %v, %d records", n, times)
+		}
+		if closed := d.count("chat.closed.v1"); closed != n[bulk.Done] {
+			t.Fatalf("%d chats were closed, %d say the outcomes", closed, n[bulk.Done])
+		}
+		for _, id := range taken {
+			if s := d.state(id); s.Closed() || s.Assignee != chat.AgentID(ann) {
+				t.Errorf("%s was trampled: %+v", id, s)
+			}
+		}
+
+		touched := d.chats[700:705]
+		for _, id := range touched {
+			d.must(d.commands.Chats.AddNote(t.Context(), d.origin("ann"), id, chat.AddNote{Note: "n", Text: "mine", By: "ann", At: time.Unix(3, 0).UTC()}))
+		}
+		d.must(d.commands.Bulk.Undo(t.Context(), d.origin(sue), id, bulk.Undo{By: sue, At: time.Unix(4, 0).UTC()}))
+		stop = d.start()
+		until(t, "a chunk is undone", func() bool { return d.count("bulk.reversed.v1") > 0 })
+		stop()
+		d.start()
+		d.await(id, bulk.Reverted)
+		last, _ = d.outcomes(id)
+		if n := tally(last); n[bulk.Undone] != chats-len(taken)-len(touched) || n[bulk.Touched] != len(touched) || n[bulk.Conflict] != len(taken) {
+			t.Fatalf("after the undo %v", n)
+		}
+		for i, id := range d.chats {
+			if closed := d.state(id).Closed(); closed != (i >= 700 && i < 705) {
+				t.Fatalf("%s is closed: %v", id, closed)
+			}
+		}
+	})
+}
+
+func TestWhatABulkJobDoes(t *testing.T) {
+	d := newDesk(t, 6)
+	d.start()
+	run := func(change func(*bulk.Request)) bulk.ID {
+		t.Helper()
+		id := d.request(change)
+		d.await(id, bulk.Finished)
+		return id
+	}
+	undo := func(id bulk.ID) {
+		t.Helper()
+		d.must(d.commands.Bulk.Undo(t.Context(), d.origin(sue), id, bulk.Undo{By: sue}))
+		d.await(id, bulk.Reverted)
+	}
+	every := func(what string, ok func(chat.State) bool) {
+		t.Helper()
+		for _, id := range d.chats {
+			if s := d.state(id); !ok(s) {
+				t.Errorf("%s: %s is %+v", what, id, s)
+			}
+		}
+	}
+	open := func(s chat.State) bool { return s.Status == "OPEN" && s.Assignee == "" && !s.Deleted }
+
+	id := run(func(r *bulk.Request) { r.Action, r.Agent = bulk.Assign, string(ann) })
+	every("assign", func(s chat.State) bool { return s.Assignee == chat.AgentID(ann) })
+	again := run(func(r *bulk.Request) { r.Action, r.Agent = bulk.Assign, string(ann) })
+	if last, _ := d.outcomes(again); tally(last)[bulk.NoChange] != 6 {
+		t.Errorf("assigned again: %v", last)
+	}
+	undo(id)
+	every("assign undone", open)
+
+	id = run(func(r *bulk.Request) { r.Action, r.Status = bulk.SetStatus, "REVIEW" })
+	every("set status", func(s chat.State) bool { return s.Status == "REVIEW" })
+	undo(id)
+	every("status undone", open)
+
+	id = run(func(r *bulk.Request) { r.Action = bulk.Delete })
+	every("delete", func(s chat.State) bool { return s.Deleted })
+	undo(id)
+	every("delete undone", open)
+
+	id = run(func(r *bulk.Request) { r.Action, r.Tags = bulk.Tag, []string{"Spring sale"} })
+	if n := d.count("chat.tags_changed.v1"); n != 6 {
+		t.Errorf("%d chats were tagged", n)
+	}
+	undo(id)
+
+	id = run(func(r *bulk.Request) { r.Filter, r.IDs = nil, []string{"c00001", "none"} })
+	if last, _ := d.outcomes(id); last["c00001"] != bulk.Done || last["none"] != bulk.Missing || len(last) != 2 {
+		t.Errorf("by ids: %v", last)
+	}
+	undo(id)
+}
+
+// What failed is tried again, whatever happened since; then it is done.
+func TestARetryOfABulkJob(t *testing.T) {
+	d := newDesk(t, 3)
+	d.chosen = func() {
+		d.must(d.commands.Chats.MarkRead(t.Context(), d.origin("ann"), d.chats[1], chat.MarkRead{By: "ann"}))
+		d.chosen = func() {}
+	}
+	id := d.request(nil)
+	d.start()
+	d.await(id, bulk.Finished)
+	if last, _ := d.outcomes(id); last["c00001"] != bulk.Conflict || tally(last)[bulk.Done] != 2 {
+		t.Fatalf("first: %v", last)
+	}
+	d.must(d.commands.Bulk.Retry(t.Context(), d.origin(sue), id, bulk.Retry{By: sue}))
+	until(t, "it was tried again", func() bool { return d.count("bulk.completed.v1") == 2 })
+	last, times := d.outcomes(id)
+	if tally(last)[bulk.Done] != 3 || times != 4 {
+		t.Errorf("second: %v, %d records", last, times)
+	}
+	if _, err := d.commands.Bulk.Retry(t.Context(), d.origin(sue), id, bulk.Retry{By: sue}); !errors.Is(err, bulk.ErrNothingFailed) {
+		t.Errorf("a third try: %v", err)
+	}
+	d.must(d.commands.Bulk.Undo(t.Context(), d.origin(sue), id, bulk.Undo{By: sue}))
+	d.await(id, bulk.Reverted)
+	if last, _ := d.outcomes(id); tally(last)[bulk.Undone] != 3 {
+		t.Errorf("undone: %v", last)
+	}
+}
+
+// A cancelled job records what it had done, and that alone is undone.
+func TestACancelledBulkJob(t *testing.T) {
+	const chats = 1_600
+	d := newDesk(t, chats)
+	id := d.request(nil)
+	stop := d.start()
+	until(t, "a chunk is done", func() bool { return d.count("bulk.worked.v1") > 0 })
+	d.must(d.commands.Bulk.Cancel(t.Context(), d.origin(sue), id, bulk.Cancel{By: sue}))
+	d.await(id, bulk.Cancelled)
+	stop()
+	last, _ := d.outcomes(id)
+	if n, closed := len(last), d.count("chat.closed.v1"); n != closed || n == 0 || n == chats {
+		t.Fatalf("%d outcomes, %d chats closed", n, closed)
+	}
+	d.must(d.commands.Bulk.Undo(t.Context(), d.origin(sue), id, bulk.Undo{By: sue}))
+	d.start()
+	d.await(id, bulk.Reverted)
+	for _, id := range d.chats {
+		if d.state(id).Closed() {
+			t.Fatalf("%s is still closed", id)
+		}
+	}
+}
+
+// A process that died in the middle of a chunk leaves chats that no outcome tells
+// of. The cancellation finds them.
+func TestACancelledBulkJobWhoseProcessDied(t *testing.T) {
+	d := newDesk(t, 10)
+	id := d.request(nil)
+	ids, revisions := []string{}, []int64{}
+	for _, c := range d.chats {
+		ids, revisions = append(ids, string(c)), append(revisions, 1)
+	}
+	o := d.origin(sue)
+	d.must(d.commands.Bulk.Freeze(t.Context(), o, id, bulk.Freeze{IDs: ids, Revisions: revisions}))
+	for _, c := range ids[:4] {
+		req := bulk.Requested{Action: bulk.Close, By: sue}
+		if i, err := d.commands.Bulk.Do(t.Context(), o, id, 1, req, c); err != nil || i.Outcome != bulk.Done {
+			t.Fatalf("%+v, %v", i, err)
+		}
+	}
+	d.must(d.commands.Bulk.Cancel(t.Context(), o, id, bulk.Cancel{By: sue}))
+	d.start()
+	d.await(id, bulk.Cancelled)
+	if last, _ := d.outcomes(id); tally(last)[bulk.Done] != 4 || len(last) != 4 {
+		t.Errorf("%v", last)
+	}
+}
