@@ -284,12 +284,20 @@ func (c *liteConn) call(ctx context.Context, fn func(Tx) error) error {
 		c.busy = false
 	}()
 	if err := fn(liteTx{c}); err != nil {
-		return err
+		return becauseOf(ctx, err)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// becauseOf gives the reason why something was interrupted, unless err has it.
+func becauseOf(ctx context.Context, err error) error {
+	if sqlite.ErrCode(err) != sqlite.ResultInterrupt || ctx.Err() == nil || errors.Is(err, context.Cause(ctx)) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 }
 
 func (c *liteConn) rollback() error {
