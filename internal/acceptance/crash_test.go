@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/chatledger/chatledger/projections/views"
 )
 
 func containsAll(s string, parts ...string) bool {
@@ -102,7 +104,8 @@ func TestKillUnderLoad(t *testing.T) {
 // verifyAll compares every view with its rebuild, row for row.
 func (s *server) verifyAll() {
 	s.t.Helper()
-	for _, view := range []string{"inbox.v1", "conversation.v2", "history.v1", "visitor.v1", "orders.v1", "directory.v1", "deliveries.v1"} {
+	for _, newView := range views.All() {
+		view := newView().Name()
 		if out, err := s.try("projections", "verify", view); err != nil {
 			s.t.Errorf("%s: %v", view, err)
 		} else {
