@@ -193,7 +193,7 @@ func (b *builder) goLive(ctx context.Context) error {
 	b.tell(PhaseSwitch, b.state.Checkpoint)
 	err = b.level(ctx, live)
 	for try := 1; err == nil; try++ {
-		if err = b.swap(ctx, live); err == nil || try == maxSwitchTries || errors.Is(err, errLost) || ctx.Err() != nil {
+		if err = b.swap(ctx, live, try); err == nil || try == maxSwitchTries || errors.Is(err, errLost) || ctx.Err() != nil {
 			break
 		}
 		pause(ctx, b.cfg.Poll) // somebody reads the tables for long
@@ -220,9 +220,9 @@ func (b *builder) level(ctx context.Context, live state) error {
 }
 
 // swap makes the new tables live and the live ones old.
-func (b *builder) swap(ctx context.Context, live state) error {
+func (b *builder) swap(ctx context.Context, live state, try int) error {
 	err := b.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
-		if err := shortLocks(ctx, tx); err != nil {
+		if err := shortLocks(ctx, tx, try); err != nil {
 			return err
 		}
 		err := one(tx.Exec(ctx, `UPDATE projections SET epoch = epoch + 1, generation = $1, store = $2, checkpoint = $3, shape = $4,
@@ -271,14 +271,21 @@ func (s state) old(cfg *Config) buildState {
 
 // shortLocks keeps a transaction that waits for a table from making all who
 // come after it wait, too. It gives up before PostgreSQL looks for deadlocks
-// (after a second), so that it is never a reader who has to.
-func shortLocks(ctx context.Context, tx sqldb.Tx) error {
+// (after a second), so that it is never a reader who has to. What is still in the
+// way at a later try may be an autovacuum, which is what that search ends.
+func shortLocks(ctx context.Context, tx sqldb.Tx, try int) error {
 	if sqldb.EngineOf(tx) != sqldb.Postgres {
 		return nil
 	}
-	_, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '500ms'")
+	wait := "500ms"
+	if try > patientTries {
+		wait = "1500ms"
+	}
+	_, err := tx.Exec(ctx, "SET LOCAL lock_timeout = '"+wait+"'")
 	return err
 }
+
+const patientTries = 3
 
 // ErrNothingOld reports that there are no tables to go back to.
 var ErrNothingOld = errors.New("projections: no older tables to go back to")
@@ -300,7 +307,7 @@ func Rollback(ctx context.Context, cfg Config, name string) error {
 	}
 	var back eventstore.Position
 	err = cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
-		if err := shortLocks(ctx, tx); err != nil {
+		if err := shortLocks(ctx, tx, 1); err != nil {
 			return err
 		}
 		// The first statement locks the row, so that what is read is the last.

@@ -88,7 +88,7 @@ type Progress struct {
 	Items   int64    `json:"items" doc:"It has to do."`
 	Done    int64    `json:"done" doc:"Of these, whatever became of them."`
 	PerSec  float64  `json:"per_second" doc:"Since it began."`
-	ETASecs *float64 `json:"eta_seconds" doc:"Until its end at this rate; null if it has ended, or not begun."`
+	ETASecs *float64 `json:"eta_seconds" doc:"Until its end at the pace of late; null if it has ended, or not begun."`
 }
 
 func newJob(j *bulkview.Job) BulkJob {
@@ -113,10 +113,10 @@ func newJob(j *bulkview.Job) BulkJob {
 	c.Waiting = j.Items - c.Done - c.NoChange - c.Conflict - c.Forbidden - c.Missing - c.Undone - c.Touched
 	if took := j.LastAt - j.StartedAt; took > 0 && j.Did > 0 {
 		out.Progress.PerSec = float64(j.Did) / float64(took) * float64(time.Second/time.Microsecond)
-		if j.EndedAt == 0 {
-			eta := float64(j.Todo-j.Did) / out.Progress.PerSec
-			out.Progress.ETASecs = &eta
-		}
+	}
+	if j.EndedAt == 0 && j.Pace > 0 {
+		eta := (time.Duration(j.Todo-j.Did) * time.Duration(j.Pace)).Seconds()
+		out.Progress.ETASecs = &eta
 	}
 	return out
 }

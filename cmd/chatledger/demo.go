@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -104,7 +106,11 @@ func (c DemoCmd) work(ctx context.Context, traffic *demo.Generator, s *server, s
 	if err != nil {
 		return err
 	}
-	staff.printTour(w, s.url, chat)
+	env, err := staff.writeTour(c.Data, s.url, chat)
+	if err != nil {
+		return err
+	}
+	staff.printTour(w, s.url, chat, env)
 
 	if err := traffic.Customers(ctx, c.Chats-first); err != nil {
 		return err
@@ -167,13 +173,28 @@ func (s *server) hireDemoStaff(ctx context.Context, graphURL string) (staff demo
 	return staff, err
 }
 
-func (d demoStaff) printTour(w io.Writer, url, chat string) {
+// writeTour writes what docs/tour.md begins with: a file of shell variables, for its
+// owner alone.
+func (d demoStaff) writeTour(folder, url, chat string) (path string, err error) {
+	path = filepath.Join(folder, "tour.env")
+	text := fmt.Sprintf("export URL=%s CHAT=%s CHANNEL=%s APP_SECRET=%s DATA='%s'\n", url, chat, d.channel, demoAppSecret, folder)
+	for _, t := range d.tokens {
+		text += fmt.Sprintf("export %s=%s\n", strings.ToUpper(string(t.role)), t.secret)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return "", fmt.Errorf("write the tour's variables: %w", err)
+	}
+	return path, nil
+}
+
+func (d demoStaff) printTour(w io.Writer, url, chat, env string) {
 	fmt.Fprintln(w, "\nA token for each role:")
 	tokens := map[agent.Role]string{}
 	for _, t := range d.tokens {
 		fmt.Fprintf(w, "  %-11s %s   (%s)\n", t.role, t.secret, t.name)
 		tokens[t.role] = t.secret
 	}
+	fmt.Fprintf(w, "\nAll capabilities by curl are in docs/tour.md, which begins with: source %s\n", env)
 	fmt.Fprintf(w, `
 Three lines to start with; the whole API is at %s/docs:
 

@@ -5,6 +5,8 @@
 package bulk
 
 import (
+	"time"
+
 	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/projections"
 )
@@ -96,9 +98,20 @@ func (p *Projection) Apply(e projections.Event) {
 
 func (j *Job) begin(phase bulk.Phase, todo, at int64) {
 	j.Phase, j.Todo, j.Did, j.StartedAt, j.LastAt, j.EndedAt = string(phase), todo, 0, at, at, 0
+	j.Pace = 0
 }
 
+// progress notes a chunk. The pace follows the last ones; a pause, such as that of
+// a restart, counts little.
 func (j *Job) progress(items int, at int64) {
+	const weight, atMost = 16, 4
+	if took := at - j.LastAt; took > 0 && items > 0 {
+		pace := took * int64(time.Microsecond) / int64(items)
+		if j.Pace == 0 {
+			j.Pace = pace
+		}
+		j.Pace += (min(pace, atMost*j.Pace) - j.Pace) / min(weight, 1+j.Did/bulk.ChunkSize)
+	}
 	j.Did += int64(items)
 	j.LastAt = max(j.LastAt, at)
 }

@@ -32,6 +32,7 @@ type Job struct {
 
 	Todo int64 `db:"todo"` // items of the present attempt, or undo
 	Did  int64 `db:"did"`  // of these
+	Pace int64 `db:"pace"` // nanoseconds an item has taken of late; 0 before the first chunk
 
 	RequestedAt int64 `db:"requested_at"`
 	StartedAt   int64 `db:"started_at"` // of the present attempt, or undo
