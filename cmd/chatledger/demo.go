@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -177,11 +178,12 @@ func (s *server) hireDemoStaff(ctx context.Context, graphURL string) (staff demo
 // owner alone.
 func (d demoStaff) writeTour(folder, url, chat string) (path string, err error) {
 	path = filepath.Join(folder, "tour.env")
-	text := fmt.Sprintf("export URL=%s CHAT=%s CHANNEL=%s APP_SECRET=%s DATA='%s'\n", url, chat, d.channel, demoAppSecret, folder)
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "export URL=%s CHAT=%s CHANNEL=%s APP_SECRET=%s DATA='%s'\n", url, chat, d.channel, demoAppSecret, folder)
 	for _, t := range d.tokens {
-		text += fmt.Sprintf("export %s=%s\n", strings.ToUpper(string(t.role)), t.secret)
+		fmt.Fprintf(&text, "export %s=%s\n", strings.ToUpper(string(t.role)), t.secret)
 	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
 		return "", fmt.Errorf("write the tour's variables: %w", err)
 	}
 	return path, nil
