@@ -18,7 +18,7 @@ import (
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/internal/web"
-	"github.com/chatledger/chatledger/transcript"
+	"github.com/chatledger/chatledger/internal/transcript"
 )
 
 // readers are those who may see a conversation.

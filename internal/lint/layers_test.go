@@ -31,9 +31,9 @@ var layers = []struct{ pkg, may string }{
 	{"eventstore/feed", "eventstore github.com/google/uuid " + watermill},
 
 	{"commands", "domain/** eventstore eventstore/codec internal/ids github.com/google/uuid golang.org/x/sync/**"},
-	{"commands/commandapi", "commands transcript domain/** eventstore eventstore/codec internal/ids internal/web " + http},
+	{"commands/commandapi", "commands internal/transcript domain/** eventstore eventstore/codec internal/ids internal/web " + http},
 
-	{"transcript", "domain/** eventstore eventstore/codec internal/ids"},
+	{"internal/transcript", "domain/** eventstore eventstore/codec internal/ids"},
 
 	{"projections/projectionstest", "projections domain/** eventstore eventstore/codec internal/ids internal/sqldb " + forTests},
 	{"projections/views/viewstest", "projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb " + forTests},

@@ -20,7 +20,7 @@ import (
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/projectionstest"
 	"github.com/chatledger/chatledger/projections/views/viewstest"
-	"github.com/chatledger/chatledger/transcript"
+	"github.com/chatledger/chatledger/internal/transcript"
 )
 
 // Whatever is in the log, and whatever comes after: the same position, the same

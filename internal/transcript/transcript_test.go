@@ -35,7 +35,7 @@ import (
 	"github.com/chatledger/chatledger/eventstore/sqlite"
 	"github.com/chatledger/chatledger/internal/testenv"
 	"github.com/chatledger/chatledger/projections/views/viewstest"
-	"github.com/chatledger/chatledger/transcript"
+	"github.com/chatledger/chatledger/internal/transcript"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
