@@ -17,8 +17,8 @@ import (
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/ids"
-	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/internal/transcript"
+	"github.com/chatledger/chatledger/internal/web"
 )
 
 // readers are those who may see a conversation.

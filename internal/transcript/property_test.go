@@ -17,10 +17,10 @@ import (
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/codec"
 	"github.com/chatledger/chatledger/eventstore/memory"
+	"github.com/chatledger/chatledger/internal/transcript"
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/projectionstest"
 	"github.com/chatledger/chatledger/projections/views/viewstest"
-	"github.com/chatledger/chatledger/internal/transcript"
 )
 
 // Whatever is in the log, and whatever comes after: the same position, the same

@@ -34,8 +34,8 @@ import (
 	"github.com/chatledger/chatledger/eventstore/postgres"
 	"github.com/chatledger/chatledger/eventstore/sqlite"
 	"github.com/chatledger/chatledger/internal/testenv"
-	"github.com/chatledger/chatledger/projections/views/viewstest"
 	"github.com/chatledger/chatledger/internal/transcript"
+	"github.com/chatledger/chatledger/projections/views/viewstest"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
