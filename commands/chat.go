@@ -2,11 +2,9 @@ package commands
 
 import (
 	"context"
-	"errors"
 
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/status"
-	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/domain/team"
 	"github.com/chatledger/chatledger/internal/ids"
 )
@@ -121,31 +119,16 @@ type ChangeTags struct {
 // that is not, changes nothing.
 func (c Chats) ChangeTags(ctx context.Context, o Origin, id chat.ID, cmd ChangeTags) (Result, error) {
 	return c.chats.do(ctx, o, "chat.change_tags", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
-		var delta chat.ChangeTags
 		// Decide first on what is known, so that no tag is made for a chat that
 		// cannot be tagged.
 		if _, err := (chat.ChangeTags{Add: untyped(cmd.Add), Remove: untyped(cmd.Remove)}).Decide(s); err != nil {
 			return nil, err
 		}
-		for _, name := range cmd.Remove {
-			t, err := c.tags.find(ctx, o.Workspace, name)
-			if errors.Is(err, tag.ErrNotFound) {
-				continue // it cannot be on the chat either
-			} else if err != nil {
-				return nil, err
-			}
-			delta.Remove = append(delta.Remove, chat.TagID(t))
+		found, err := c.tags.resolve(ctx, o, cmd)
+		if err != nil {
+			return nil, err
 		}
-		for _, name := range cmd.Add {
-			t, err := c.tags.find(ctx, o.Workspace, name)
-			if errors.Is(err, tag.ErrNotFound) && cmd.MayCreate {
-				t, err = c.tags.make(ctx, o, name)
-			}
-			if err != nil {
-				return nil, err
-			}
-			delta.Add = append(delta.Add, chat.TagID(t))
-		}
+		delta := chat.ChangeTags{Add: untyped(found.Add), Remove: untyped(found.Remove)}
 		if len(delta.Add)+len(delta.Remove) == 0 {
 			return nil, nil
 		}

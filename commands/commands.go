@@ -131,7 +131,6 @@ func New(store eventstore.Store, o Options) *Commands {
 		workspaces = newAggregate("workspace", store, cache, requests, o.Now, workspace.Events, workspace.Evolve, nil, nil)
 	)
 	c := &Commands{
-		Orders:     Orders{orders, chats},
 		Agents:     Agents{agents},
 		Teams:      Teams{teams, agents},
 		Tags:       Tags{tags},
@@ -140,6 +139,7 @@ func New(store eventstore.Store, o Options) *Commands {
 		Workspaces: Workspaces{workspaces, statuses},
 		Webhooks:   Webhooks{webhooks},
 	}
+	c.Orders = Orders{orders, chats, c.Agents, c.Tags}
 	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses}
 	c.Bulk = Bulk{jobs, &c.Chats}
 	return c

@@ -150,7 +150,7 @@ func TestRepeatOfANoOpDoesNothing(t *testing.T) {
 func TestRepeatOnANewStream(t *testing.T) {
 	w := newWorld(t)
 	place := func(o commands.Origin) (commands.Result, error) {
-		return w.Orders.Place(t.Context(), o, commands.NewOrder(o), order.Place{
+		return w.Orders.Place(t.Context(), o, commands.NewOrder(o, ""), order.Place{
 			Workspace: acme, Source: "api", Currency: "EUR", At: time.Unix(1, 0).UTC(),
 			Lines: []order.PlaceLine{{Product: "hat", Quantity: 2, UnitPrice: 1999}},
 		})

@@ -2,6 +2,7 @@ package commands
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"unicode/utf8"
 
@@ -64,6 +65,31 @@ func (c Tags) find(ctx context.Context, workspace, nameOrID string) (id tag.ID, 
 		return nil
 	})
 	return id, err
+}
+
+// resolve returns a delta of tags with their ids, and makes those that are new
+// if the delta may.
+func (c Tags) resolve(ctx context.Context, o Origin, cmd ChangeTags) (delta ChangeTags, err error) {
+	for _, name := range cmd.Remove {
+		t, err := c.find(ctx, o.Workspace, name)
+		if errors.Is(err, tag.ErrNotFound) {
+			continue // nothing can have it
+		} else if err != nil {
+			return delta, err
+		}
+		delta.Remove = append(delta.Remove, string(t))
+	}
+	for _, name := range cmd.Add {
+		t, err := c.find(ctx, o.Workspace, name)
+		if errors.Is(err, tag.ErrNotFound) && cmd.MayCreate {
+			t, err = c.make(ctx, o, name)
+		}
+		if err != nil {
+			return delta, err
+		}
+		delta.Add = append(delta.Add, string(t))
+	}
+	return delta, nil
 }
 
 // make creates the tag that somebody typed, on the way to another command.

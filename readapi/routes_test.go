@@ -62,6 +62,13 @@ a b s . . A  POST /v1/orders/{order}/ship
 a b s . . A  POST /v1/orders/{order}/deliver
 a b s . . A  POST /v1/orders/{order}/cancel
 a b s . . A  POST /v1/orders/{order}/return
+a b s . . A  POST /v1/orders/{order}/payment
+a . s . . A  POST /v1/orders/{order}/assign
+a . s . . A  POST /v1/orders/{order}/unassign
+a b s . . A  POST /v1/orders/{order}/tags
+a b s . . A  POST /v1/orders/{order}/notes
+a b s . . A  PATCH /v1/orders/{order}/notes/{note}
+a b s . . A  DELETE /v1/orders/{order}/notes/{note}
 . . . . . A  POST /v1/agents
 . . . . . A  POST /v1/agents/{agent}/role
 . . . . . A  POST /v1/agents/{agent}/deactivate
@@ -227,6 +234,21 @@ func TestBadInput(t *testing.T) {
 		{"POST /v1/orders", `{"chat":"none","currency":"EUR","lines":[` + line + `]}`, 404, ""},
 		{"POST " + order + "/deliver", ``, 409, ""},
 		{"POST /v1/orders/none/confirm", ``, 404, ""},
+		{"POST " + order + "/confirm", `{"text":"On its way"}`, 400, "body.text"},
+		{"POST " + order + "/confirm", `{"notify":true}`, 409, ""}, // it has no chat
+		{"POST " + order + "/payment", `{"payment":"maybe"}`, 400, "body.payment"},
+		{"POST " + order + "/payment", `{"payment":"refunded"}`, 409, ""},
+		{"POST " + order + "/payment", `{"payment":"paid","reference":"` + strings.Repeat("x", 201) + `"}`, 400, "body.reference"},
+		{"POST " + order + "/assign", `{"agent":""}`, 400, "body.agent"},
+		{"POST " + order + "/assign", `{"agent":"nobody"}`, 404, ""},
+		{"POST " + order + "/tags", `{"add":[""]}`, 400, "body.add"},
+		{"POST " + order + "/tags", `{"add":["a"],"remove":["a"]}`, 400, "body.remove"},
+		{"POST " + order + "/notes", `{"text":""}`, 400, "body.text"},
+		{"PATCH " + order + "/notes/none", `{"text":"a"}`, 404, ""},
+		{"DELETE " + order + "/notes/none", ``, 404, ""},
+		{"POST /v1/orders", `{"currency":"EUR","lines":[{"product":"tea","quantity":1,"unit_price":1,"currency":"USD"}]}`, 400, "body.currency"},
+		{"POST /v1/orders", `{"external_id":"` + strings.Repeat("x", 201) + `","currency":"EUR","lines":[` + line + `]}`, 400, "body.external_id"},
+		{"GET /v1/orders?payment=lost", "", 400, "query.payment"},
 		{"POST /v1/agents", `{"name":"","role":"agent"}`, 400, "body.name"},
 		{"POST /v1/agents", `{"name":"Ann","role":"king"}`, 400, "body.role"},
 		{"POST /v1/agents", `{"name":"Ann","role":"agent","email":"ann"}`, 400, "body.email"},
@@ -373,6 +395,10 @@ func TestWorkspacesAreApart(t *testing.T) {
 		{chat + "/unread", ``},
 		{chat + "/restore", ``},
 		{order + "/confirm", ``},
+		{order + "/payment", `{"payment":"paid"}`},
+		{order + "/tags", `{"add":["x"]}`},
+		{order + "/notes", `{"text":"a"}`},
+		{order + "/unassign", ``},
 		{"/v1/agents/" + l.agents[agent.RoleAgent] + "/deactivate", ``},
 		{delivery + "/retranslate", ``},
 	} {

@@ -296,6 +296,7 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, choose reactors.S
 			Accounts: known, Client: client, Chats: p.commands.Chats, Attempts: p.accounts, Now: now, Logger: t.logger,
 		}.Reactor(),
 		reactors.RunBulk{Bulk: p.commands.Bulk, Select: choose, Now: now}.Reactor(),
+		reactors.NotifyCustomers{Orders: p.commands.Orders, Chats: p.commands.Chats}.Reactor(),
 	}
 }
 
@@ -589,5 +590,5 @@ func (p *parts) parkedEvents(ctx context.Context, reactor string) ([]reactors.Pa
 }
 
 func reactorNames() []string {
-	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName}
+	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.NotifyCustomersName}
 }

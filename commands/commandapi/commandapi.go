@@ -69,6 +69,12 @@ type WrittenNote struct {
 	Chat string `json:"chat"`
 }
 
+// WrittenOrderNote is the answer to a new note on an order.
+type WrittenOrderNote struct {
+	Written
+	Order string `json:"order"`
+}
+
 func written(r commands.Result) Written {
 	return Written{r.ID, r.Revision, r.Position, r.Changed}
 }

@@ -45,6 +45,15 @@ type (
 		Order order.ID `path:"order"`
 		Body  B
 	}
+	inOrderNote struct {
+		Order order.ID     `path:"order"`
+		Note  order.NoteID `path:"note"`
+	}
+	orderNoteWith[B any] struct {
+		Order order.ID     `path:"order"`
+		Note  order.NoteID `path:"note"`
+		Body  B
+	}
 	inAgent struct {
 		Agent agent.ID `path:"agent"`
 	}
@@ -171,6 +180,7 @@ func (b *ReasonBody) reason() string {
 
 // OrderBody is an order to be placed.
 type OrderBody struct {
+	External string     `json:"external_id,omitempty" example:"SHOP-1001" doc:"The caller's own id for it: at most one order in the workspace has it."`
 	Chat     string     `json:"chat,omitempty" doc:"The id of the chat it belongs to."`
 	Currency string     `json:"currency" example:"EUR" doc:"ISO 4217."`
 	Lines    []LineBody `json:"lines" maxItems:"500"`
@@ -183,30 +193,73 @@ type LineBody struct {
 	Name      string `json:"name,omitempty" example:"Green tea"`
 	Quantity  int64  `json:"quantity" example:"2"`
 	UnitPrice int64  `json:"unit_price" example:"1050" doc:"In minor units of the currency."`
+	Currency  string `json:"currency,omitempty" example:"EUR" doc:"If it is given: that of the order."`
 }
 
-func (b OrderBody) command(c caller) order.Place {
+func (b OrderBody) command(c caller) (order.Place, error) {
 	cmd := order.Place{
-		Workspace: c.Workspace, Chat: b.Chat, Source: order.SourceAPI,
+		Workspace: c.Workspace, Chat: b.Chat, Source: order.SourceAPI, External: b.External,
 		Comment: b.Comment, Currency: b.Currency, At: c.At,
 	}
 	for _, l := range b.Lines {
+		if l.Currency != "" && l.Currency != b.Currency {
+			return cmd, order.ErrMixedCurrencies
+		}
 		cmd.Lines = append(cmd.Lines, order.PlaceLine{Product: l.Product, Name: l.Name, Quantity: l.Quantity, UnitPrice: l.UnitPrice})
 	}
-	return cmd
+	return cmd, nil
+}
+
+// StepBody may ask for the customer to be told of an order's new status.
+type StepBody struct {
+	Notify bool   `json:"notify,omitempty" doc:"Whether to tell the customer, by a message in the order's chat."`
+	Text   string `json:"text,omitempty" example:"Your tea left today." doc:"What to say, at most 4,096 characters. Without it: a sentence that names the status. Only with notify."`
+}
+
+func (b *StepBody) notice(c caller) (*commands.Notice, error) {
+	switch {
+	case b == nil:
+		return nil, nil //nolint:nilnil // nobody is to be told
+	case b.Text != "" && !b.Notify:
+		return nil, web.BadRequest(web.CodeInvalid, "body.text", "only with notify: true")
+	case !b.Notify:
+		return nil, nil //nolint:nilnil // the same
+	}
+	return &commands.Notice{Text: b.Text, By: string(c.By), Bot: c.Bot, At: c.At}, nil
+}
+
+// EndBody may say why, and ask for the customer to be told.
+type EndBody struct {
+	StepBody
+	Reason string `json:"reason,omitempty" example:"Asked for by the customer." doc:"At most 1,000 characters. Not told to the customer."`
+}
+
+func (b *EndBody) parts() (reason string, step *StepBody) {
+	if b == nil {
+		return "", nil
+	}
+	return b.Reason, &b.StepBody
 }
 
 // ShipBody says how an order travels.
 type ShipBody struct {
+	StepBody
 	Carrier  string `json:"carrier,omitempty" example:"DHL"`
 	Tracking string `json:"tracking,omitempty" example:"JD0002"`
 }
 
-func (b *ShipBody) command() order.Ship {
+func (b *ShipBody) command() (order.Ship, *StepBody) {
 	if b == nil {
-		return order.Ship{}
+		return order.Ship{}, nil
 	}
-	return order.Ship{Carrier: b.Carrier, Tracking: b.Tracking}
+	return order.Ship{Carrier: b.Carrier, Tracking: b.Tracking}, &b.StepBody
+}
+
+// PaymentBody says how a payment stands.
+type PaymentBody struct {
+	Payment   string `json:"payment" example:"paid" doc:"unpaid, pending, paid, failed, partly_refunded or refunded"`
+	Reference string `json:"reference,omitempty" example:"pi_3NX" doc:"The payment's id where it was made; at most 200 characters."`
+	Reason    string `json:"reason,omitempty" doc:"At most 1,000 characters."`
 }
 
 // InviteBody is a new member of staff.
@@ -281,6 +334,20 @@ func writtenNote(r result, c caller, _ *chatWith[NoteBody]) WrittenNote {
 	w := written(r)
 	w.ID = string(commands.NewNote(c.Origin))
 	return WrittenNote{Written: w, Chat: r.ID}
+}
+
+func writtenOrderNote(r result, c caller, _ *orderWith[NoteBody]) WrittenOrderNote {
+	w := written(r)
+	w.ID = string(commands.NewOrderNote(c.Origin))
+	return WrittenOrderNote{Written: w, Order: r.ID}
+}
+
+// after does something unless there is an error already.
+func after(err error, do func() (result, error)) (result, error) {
+	if err != nil {
+		return result{}, err
+	}
+	return do()
 }
 
 func (a *api) setAvailability(ctx context.Context, c caller, in *agentWith[AvailabilityBody]) (result, error) {

@@ -122,32 +122,85 @@ func (a *api) routes() []web.Endpoint {
 
 		write(a, "POST /v1/orders", anyone, "Place an order",
 			func(ctx ctx, c caller, in *with[OrderBody]) (result, error) {
-				return a.Orders.Place(ctx, c.Origin, commands.NewOrder(c.Origin), in.Body.command(c))
-			}, answers(201), "Prices are whole numbers of the currency's minor unit: 1050 is EUR 10.50."),
+				cmd, err := in.Body.command(c)
+				if err != nil {
+					return result{}, err
+				}
+				return a.Orders.Place(ctx, c.Origin, commands.NewOrder(c.Origin, cmd.External), cmd)
+			}, answers(201), "Prices are whole numbers of the currency's minor unit: 1050 is EUR 10.50. Orders with the same external_id are one order: placing it again changes nothing, and is refused if it says something else."),
 		write(a, "POST /v1/orders/{order}/confirm", anyone, "Take an order",
-			func(ctx ctx, c caller, in *inOrder) (result, error) {
-				return a.Orders.Confirm(ctx, c.Origin, in.Order, order.Confirm{})
-			}),
+			func(ctx ctx, c caller, in *orderWith[*StepBody]) (result, error) {
+				tell, err := in.Body.notice(c)
+				return after(err, func() (result, error) {
+					return a.Orders.Confirm(ctx, c.Origin, in.Order, order.Confirm{}, tell)
+				})
+			}, telling),
 		write(a, "POST /v1/orders/{order}/process", anyone, "Start to work on an order",
-			func(ctx ctx, c caller, in *inOrder) (result, error) {
-				return a.Orders.Process(ctx, c.Origin, in.Order, order.Process{})
-			}),
+			func(ctx ctx, c caller, in *orderWith[*StepBody]) (result, error) {
+				tell, err := in.Body.notice(c)
+				return after(err, func() (result, error) {
+					return a.Orders.Process(ctx, c.Origin, in.Order, order.Process{}, tell)
+				})
+			}, telling),
 		write(a, "POST /v1/orders/{order}/ship", anyone, "Say that an order is on its way",
 			func(ctx ctx, c caller, in *orderWith[*ShipBody]) (result, error) {
-				return a.Orders.Ship(ctx, c.Origin, in.Order, in.Body.command())
-			}),
+				cmd, step := in.Body.command()
+				tell, err := step.notice(c)
+				return after(err, func() (result, error) {
+					return a.Orders.Ship(ctx, c.Origin, in.Order, cmd, tell)
+				})
+			}, telling),
 		write(a, "POST /v1/orders/{order}/deliver", anyone, "Say that the customer has it",
-			func(ctx ctx, c caller, in *inOrder) (result, error) {
-				return a.Orders.Deliver(ctx, c.Origin, in.Order, order.Deliver{})
-			}),
+			func(ctx ctx, c caller, in *orderWith[*StepBody]) (result, error) {
+				tell, err := in.Body.notice(c)
+				return after(err, func() (result, error) {
+					return a.Orders.Deliver(ctx, c.Origin, in.Order, order.Deliver{}, tell)
+				})
+			}, telling),
 		write(a, "POST /v1/orders/{order}/cancel", anyone, "Cancel an order that was not shipped",
-			func(ctx ctx, c caller, in *orderWith[*ReasonBody]) (result, error) {
-				return a.Orders.Cancel(ctx, c.Origin, in.Order, order.Cancel{Reason: in.Body.reason()})
-			}),
+			func(ctx ctx, c caller, in *orderWith[*EndBody]) (result, error) {
+				reason, step := in.Body.parts()
+				tell, err := step.notice(c)
+				return after(err, func() (result, error) {
+					return a.Orders.Cancel(ctx, c.Origin, in.Order, order.Cancel{Reason: reason}, tell)
+				})
+			}, telling),
 		write(a, "POST /v1/orders/{order}/return", anyone, "Say that the customer sent it back",
-			func(ctx ctx, c caller, in *orderWith[*ReasonBody]) (result, error) {
-				return a.Orders.Return(ctx, c.Origin, in.Order, order.Return{Reason: in.Body.reason()})
+			func(ctx ctx, c caller, in *orderWith[*EndBody]) (result, error) {
+				reason, step := in.Body.parts()
+				tell, err := step.notice(c)
+				return after(err, func() (result, error) {
+					return a.Orders.Return(ctx, c.Origin, in.Order, order.Return{Reason: reason}, tell)
+				})
+			}, telling),
+		write(a, "POST /v1/orders/{order}/payment", anyone, "Say how the payment of an order stands",
+			func(ctx ctx, c caller, in *orderWith[PaymentBody]) (result, error) {
+				return a.Orders.SetPayment(ctx, c.Origin, in.Order, order.SetPayment{Payment: order.Payment(in.Body.Payment), Reference: in.Body.Reference, Reason: in.Body.Reason})
+			}, "Only what was paid can be refunded."),
+		write(a, "POST /v1/orders/{order}/assign", staff, "Assign an order to an active agent",
+			func(ctx ctx, c caller, in *orderWith[AssignBody]) (result, error) {
+				return a.Orders.Assign(ctx, c.Origin, in.Order, order.Assign{To: in.Body.Agent})
 			}),
+		write(a, "POST /v1/orders/{order}/unassign", staff, "Leave an order to nobody",
+			func(ctx ctx, c caller, in *inOrder) (result, error) {
+				return a.Orders.Unassign(ctx, c.Origin, in.Order, order.Unassign{})
+			}),
+		write(a, "POST /v1/orders/{order}/tags", anyone, "Add and remove tags of an order, by id or name",
+			func(ctx ctx, c caller, in *orderWith[TagsBody]) (result, error) {
+				return a.Orders.ChangeTags(ctx, c.Origin, in.Order, commands.ChangeTags{Add: in.Body.Add, Remove: in.Body.Remove, MayCreate: true})
+			}, "A name that is no tag yet becomes one. Other tags of the order stay."),
+		respond(a, "POST /v1/orders/{order}/notes", anyone, "Add a private note to an order",
+			func(ctx ctx, c caller, in *orderWith[NoteBody]) (result, error) {
+				return a.Orders.AddNote(ctx, c.Origin, in.Order, order.AddNote{Note: commands.NewOrderNote(c.Origin), Text: in.Body.Text, By: string(c.By), At: c.At})
+			}, writtenOrderNote, answers(201), "The customer never sees it."),
+		write(a, "PATCH /v1/orders/{order}/notes/{note}", anyone, "Replace the text of a note on an order",
+			func(ctx ctx, c caller, in *orderNoteWith[NoteBody]) (result, error) {
+				return a.Orders.EditNote(ctx, c.Origin, in.Order, order.EditNote{Note: in.Note, Text: in.Body.Text, By: string(c.By), At: c.At, Any: c.Senior})
+			}, "Supervisors and admins may edit the notes of others."),
+		write(a, "DELETE /v1/orders/{order}/notes/{note}", anyone, "Delete a note on an order",
+			func(ctx ctx, c caller, in *inOrderNote) (result, error) {
+				return a.Orders.DeleteNote(ctx, c.Origin, in.Order, order.DeleteNote{Note: in.Note, By: string(c.By), At: c.At, Any: c.Senior})
+			}, "Supervisors and admins may delete the notes of others. The log keeps it."),
 
 		write(a, "POST /v1/agents", admins, "Invite a member of staff",
 			func(ctx ctx, c caller, in *with[InviteBody]) (result, error) {
@@ -239,6 +292,7 @@ func (a *api) routes() []web.Endpoint {
 }
 
 const (
+	telling      = "With notify, the customer gets a message in the order's chat, once for each change of status. If the chat would refuse it, because it is closed, say, the order is left as it is."
 	oneThing     = "One thing at a time. "
 	listRevision = "The revision is that of the workspace's whole list."
 )

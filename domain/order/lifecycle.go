@@ -75,11 +75,10 @@ func (c Return) Decide(s State) ([]Event, error) {
 // move returns e if the order is in one of the statuses that lead to the status
 // to. Where it is already is no event.
 func (s State) move(to Status, e Event, from ...Status) ([]Event, error) {
+	if err := s.placed(); err != nil {
+		return nil, err
+	}
 	switch {
-	case !s.Exists:
-		return nil, ErrNotFound
-	case s.Status == StatusRefused:
-		return nil, ErrRefused
 	case s.Status == to:
 		return nil, nil
 	case !slices.Contains(from, s.Status):

@@ -53,7 +53,17 @@ func TestPlace(t *testing.T) {
 	free.Lines, free.Items, free.Total = []order.Line{{Product: "p", Quantity: 1_000_000}}, 1_000_000, 0
 	most := then
 	most.Lines, most.Items, most.Total = []order.Line{{Product: "p", Quantity: 1, UnitPrice: order.MaxAmount, Total: order.MaxAmount}}, 1, order.MaxAmount
+	known := func(external string, at time.Time) order.Place {
+		return with(func(c *order.Place) { c.External, c.At = external, at })
+	}
+	named := then
+	named.External = "A-1"
 	run(t, cases{
+		{Name: "with an external id", When: known("A-1", noon), Then: past{named}},
+		{Name: "the same external id, later", Given: past{named}, When: known("A-1", noon.Add(time.Hour))},
+		{Name: "the same external id, something else", Given: past{named}, When: with(func(c *order.Place) { c.External, c.Currency = "A-1", "USD" }), Err: order.ErrPlacedOtherwise},
+		{Name: "a long external id", When: known(strings.Repeat("a", 201), noon), Err: order.ErrExternalLong},
+		{Name: "NUL in the external id", When: known("\x00", noon), Err: order.ErrExternal},
 		{Name: "totals", When: base, Then: past{then}},
 		{Name: "again", Given: past{then}, When: base},
 		{Name: "after it was refused", Given: past{refused}, When: base},
@@ -185,6 +195,17 @@ func TestAnyLifeOfAnOrder(t *testing.T) {
 		order.Deliver{},
 		order.Cancel{},
 		order.Return{},
+		order.SetPayment{Payment: order.Paid},
+		order.SetPayment{Payment: order.Refunded},
+		order.ChangeTags{Add: []string{"vip"}},
+		order.ChangeTags{Remove: []string{"vip"}},
+		order.Assign{To: "ann"},
+		order.Unassign{},
+		order.AddNote{Note: "n", Text: "careful", By: "ann"},
+		order.EditNote{Note: "n", Text: "very", By: "ann"},
+		order.DeleteNote{Note: "n", By: "ann"},
+		order.Tell{Step: order.Confirm{}, Message: "m", By: "ann"},
+		order.EndNotice{Message: "m"},
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		var s order.State

@@ -1,6 +1,8 @@
 package order
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"time"
 
 	"github.com/chatledger/chatledger/domain/money"
@@ -15,7 +17,7 @@ type PlaceLine struct {
 }
 
 // Place starts an order and works out its totals. An order that exists is no
-// event.
+// event; with an external id, it has to be the same order.
 type Place struct {
 	Workspace string
 	Chat      string
@@ -23,6 +25,7 @@ type Place struct {
 	Customer  string // the customer's id in the channel
 	Message   string // the message that places it
 	Source    string // SourceWhatsApp or SourceAPI
+	External  string // the caller's id for it, which the order's id is made of; may be left out
 	Catalog   string
 	Comment   string
 	Currency  string
@@ -33,6 +36,9 @@ type Place struct {
 // Decide implements the command.
 func (c Place) Decide(s State) ([]Event, error) {
 	if err := checkHead(c.Workspace, c.Source, c.Comment); err != nil {
+		return nil, err
+	}
+	if err := externalText.Check(c.External); err != nil {
 		return nil, err
 	}
 	if _, known := money.Exponent(c.Currency); !known {
@@ -46,7 +52,7 @@ func (c Place) Decide(s State) ([]Event, error) {
 	}
 	e := Placed{
 		Workspace: c.Workspace, Chat: c.Chat, Channel: c.Channel, Customer: c.Customer, Message: c.Message,
-		Source: c.Source, Catalog: c.Catalog, Comment: c.Comment, Currency: c.Currency, At: c.At,
+		Source: c.Source, External: c.External, Catalog: c.Catalog, Comment: c.Comment, Currency: c.Currency, At: c.At,
 		Lines: make([]Line, len(c.Lines)),
 	}
 	for i, l := range c.Lines {
@@ -60,10 +66,22 @@ func (c Place) Decide(s State) ([]Event, error) {
 			return nil, ErrTooLarge
 		}
 	}
-	if s.Exists {
+	switch {
+	case s.Exists && c.External != "" && s.Content != e.content():
+		return nil, ErrPlacedOtherwise
+	case s.Exists:
 		return nil, nil
 	}
 	return []Event{e}, nil
+}
+
+// content returns a hash of what was ordered, and for whom.
+func (e Placed) content() [sha256.Size]byte {
+	b, err := json.Marshal([]any{e.Chat, e.Currency, e.Comment, e.Lines})
+	if err != nil {
+		panic(err) // texts and numbers always have a JSON form
+	}
+	return sha256.Sum256(b)
 }
 
 func (l PlaceLine) total() (int64, error) {

@@ -38,6 +38,11 @@ func Message(chat, provider string) string { return derive("message", chat, prov
 // Order names an order that was placed by a message.
 func Order(chat, provider string) string { return derive("order", chat, provider).String() }
 
+// ExternalOrder names an order that has an id in another system of the workspace.
+func ExternalOrder(workspace, external string) string {
+	return derive("external order", workspace, external).String()
+}
+
 // Channel names an account at a provider.
 func Channel(workspace, kind, account string) string {
 	return derive("channel", workspace, kind, account).String()

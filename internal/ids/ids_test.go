@@ -19,6 +19,7 @@ func TestRecipesNeverChange(t *testing.T) {
 		{"chat", Chat("acme", "shop", "15551230001"), "17b55568-c3ce-5651-89f2-470769811570"},
 		{"message", Message("c1", "wamid.1"), "58126cff-94b5-57b1-b236-cb345d571382"},
 		{"order", Order("c1", "wamid.1"), "c5415a47-efe0-5079-aa41-18227307132b"},
+		{"order with an external id", ExternalOrder("acme", "A-1"), "e0d4e1a3-f5f0-592a-96d3-c732f04d6802"},
 		{"channel", Channel("acme", "whatsapp", "1055"), "418f0e79-a3b2-5d08-805f-34d97c12fb3a"},
 		{"agent", Agent("acme", "ann@example.com"), "95e18bf4-36e5-55b7-87a6-10b17360775f"},
 		{"agent in another case", Agent("acme", " Ann@Example.com "), "95e18bf4-36e5-55b7-87a6-10b17360775f"},

@@ -117,7 +117,7 @@ func filtered() *filtersql.List {
 			Postgres: "COALESCE(v.fields::json #>> '{" + field + ",value}', '')", In: profile,
 		}
 	}
-	const ordered = "SELECT 1 FROM orders o WHERE o.chat_id = c.chat_id AND o.workspace = c.workspace"
+	const ordered = "SELECT 1 FROM orders_v2 o WHERE o.chat_id = c.chat_id AND o.workspace = c.workspace"
 	return &filtersql.List{
 		Name: "inbox/find", Target: filter.Chats,
 		Select: chatColumns, From: "inbox_chats c", Table: "inbox_chats", ID: "chat_id", Owner: "listed",

@@ -32,7 +32,7 @@ func fold(t testing.TB, facts ...any) []orders.Order {
 		events[i] = projectionstest.Event("order-1", f)
 		events[i].Meta = eventstore.Metadata{Workspace: "acme", Actor: "ann", ActorKind: "agent"}
 	}
-	return projectionstest.Rows[orders.Order](projectionstest.Fold(t, orders.New(), events...), "orders")
+	return projectionstest.Rows[orders.Order](projectionstest.Fold(t, orders.New(), events...), "orders_v2")
 }
 
 func TestFold(t *testing.T) {
@@ -60,7 +60,7 @@ func TestFold(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			want := orders.Order{
 				ID: "1", Workspace: "acme", Chat: "c", Channel: "ch", Customer: "1555", Message: "m", Source: "whatsapp", Catalog: "cat", Comment: "quick",
-				Status: "placed", Items: 5, Total: 6248, Currency: "EUR",
+				Status: "placed", Payment: "unpaid", Items: 5, Total: 6248, Currency: "EUR",
 				Lines:    []orders.Line{{Product: "a", Quantity: 2, UnitPrice: 1999, Total: 3998}, {Product: "b", Name: "B", Quantity: 3, UnitPrice: 750, Total: 2250}},
 				History:  []orders.Change{first},
 				PlacedAt: us(10), UpdatedAt: us(10),
@@ -94,5 +94,60 @@ func TestARefusedOrderIsKept(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
+
+// What is no step of its life changes the order and its revision, not its status.
+func TestWorkOnAnOrder(t *testing.T) {
+	events := []projections.Event{}
+	for _, f := range []any{
+		placed(),
+		order.PaymentSet{Payment: order.Paid, From: order.Unpaid, Reference: "pi_1"},
+		order.TagsChanged{Added: []string{"vip", "late"}},
+		order.TagsChanged{Added: []string{"new"}, Removed: []string{"late"}},
+		order.Assigned{To: "bob"},
+		order.NoteAdded{Note: "n", Text: "careful", By: "ann", At: sec(6)},
+		order.NoteAdded{Note: "gone", Text: "oops", By: "ann", At: sec(7)},
+		order.NoteEdited{Note: "n", Text: "very careful", By: "sue", At: sec(8)},
+		order.NoteDeleted{Note: "gone", By: "ann", At: sec(9)},
+		order.Confirmed{},
+		order.NoticeRequested{Message: "m1", Chat: "c", Status: order.StatusConfirmed, Text: "It is confirmed.", By: "ann", At: sec(11)},
+		order.NoticeRequested{Message: "m2", Chat: "c", Status: order.StatusConfirmed, Text: "Really.", By: "ann", At: sec(12)},
+		order.NoticeQueued{Message: "m1"},
+		order.NoticeRefused{Message: "m2", Code: "chat.closed", Reason: "closed"},
+	} {
+		e := projectionstest.Event("order-1", f)
+		e.Meta = eventstore.Metadata{Workspace: "acme", Actor: "ann", ActorKind: "agent"}
+		events = append(events, e)
+	}
+	tables := projectionstest.Fold(t, orders.New(), events...)
+	o := projectionstest.Rows[orders.Order](tables, "orders_v2")[0]
+	want := orders.Order{
+		Status: "confirmed", Payment: "paid", Assignee: "bob", Tags: []string{"new", "vip"}, UpdatedAt: us(14), Revision: 13,
+		Payments: []orders.PaymentChange{{Payment: "paid", At: us(2), By: "ann", ByKind: "agent", Reference: "pi_1"}},
+		Notices: []orders.Notice{
+			{Message: "m1", Status: "confirmed", Text: "It is confirmed.", At: us(11), State: "queued"},
+			{Message: "m2", Status: "confirmed", Text: "Really.", At: us(12), State: "refused", Code: "chat.closed", Reason: "closed"},
+		},
+	}
+	got := orders.Order{
+		Status: o.Status, Payment: o.Payment, Assignee: o.Assignee, Tags: o.Tags, UpdatedAt: o.UpdatedAt, Revision: o.Revision,
+		Payments: o.Payments, Notices: o.Notices,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+	index := []orders.TagRow{
+		{TagKey: orders.TagKey{Workspace: "acme", Tag: "new", PlacedAt: us(10), Order: "1"}, Status: "confirmed"},
+		{TagKey: orders.TagKey{Workspace: "acme", Tag: "vip", PlacedAt: us(10), Order: "1"}, Status: "confirmed"},
+	}
+	if diff := cmp.Diff(index, projectionstest.Rows[orders.TagRow](tables, "orders_v2_tags")); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
+	}
+	notes := []orders.NoteRow{{
+		NoteKey: orders.NoteKey{Order: "1", Note: "n"}, Text: "very careful", By: "ann", ByKind: "agent", At: us(6), EditedAt: us(8), EditedBy: "sue", Position: 6,
+	}}
+	if diff := cmp.Diff(notes, projectionstest.Rows[orders.NoteRow](tables, "orders_v2_notes")); diff != "" {
+		t.Errorf("notes (-want +got):\n%s", diff)
 	}
 }

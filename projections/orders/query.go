@@ -31,6 +31,9 @@ type Full struct {
 type Query struct {
 	Workspace string
 	Status    string
+	Payment   string
+	Assignee  string
+	Tags      []string // ids: orders that have one of them, at least
 	Chat      string
 	Cursor    string // of the page before; "" for the first
 	Limit     int    // 1 to 200; 0 means 50
@@ -49,8 +52,10 @@ type place struct {
 
 const list = "orders"
 
-const selectFull = `SELECT o.*, COALESCE(v.name, '') AS visitor_name, COALESCE(v.email, '') AS visitor_email, COALESCE(v.phone, '') AS visitor_phone
-	FROM orders o LEFT JOIN visitor_profiles v ON v.chat_id = o.chat_id AND v.workspace = o.workspace WHERE `
+const (
+	columns  = `SELECT o.*, COALESCE(v.name, '') AS visitor_name, COALESCE(v.email, '') AS visitor_email, COALESCE(v.phone, '') AS visitor_phone FROM `
+	visitors = ` LEFT JOIN visitor_profiles v ON v.chat_id = o.chat_id AND v.workspace = o.workspace WHERE `
+)
 
 // List returns a page of the orders that pass every filter, the latest first.
 // When an order was placed never changes, so pages that are read one after
@@ -60,7 +65,7 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	if strings.Contains(q.Status+q.Chat, "\x00") {
+	if strings.Contains(q.Status+q.Chat+q.Payment+q.Assignee+strings.Join(q.Tags, ""), "\x00") {
 		return Page{}, ErrFilter
 	}
 	where, args := "o.workspace = $1", []any{q.Workspace}
@@ -68,20 +73,29 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 		args = append(args, v)
 		return "$" + strconv.Itoa(len(args))
 	}
-	if q.Status != "" {
-		where += " AND o.status = " + arg(q.Status)
+	for _, f := range []struct{ column, value string }{
+		{"status", q.Status}, {"payment", q.Payment}, {"assignee", q.Assignee}, {"chat_id", q.Chat},
+	} {
+		if f.value != "" {
+			where += " AND o." + f.column + " = " + arg(f.value)
+		}
 	}
-	if q.Chat != "" {
-		where += " AND o.chat_id = " + arg(q.Chat)
+	from, at := "orders_v2 o", "o.placed_at, o.order_id"
+	if len(q.Tags) == 1 { // then the index of tags has the order of the list
+		from, at = "orders_v2_tags t JOIN orders_v2 o ON o.order_id = t.order_id", "t.placed_at, t.order_id"
+		where += " AND t.workspace = $1 AND t.tag = " + arg(q.Tags[0])
+	} else if len(q.Tags) > 1 {
+		where += " AND o.order_id IN (SELECT order_id FROM orders_v2_tags WHERE workspace = $1 AND tag IN " + sqldb.In(&args, q.Tags) + ")"
 	}
 	if q.Cursor != "" {
-		var from place
-		if err := cursor.Decode(list, q.Cursor, &from); err != nil {
+		var p place
+		if err := cursor.Decode(list, q.Cursor, &p); err != nil {
 			return Page{}, err
 		}
-		where += " AND (o.placed_at, o.order_id) < (" + arg(from.At) + ", " + arg(from.Order) + ")"
+		where += " AND (" + at + ") < (" + arg(p.At) + ", " + arg(p.Order) + ")"
 	}
-	rows, err := sqldb.Select[Full](ctx, tx, selectFull+where+" ORDER BY o.placed_at DESC, o.order_id DESC LIMIT "+arg(limit+1), args...)
+	order := " ORDER BY " + strings.Replace(at, ",", " DESC,", 1) + " DESC LIMIT "
+	rows, err := sqldb.Select[Full](ctx, tx, columns+from+visitors+where+order+arg(limit+1), args...)
 	if err != nil {
 		return Page{}, fmt.Errorf("list orders: %w", err)
 	}
@@ -97,7 +111,7 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Full, error) {
 	if strings.Contains(id, "\x00") {
 		return Full{}, ErrNotFound
 	}
-	o, err := sqldb.Get[Full](ctx, tx, selectFull+"o.order_id = $1 AND o.workspace = $2", id, workspace)
+	o, err := sqldb.Get[Full](ctx, tx, columns+"orders_v2 o"+visitors+"o.order_id = $1 AND o.workspace = $2", id, workspace)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return Full{}, ErrNotFound
 	}
@@ -105,6 +119,15 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Full, error) {
 		return Full{}, fmt.Errorf("get order: %w", err)
 	}
 	return o, nil
+}
+
+// Notes returns the notes on an order, oldest first.
+func Notes(ctx context.Context, tx sqldb.Tx, id string) ([]NoteRow, error) {
+	notes, err := sqldb.Select[NoteRow](ctx, tx, "SELECT * FROM orders_v2_notes WHERE order_id = $1 ORDER BY position", id)
+	if err != nil {
+		return nil, fmt.Errorf("list notes of an order: %w", err)
+	}
+	return notes, nil
 }
 
 // Totals is what the customer of a chat ordered in one currency.
@@ -134,7 +157,7 @@ func TotalsByChat(ctx context.Context, tx sqldb.Tx, workspace, chat string) ([]T
 	rows, err := sqldb.Select[totalsRow](ctx, tx, `SELECT currency, CAST(count(*) AS BIGINT) AS n, max(placed_at) AS last_at,
 			CAST(sum(CASE WHEN status IN ('cancelled', 'returned') THEN 0 ELSE total / 1000000 END) AS BIGINT) AS millions,
 			CAST(sum(CASE WHEN status IN ('cancelled', 'returned') THEN 0 ELSE total % 1000000 END) AS BIGINT) AS rest
-		FROM orders WHERE chat_id = $1 AND workspace = $2 AND status <> 'refused' GROUP BY currency ORDER BY currency`, chat, workspace)
+		FROM orders_v2 WHERE chat_id = $1 AND workspace = $2 AND status <> 'refused' GROUP BY currency ORDER BY currency`, chat, workspace)
 	if err != nil {
 		return nil, fmt.Errorf("total orders: %w", err)
 	}

@@ -36,17 +36,20 @@ func TestOrdersAreShownWithTheirVisitors(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
 		l.Record(t, "chat-c", chat.Opened{Workspace: "acme", Channel: "ch", Customer: "1555", At: sec(1)},
 			chat.DetailsShared{Reason: chat.ByForm, Name: "Camille", Emails: []string{"c@x"}, At: sec(2)})
-		l.Record(t, "order-1", placed(), order.Confirmed{})
+		l.Record(t, "order-1", placed(), order.Confirmed{}, order.NoteAdded{Note: "b", Text: "first", By: "ann", At: sec(1)}, order.NoteAdded{Note: "a", Text: "second", By: "ann", At: sec(1)})
 		alone := placed()
 		alone.Chat, alone.Source = "", "api"
 		l.Record(t, "order-2", alone)
 		l.Read(t, func(tx sqldb.Tx) {
 			o, err := orders.Get(t.Context(), tx, "acme", "1")
-			if err != nil || o.VisitorName != "Camille" || o.VisitorEmail != "c@x" || o.VisitorPhone != "+1555" || o.Status != "confirmed" || o.Revision != 1 {
+			if err != nil || o.VisitorName != "Camille" || o.VisitorEmail != "c@x" || o.VisitorPhone != "+1555" || o.Status != "confirmed" || o.Revision != 3 {
 				t.Errorf("order %+v, %v", o, err)
 			}
 			if diff := cmp.Diff([]orders.Line{{Product: "a", Quantity: 2, UnitPrice: 1999, Total: 3998}, {Product: "b", Name: "B", Quantity: 3, UnitPrice: 750, Total: 2250}}, o.Lines); diff != "" {
 				t.Errorf("lines (-want +got):\n%s", diff)
+			}
+			if notes, err := orders.Notes(t.Context(), tx, "1"); err != nil || len(notes) != 2 || notes[0].Text != "first" || notes[1].Text != "second" {
+				t.Errorf("notes %+v, %v", notes, err)
 			}
 			if o, err = orders.Get(t.Context(), tx, "acme", "2"); err != nil || o.VisitorName != "" || o.Total != 6248 {
 				t.Errorf("an order without a chat: %+v, %v", o, err)
@@ -63,7 +66,7 @@ func TestOrdersAreShownWithTheirVisitors(t *testing.T) {
 
 func TestList(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
-		var want, confirmed, ofD []string
+		var want, confirmed, ofD, late, vip, paid, bobs []string
 		for i := 29; i >= 0; i-- {
 			p := placed()
 			p.At = sec(i / 3) // some at the same time
@@ -74,6 +77,17 @@ func TestList(t *testing.T) {
 				p.Chat = "d"
 				facts = []codec.Event{p, order.Confirmed{}}
 				confirmed, ofD = append(confirmed, id), append(ofD, id)
+			}
+			if i%4 == 0 {
+				facts = append(facts, order.TagsChanged{Added: []string{"vip"}}, order.PaymentSet{Payment: order.Paid, From: order.Unpaid})
+				vip, paid = append(vip, id), append(paid, id)
+			}
+			if i%3 == 0 {
+				facts = append(facts, order.TagsChanged{Added: []string{"late"}}, order.Assigned{To: "bob"})
+				bobs = append(bobs, id)
+			}
+			if i%3 == 0 || i%4 == 0 {
+				late = append(late, id)
 			}
 			l.Record(t, "order-"+id, facts...)
 		}
@@ -90,6 +104,12 @@ func TestList(t *testing.T) {
 					{orders.Query{Status: "confirmed"}, confirmed},
 					{orders.Query{Chat: "d"}, ofD},
 					{orders.Query{Chat: "d", Status: "placed"}, nil},
+					{orders.Query{Tags: []string{"vip"}}, vip},
+					{orders.Query{Tags: []string{"vip"}, Payment: "unpaid"}, nil},
+					{orders.Query{Tags: []string{"vip", "late"}}, late},
+					{orders.Query{Tags: []string{"none"}}, nil},
+					{orders.Query{Payment: "paid"}, paid},
+					{orders.Query{Assignee: "bob"}, bobs},
 				} {
 					q := tt.query
 					q.Workspace, q.Limit = "acme", limit
