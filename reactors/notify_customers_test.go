@@ -6,7 +6,7 @@ import (
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/chat"
-	"github.com/chatledger/chatledger/domain/order"
+	orderdomain "github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/reactors"
 )
@@ -17,14 +17,14 @@ func told(t *testing.T) (s *shop, id chat.ID, o commands.Origin) {
 	s = newShop(t)
 	id = s.open("15551230001")
 	o = commands.Origin{Workspace: workspace, Actor: "ana", ActorKind: commands.ActorAgent}
-	_, err := s.commands.Orders.Place(t.Context(), o, "1", order.Place{
-		Workspace: workspace, Chat: string(id), Source: order.SourceAPI, Currency: "EUR",
-		Lines: []order.PlaceLine{{Product: "tea", Quantity: 1, UnitPrice: 100}}, At: time.Now(),
+	_, err := s.commands.Orders.Place(t.Context(), o, "1", orderdomain.Place{
+		Workspace: workspace, Chat: string(id), Source: orderdomain.SourceAPI, Currency: "EUR",
+		Lines: []orderdomain.PlaceLine{{Product: "tea", Quantity: 1, UnitPrice: 100}}, At: time.Now(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.commands.Orders.Confirm(t.Context(), o, "1", order.Confirm{}, &commands.Notice{By: "ana", At: time.Now()}); err != nil {
+	if _, err := s.commands.Orders.Confirm(t.Context(), o, "1", orderdomain.Confirm{}, &commands.Notice{By: "ana", At: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	return s, id, o

@@ -7,12 +7,24 @@ import (
 
 // Events is the catalogue of everything that can happen to an order.
 var Events = []Event{
-	Placed{}, Refused{}, Confirmed{}, ProcessingStarted{}, Shipped{}, Delivered{}, Cancelled{}, Returned{},
+	Placed{},
+	Refused{},
+	Confirmed{},
+	ProcessingStarted{},
+	Shipped{},
+	Delivered{},
+	Cancelled{},
+	Returned{},
 	PaymentSet{},
 	TagsChanged{},
-	Assigned{}, Unassigned{},
-	NoteAdded{}, NoteEdited{}, NoteDeleted{},
-	NoticeRequested{}, NoticeQueued{}, NoticeRefused{},
+	Assigned{},
+	Unassigned{},
+	NoteAdded{},
+	NoteEdited{},
+	NoteDeleted{},
+	NoticeRequested{},
+	NoticeQueued{},
+	NoticeRefused{},
 }
 
 // Line is one product of an order. Prices are in minor units of the order's
