@@ -17,6 +17,7 @@ import (
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/order"
+	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/request"
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/tag"
@@ -104,6 +105,8 @@ type Commands struct {
 	Workspaces Workspaces
 	Webhooks   Webhooks
 	Bulk       Bulk
+
+	QuickReplies QuickReplies
 }
 
 // New returns the commands on a log.
@@ -142,6 +145,10 @@ func New(store eventstore.Store, o Options) *Commands {
 	c.Orders = Orders{orders, chats, c.Agents, c.Tags}
 	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses}
 	c.Bulk = Bulk{jobs, &c.Chats}
+	c.QuickReplies = QuickReplies{
+		replies: newAggregate("quickreplies", store, cache, requests, o.Now, quickreply.Events, quickreply.Evolve, quickreply.ErrNotFound, func(s quickreply.State) string { return s.Workspace }),
+		chats:   chats, agents: c.Agents, teams: c.Teams, statuses: c.Statuses, channels: c.Channels, workspaces: workspaces,
+	}
 	return c
 }
 
@@ -158,6 +165,7 @@ func Events() []codec.Event {
 	add(&all, chat.Events)
 	add(&all, order.Events)
 	add(&all, bulk.Events)
+	add(&all, quickreply.Events)
 	add(&all, request.Events)
 	return all
 }

@@ -193,6 +193,8 @@ type Message struct {
 	Referral   *chat.Referral `json:"referral,omitempty" doc:"The advertisement that led here."`
 	Reactions  []Reaction     `json:"reactions,omitempty"`
 	Delivery   *DeliveryState `json:"delivery,omitempty" doc:"Of a message to the customer."`
+
+	QuickReply *chat.QuickReplyUse `json:"quick_reply,omitempty" doc:"The quick reply that a message to the customer was made from."`
 }
 
 // Answered names the message that another one answers.
@@ -231,7 +233,7 @@ func newEntry(e conversation.Entry) Entry {
 		out.Text = &out.Note.Text
 	}
 	if m := e.Message; m != nil {
-		out.Message = &Message{Direction: m.Direction, ProviderID: m.ProviderID, Content: m.Content, Referral: m.Referral}
+		out.Message = &Message{Direction: m.Direction, ProviderID: m.ProviderID, Content: m.Content, Referral: m.Referral, QuickReply: m.QuickReply}
 		out.Text = &out.Message.Content.Text
 		if c := m.Context; c != nil {
 			out.Message.Context = &Answered{c.ProviderID, c.Message, c.From, c.Forwarded}

@@ -87,6 +87,10 @@ func TestIdempotencyKey(t *testing.T) {
 		{ann, "POST", chat + "/tags", `{"add":["VIP","Late"]}`, `{"add":["VIP"]}`, 200},
 		{ann, "POST", chat + "/tags", `{"add":["vip"]}`, `{"add":["new"]}`, 200}, // nothing to do
 		{bot, "POST", chat + "/messages", `{"text":"hello"}`, `{"text":"hello again"}`, 202},
+		{sue, "POST", "/v1/quick-replies", `{"scope":"workspace","shortcut":"hello","text":"hello"}`, `{"scope":"workspace","shortcut":"hi","text":"hello"}`, 201},
+		{sue, "PATCH", "/v1/quick-replies/workspace.hello", `{"text":"Hello"}`, `{"text":"hi"}`, 200},
+		{ann, "PATCH", "/v1/quick-replies/personal.nobody.hello", `{"text":"Hello"}`, `{"text":"hi"}`, 404},
+		{ann, "POST", chat + "/messages", `{"quick_reply":{"id":"workspace.hello"}}`, `{"text":"Hello"}`, 202},
 		{ann, "POST", chat + "/claim", ``, ``, 200},
 		{sue, "POST", chat + "/claim", ``, ``, 409}, // refused
 		{ann, "POST", chat + "/transfer", `{"to":"team","team":"billing","reason":"invoice"}`, `{"to":"team","team":"billing"}`, 200},

@@ -9,6 +9,7 @@ import (
 	"github.com/chatledger/chatledger/projections/history"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
+	"github.com/chatledger/chatledger/projections/quickreplies"
 	"github.com/chatledger/chatledger/projections/visitor"
 )
 
@@ -21,6 +22,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		inProfiles = (*visitor.Projection)(nil).Name()
 		inSales    = (*orders.Projection)(nil).Name()
 		inStaff    = (*directory.Projection)(nil).Name()
+		inAnswers  = (*quickreplies.Projection)(nil).Name()
 		inPost     = (*deliveries.Projection)(nil).Name()
 		inBulk     = (*bulk.Projection)(nil).Name()
 	)
@@ -51,6 +53,10 @@ func (a *API) Endpoints() []web.Endpoint {
 
 		read(a, "/v1/filters/{target}", anyone, "What can be filtered by", views(inInbox), describeFilter,
 			"The fields of chats or orders, each with its operators. docs/filters.md is the reference of the language."),
+
+		read(a, "/v1/quick-replies", anyone, "List quick replies, by shortcut", views(inAnswers, inStaff), listQuickReplies,
+			"Those of the workspace, of your teams, and your own. Supervisors, auditors, analysts and admins see those of every team. Nobody sees what is personal to another."),
+		read(a, "/v1/quick-replies/{reply}", anyone, "Get a quick reply, with its versions", views(inAnswers, inStaff), getQuickReply),
 
 		read(a, "/v1/me", anyone, "Who is calling", views(inStaff), getMe),
 		read(a, "/v1/agents", anyone, "List staff", views(inStaff), listAgents),

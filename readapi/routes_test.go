@@ -109,6 +109,13 @@ a b s u y A  GET /v1/chats/{chat}
 a b s u y A  GET /v1/chats/{chat}/messages
 a . s u y A  GET /v1/chats/{chat}/history
 a b s u y A  GET /v1/chats/{chat}/visitor
+a . s . . A  POST /v1/quick-replies
+a . s . . A  PATCH /v1/quick-replies/{reply}
+a . s . . A  DELETE /v1/quick-replies/{reply}
+a . s . . A  POST /v1/quick-replies/{reply}/restore
+a b s . . A  POST /v1/quick-replies/{reply}/preview
+a b s u y A  GET /v1/quick-replies
+a b s u y A  GET /v1/quick-replies/{reply}
 a b s u y A  GET /v1/orders
 a b s u y A  GET /v1/orders/{order}
 a b s u y A  GET /v1/me
@@ -205,6 +212,30 @@ func TestBadInput(t *testing.T) {
 		{"POST " + id + "/messages", `{"text":7}`, 400, "body.text"},
 		{"POST " + id + "/messages", `{"text":"` + strings.Repeat("x", 5000) + `"}`, 400, "body.text"},
 		{"POST " + id + "/messages", `{"text":"a","to":"b"}`, 400, "body.to"},
+		{"POST " + id + "/messages", `{"text":"a","quick_reply":{"id":"workspace.a"}}`, 400, "body.quick_reply"},
+		{"POST " + id + "/messages", `{"quick_reply":{}}`, 400, "body.quick_reply"},
+		{"POST " + id + "/messages", `{"quick_reply":{"id":"workspace.a","version":0}}`, 400, "body.quick_reply.version"},
+		{"POST " + id + "/messages", `{"quick_reply":{"id":"workspace.a"}}`, 404, ""},
+		{"POST " + id + "/messages", `{"quick_reply":{"id":"a"}}`, 404, ""},
+		{"POST /v1/quick-replies", `{"scope":"workspace","shortcut":"a b","text":"x"}`, 400, "body.shortcut"},
+		{"POST /v1/quick-replies", `{"scope":"workspace","shortcut":"a","text":""}`, 400, "body.text"},
+		{"POST /v1/quick-replies", `{"scope":"workspace","shortcut":"a","text":"{{contact.shoe_size}}"}`, 400, "body.text"},
+		{"POST /v1/quick-replies", `{"scope":"workspace","shortcut":"a","text":"{{contact.name"}`, 400, "body.text"},
+		{"POST /v1/quick-replies", `{"scope":"world","shortcut":"a","text":"x"}`, 400, "body.scope"},
+		{"POST /v1/quick-replies", `{"scope":"team","shortcut":"a","text":"x"}`, 400, "body.team"},
+		{"POST /v1/quick-replies", `{"scope":"team","team":"none","shortcut":"a","text":"x"}`, 404, ""},
+		{"POST /v1/quick-replies", `{"scope":"team","team":"a.b","shortcut":"a","text":"x"}`, 404, ""},
+		{"POST /v1/quick-replies", `{"scope":"workspace","team":"none","shortcut":"a","text":"x"}`, 400, "body.team"},
+		{"PATCH /v1/quick-replies/workspace.a", `{}`, 400, "body"},
+		{"PATCH /v1/quick-replies/workspace.a", `{"text":"x"}`, 404, ""},
+		{"PATCH /v1/quick-replies/a", `{"text":"x"}`, 404, ""},
+		{"POST /v1/quick-replies/workspace.a/preview", `{}`, 400, "body"},
+		{"POST /v1/quick-replies/workspace.a/preview", `{"chat":"none"}`, 404, ""},
+		{"GET /v1/quick-replies?scope=world", "", 400, "query.scope"},
+		{"GET /v1/quick-replies?limit=201", "", 400, "query.limit"},
+		{"GET /v1/quick-replies?cursor=x", "", 400, "query.cursor"},
+		{"GET /v1/quick-replies?prefix=" + strings.Repeat("x", 41), "", 400, "query.prefix"},
+		{"GET /v1/quick-replies/none", "", 404, ""},
 		{"POST /v1/chats/none/messages", `{"text":"a"}`, 404, ""},
 		{"POST " + id + "/assign", `{"agent":""}`, 400, "body.agent"},
 		{"POST " + id + "/assign", `{"agent":"nobody"}`, 404, ""},

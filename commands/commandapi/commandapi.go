@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,8 @@ type api struct {
 
 // Endpoints returns the routes that change something.
 func Endpoints(c *commands.Commands, store eventstore.Store, now func() time.Time) []web.Endpoint {
-	return (&api{c, store, now}).routes()
+	a := &api{c, store, now}
+	return slices.Concat(a.routes(), a.quickReplies())
 }
 
 // caller is on whose behalf a command runs, in the forms that commands take.
@@ -172,8 +174,13 @@ func (a *api) made(ctx context.Context, c caller, stream, name string, r command
 	if err != nil || !r.Changed {
 		return r, err
 	}
+	return a.madeIn(ctx, c, stream+"-"+c.Workspace, name, r)
+}
+
+// madeIn is made for a stream that is not named after the workspace.
+func (a *api) madeIn(ctx context.Context, c caller, stream, name string, r commands.Result) (commands.Result, error) {
 	q := eventstore.StreamQuery{Event: ids.Event(c.Command, 0), Limit: 1}
-	for e, err := range a.store.ReadStream(ctx, stream+"-"+c.Workspace, q) {
+	for e, err := range a.store.ReadStream(ctx, stream, q) {
 		if err != nil {
 			return r, fmt.Errorf("read %s: %w", stream, err)
 		}

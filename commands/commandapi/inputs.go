@@ -98,7 +98,8 @@ type (
 
 // SendBody is a text for the customer.
 type SendBody struct {
-	Text string `json:"text" example:"Your parcel left today." doc:"At most 4,096 characters."`
+	Text       *string         `json:"text,omitempty" example:"Your parcel left today." doc:"At most 4,096 characters."`
+	QuickReply *QuickReplyBody `json:"quick_reply,omitempty" doc:"Instead of a text: what it is made of. The message says which quick reply it was, and which version."`
 }
 
 // NoteBody is the text of a note.

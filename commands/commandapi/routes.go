@@ -31,9 +31,7 @@ func (a *api) routes() []web.Endpoint {
 	type ctx = context.Context
 	return []web.Endpoint{
 		respond(a, "POST /v1/chats/{chat}/messages", anyone, "Answer the customer",
-			func(ctx ctx, c caller, in *chatWith[SendBody]) (result, error) {
-				return a.Chats.Send(ctx, c.Origin, in.Chat, chat.SendMessage{Message: commands.NewMessage(c.Origin), Text: in.Body.Text, By: c.By, Bot: c.Bot, At: c.At})
-			}, queuedMessage, answers(202), "The message is queued, then sent in order with the others of its chat. A closed chat has to be reopened first."),
+			a.send, queuedMessage, answers(202), "The message is queued, then sent in order with the others of its chat. A closed chat has to be reopened first."),
 		write(a, "POST /v1/chats/{chat}/claim", staff, "Claim a chat that nobody has",
 			func(ctx ctx, c caller, in *inChat) (result, error) {
 				if c.Agent == "" {

@@ -96,6 +96,14 @@ type MessageQueued struct {
 	By      AgentID   `json:"by"`
 	Bot     bool      `json:"bot,omitempty"` // By is a bot, not a person
 	At      time.Time `json:"at"`
+
+	QuickReply *QuickReplyUse `json:"quick_reply,omitempty"` // that the text was made from
+}
+
+// QuickReplyUse is the quick reply that a text was made from.
+type QuickReplyUse struct {
+	ID      string `json:"id"`
+	Version int64  `json:"version"`
 }
 
 // MessageAccepted says that the provider took a message and how it calls it.
@@ -337,11 +345,20 @@ func (e Opened) apply(s *State) {
 	s.Workspace, s.Channel, s.Customer = e.Workspace, e.Channel, e.Customer
 	s.Status, s.Category = e.Status, e.Category
 }
-func (MessageReceived) apply(s *State) { s.Unread++ }
 func (ReactionReceived) apply(*State)  {}
 func (SystemNoticed) apply(*State)     {}
-func (e DetailsShared) apply(s *State) { s.Details = e }
 func (e MessageQueued) apply(s *State) { put(&s.Outbound, e.Message, Outbound{State: Queued}) }
+
+func (e MessageReceived) apply(s *State) {
+	s.Unread++
+	s.Known.Profile.tell(e.ProfileName, e.At)
+}
+
+func (e DetailsShared) apply(s *State) {
+	s.Details = e
+	s.Known.tell(e)
+}
+
 func (e MessageAccepted) apply(s *State) {
 	state := furthest(s.Outbound[e.Message].State, Sent, s.Reports[e.ProviderID].Pending)
 	put(&s.Outbound, e.Message, Outbound{State: state, ProviderID: e.ProviderID})

@@ -10,6 +10,8 @@ type SendMessage struct {
 	By      AgentID
 	Bot     bool // By is a bot, not a person
 	At      time.Time
+
+	QuickReply *QuickReplyUse // that Text was made from
 }
 
 // Decide implements the command.
@@ -29,7 +31,7 @@ func (c SendMessage) Decide(s State) ([]Event, error) {
 	if _, known := s.Outbound[c.Message]; known {
 		return nil, nil
 	}
-	return []Event{MessageQueued{Message: c.Message, Text: c.Text, By: c.By, Bot: c.Bot, At: c.At}}, nil
+	return []Event{MessageQueued{Message: c.Message, Text: c.Text, By: c.By, Bot: c.Bot, At: c.At, QuickReply: c.QuickReply}}, nil
 }
 
 // AcceptMessage notes under which id the provider took a message. The first id

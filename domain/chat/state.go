@@ -22,6 +22,7 @@ type State struct {
 	Notes     map[NoteID]Note
 	Unread    int           // customer's messages since the last MarkedRead, 1 at least after a MarkedUnread
 	Details   DetailsShared // the latest; its At is zero if there are none
+	Known     Known
 	Outbound  map[MessageID]Outbound
 	Reports   map[string]Report // by provider id, of messages known and unknown
 }

@@ -54,6 +54,12 @@ func Agent(workspace, unique string) string {
 	return derive("agent", workspace, strings.ToLower(strings.TrimSpace(unique))).String()
 }
 
+// QuickReplies names the stream of the quick replies of a place, such as
+// "team.billing".
+func QuickReplies(workspace, place string) string {
+	return derive("quickreplies", workspace, place).String()
+}
+
 // Webhook names a delivery by its bytes, so that a repeated one is the same.
 func Webhook(channel string, body []byte) string {
 	sum := sha256.Sum256(body)

@@ -23,6 +23,7 @@ func TestRecipesNeverChange(t *testing.T) {
 		{"channel", Channel("acme", "whatsapp", "1055"), "418f0e79-a3b2-5d08-805f-34d97c12fb3a"},
 		{"agent", Agent("acme", "ann@example.com"), "95e18bf4-36e5-55b7-87a6-10b17360775f"},
 		{"agent in another case", Agent("acme", " Ann@Example.com "), "95e18bf4-36e5-55b7-87a6-10b17360775f"},
+		{"quick replies", QuickReplies("acme", "team.billing"), "757eb52c-966b-59d3-a919-3b409f86065e"},
 		{"webhook", Webhook("shop", []byte(`{"a":1}`)), "cf50b2f8-5394-54ec-b823-29624282c097"},
 		{"command", Command("http", "acme", "ann", "k").String(), "0cad1f58-338f-5c24-ba81-a690fb9286d7"},
 		{"made by a command", Of(command, "note"), "ab8ea407-8a14-5f1a-990a-36171628105a"},

@@ -86,6 +86,8 @@ type Message struct {
 	Referral   *chat.Referral `json:"referral,omitempty"`
 	Reactions  []Reaction     `json:"reactions,omitempty"`
 	Delivery   *Delivery      `json:"delivery,omitempty"`
+
+	QuickReply *chat.QuickReplyUse `json:"quick_reply,omitempty"` // that it was made from
 }
 
 // ReplyTo names the message that another one answers; if the chat has it, also
@@ -241,7 +243,7 @@ func (t *Transcript) entry(i item, facts map[eventstore.Revision]chat.Event) *En
 		p := t.index.sent[i.id]
 		e.Message = &Message{
 			Direction: "out", ProviderID: provider, Content: chat.Content{Kind: "text", Text: f.Text},
-			Delivery: &Delivery{State: p.state, At: t.time(p.at), Error: p.err}, Reactions: t.reactions(provider),
+			Delivery: &Delivery{State: p.state, At: t.time(p.at), Error: p.err}, Reactions: t.reactions(provider), QuickReply: f.QuickReply,
 		}
 	case chat.NoteAdded:
 		n := t.index.notes[i.id]

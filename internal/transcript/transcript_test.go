@@ -146,7 +146,7 @@ func (l *teller) story() {
 	}
 	l.customer(card, chat.Restored{Message: "in-4"}, chat.Reopened{Status: "OPEN", Category: chat.CategoryOpen, From: "CLOSED", Message: "in-4"})
 	l.system(chat.DetailsShared{Reason: chat.ByContactCard, Name: "Ana Lima", Phones: []string{"+4915"}, Emails: []string{"ana@example.com"}, Company: "Lima", Message: "in-4", At: card.At})
-	l.by("bot", "token:7", "chat-"+chatID, chat.MessageQueued{Message: "out-2", Text: "Thank you", By: "token:7", Bot: true, At: l.now()})
+	l.by("bot", "token:7", "chat-"+chatID, chat.MessageQueued{Message: "out-2", Text: "Thank you", By: "token:7", Bot: true, At: l.now(), QuickReply: &chat.QuickReplyUse{ID: "workspace.thanks", Version: 2}})
 	l.system(chat.DeliveryRecorded{Message: "out-2", State: chat.Failed, Error: &chat.DeliveryError{Code: 131047, Title: "Re-engagement message", Details: "more than 24 hours"}, At: l.now()})
 	// The next day, and the clocks have gone forward.
 	l.n += 24 * 60

@@ -16,6 +16,7 @@ func (c *Config) describe() {
 		{"orders", "Orders from catalogues and from this API, each with its own life."},
 		{"changes", "What happens, as it happens."},
 		{"views", "How far the views are, what they could not take, and what was left out of them."},
+		{"quick-replies", "Saved answers with placeholders: personal, of a team, or of the workspace."},
 		{"me", "The caller."},
 		{"agents", "Members of staff."},
 		{"teams", "Groups of agents."},

@@ -65,7 +65,7 @@ func (p *Projection) Apply(e projections.Event) {
 		if f.Bot {
 			r.ByKind = "bot"
 		}
-		r.Body = Body{Content: &chat.Content{Kind: "text", Text: f.Text}}
+		r.Body = Body{Content: &chat.Content{Kind: "text", Text: f.Text}, QuickReply: f.QuickReply}
 		p.entries.Add(r)
 	case chat.MessageAccepted:
 		p.accepted(e, f)

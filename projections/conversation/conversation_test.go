@@ -181,7 +181,7 @@ func TestNotes(t *testing.T) {
 // What is written by hand must be what encoding/json reads.
 func TestBodyJSON(t *testing.T) {
 	text := chat.Content{Kind: "text", Text: "\"a\"\n\u2028<b> \xff\x00 é"}
-	bodies := []conversation.Body{{}, {Content: &text}, {Content: &chat.Content{Kind: "text"}}, {Context: &chat.Context{ProviderID: "x"}, Content: &text}}
+	bodies := []conversation.Body{{}, {Content: &text}, {Content: &chat.Content{Kind: "text"}}, {Context: &chat.Context{ProviderID: "x"}, Content: &text}, {Content: &chat.Content{Kind: "text", Text: "x"}, QuickReply: &chat.QuickReplyUse{ID: "x", Version: 1}}}
 	for _, set := range []func(*chat.Content){
 		func(c *chat.Content) { c.Kind = "image" },
 		func(c *chat.Content) { c.Media = &chat.Media{ID: "1"} },

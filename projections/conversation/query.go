@@ -64,6 +64,7 @@ type Message struct {
 	Referral   *chat.Referral
 	Reactions  []Reaction
 	Delivery   *Delivery // only of messages to the customer
+	QuickReply *chat.QuickReplyUse
 }
 
 // Context is what a message answers.
@@ -263,7 +264,7 @@ func rowsOf[R any](ctx context.Context, tx sqldb.Tx, table, column, chatID strin
 }
 
 func (r *EntryRow) message(d DeliveryRow) *Message {
-	m := &Message{ProviderID: r.ProviderID(), Direction: r.Direction(), Referral: r.Body.Referral}
+	m := &Message{ProviderID: r.ProviderID(), Direction: r.Direction(), Referral: r.Body.Referral, QuickReply: r.Body.QuickReply}
 	if r.Body.Content != nil {
 		m.Content = *r.Body.Content
 	}

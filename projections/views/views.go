@@ -11,6 +11,7 @@ import (
 	"github.com/chatledger/chatledger/projections/history"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
+	"github.com/chatledger/chatledger/projections/quickreplies"
 	"github.com/chatledger/chatledger/projections/visitor"
 )
 
@@ -25,5 +26,6 @@ func All() []func() projections.Projection {
 		directory.New,
 		deliveries.New,
 		bulk.New,
+		quickreplies.New,
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/order"
+	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/domain/team"
@@ -100,6 +101,7 @@ func catalogue() (all []codec.Event) {
 	add(&all, workspace.Events)
 	add(&all, webhook.Events)
 	add(&all, bulk.Events)
+	add(&all, quickreply.Events)
 	return all
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/order"
+	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/domain/team"
@@ -133,7 +134,8 @@ func kinds() (list []kind) {
 	list = append(list, kindOf("chat", chat.Events), kindOf("chat", chat.Events)) // most of a log
 	return append(list, kindOf("order", order.Events), kindOf("agent", agent.Events), kindOf("teams", team.Events),
 		kindOf("tags", tag.Events), kindOf("statuses", status.Events), kindOf("channel", channel.Events),
-		kindOf("workspace", workspace.Events), kindOf("webhook", webhook.Events), kindOf("bulk", bulk.Events))
+		kindOf("workspace", workspace.Events), kindOf("webhook", webhook.Events), kindOf("bulk", bulk.Events),
+		kindOf("quickreplies", quickreply.Events))
 }
 
 func kindOf[E codec.Event](category string, events []E) kind {
