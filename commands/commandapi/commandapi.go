@@ -32,11 +32,13 @@ type api struct {
 	*commands.Commands
 	store eventstore.Store
 	now   func() time.Time
+
+	downloads *downloads
 }
 
 // Endpoints returns the routes that change something.
 func Endpoints(c *commands.Commands, store eventstore.Store, now func() time.Time) []web.Endpoint {
-	a := &api{c, store, now}
+	a := &api{c, store, now, &downloads{underWay: map[string]int{}}}
 	return slices.Concat(a.routes(), a.quickReplies())
 }
 

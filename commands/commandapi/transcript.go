@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -46,6 +47,35 @@ func (in *inTranscript) command(c caller, role agent.Role) (chat.DownloadTranscr
 	return cmd, nil
 }
 
+// maxDownloads is how many transcripts a token may download at once: each has an
+// index of its chat in memory.
+const maxDownloads = 4
+
+const codeDownloads = "transcript.too_many"
+
+// downloads counts the transcripts that are under way, by token.
+type downloads struct {
+	mu       sync.Mutex
+	underWay map[string]int
+}
+
+// enter counts one more, unless the token has too many.
+func (d *downloads) enter(token string) (leave func(), ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.underWay[token] >= maxDownloads {
+		return nil, false
+	}
+	d.underWay[token]++
+	return sync.OnceFunc(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.underWay[token]--; d.underWay[token] == 0 {
+			delete(d.underWay, token)
+		}
+	}), true
+}
+
 // writeTime is how long a client may take for a part of a transcript.
 const writeTime = 30 * time.Second
 
@@ -60,10 +90,19 @@ func (a *api) transcript() web.Endpoint {
 			"Auditors and admins get that of a deleted chat, too.",
 		Roles: readers, Stream: true, Records: true, ContentType: "application/json",
 	}
-	return web.NewEndpoint(route, func(ctx context.Context, r *web.Request, in *inTranscript) (*web.Stream, error) {
+	return web.NewEndpoint(route, func(ctx context.Context, r *web.Request, in *inTranscript) (_ *web.Stream, err error) {
 		if r.Method != http.MethodGet {
 			return nil, web.NewProblem(http.StatusMethodNotAllowed, web.CodeMethod, "this route takes GET")
 		}
+		leave, ok := a.downloads.enter(r.TokenID)
+		if !ok {
+			return nil, web.NewProblem(http.StatusTooManyRequests, codeDownloads, fmt.Sprintf("a token may download %d transcripts at once", maxDownloads))
+		}
+		defer func() {
+			if err != nil {
+				leave()
+			}
+		}()
 		c, err := a.caller(r)
 		if err != nil {
 			return nil, err
@@ -88,6 +127,7 @@ func (a *api) transcript() web.Endpoint {
 			return nil, err
 		}
 		return web.NewStream(func(w http.ResponseWriter, r *http.Request) {
+			defer leave()
 			h := w.Header()
 			h.Set("Content-Type", transcript.ContentType(recorded.Format))
 			h.Set("Content-Disposition", `attachment; filename="`+filename(in.Chat, recorded)+`"`)
@@ -101,6 +141,10 @@ func (a *api) transcript() web.Endpoint {
 		}), nil
 	}, func(op *huma.Operation) {
 		ok := op.Responses["200"]
+		ok.Content["application/json"].Schema = &huma.Schema{
+			Type:        huma.TypeObject,
+			Description: "schema names its form, about says what the chat was at the position, entries are what was said and done, count says how many they are.",
+		}
 		ok.Description = "The transcript, in the format asked for"
 		for _, f := range []chat.TranscriptFormat{chat.TranscriptCSV, chat.TranscriptText, chat.TranscriptHTML} {
 			media, _, _ := strings.Cut(transcript.ContentType(f), ";")

@@ -242,6 +242,44 @@ func TestWhoMayTakeATranscript(t *testing.T) {
 	s.must(200, ann, "GET", path+"/transcript", "")
 }
 
+// stalling is a client that takes the head of an answer and nothing else.
+type stalling struct {
+	http.ResponseWriter
+	begun, done chan struct{}
+}
+
+func (s stalling) Write(b []byte) (int, error) {
+	s.begun <- struct{}{}
+	<-s.done
+	return s.ResponseWriter.Write(b)
+}
+
+// A token has a few downloads at once, and others are not kept waiting by them.
+func TestTooManyTranscripts(t *testing.T) {
+	s := newServer(t, memory.New(time.Now))
+	path := s.receive("hello")
+	begun, done := make(chan struct{}), make(chan struct{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path+"/transcript", http.NoBody)
+			r.Header.Set("Authorization", "Bearer "+ann)
+			s.api.ServeHTTP(stalling{httptest.NewRecorder(), begun, done}, r)
+		})
+		<-begun
+	}
+	if w := s.must(429, ann, "GET", path+"/transcript", ""); !strings.Contains(w.Body.String(), "transcript.too_many") || len(s.downloads()) != 4 {
+		t.Errorf("%s, %d downloads", w.Body, len(s.downloads()))
+	}
+	s.must(200, auditor, "GET", path+"/transcript", "")
+	close(done)
+	wg.Wait()
+	for range 5 { // refusals give their place back
+		s.must(404, ann, "GET", "/v1/chats/none/transcript", "")
+	}
+	s.must(200, ann, "GET", path+"/transcript", "")
+}
+
 // breaking fails to read chats after a number of reads.
 type breaking struct {
 	eventstore.Store

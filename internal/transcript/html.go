@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"fmt"
 	"html/template"
 	"io"
 	"time"
@@ -13,9 +12,8 @@ import (
 // asHTML writes a page that needs nothing from elsewhere and may run nothing: it
 // says so in a policy of its own, for when it is opened from a disk.
 type asHTML struct {
-	w    io.Writer
-	page *template.Template
-	day  string
+	w   io.Writer
+	day string
 }
 
 //go:embed page.html
@@ -24,17 +22,16 @@ var pageTemplate string
 //go:embed page.css
 var pageStyle string
 
+var page = template.Must(template.New("transcript").Parse(pageTemplate))
+
 // Policy is the Content-Security-Policy of the page.
 func Policy() string {
 	hash := sha256.Sum256([]byte(pageStyle))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'; base-uri 'none'; form-action 'none'"
 }
 
-func (f *asHTML) begin(a About) (err error) {
-	if f.page, err = template.New("transcript").Parse(pageTemplate); err != nil {
-		return fmt.Errorf("parse page: %w", err)
-	}
-	return f.page.ExecuteTemplate(f.w, "begin", struct {
+func (f *asHTML) begin(a About) error {
+	return page.ExecuteTemplate(f.w, "begin", struct {
 		Policy, Title string
 		AsOf          int64
 		Style         template.CSS
@@ -62,7 +59,7 @@ func (f *asHTML) entry(e *Entry) error {
 	if d := e.At.Format(day); d != f.day {
 		f.day, v.Day = d, d
 	}
-	return f.page.ExecuteTemplate(f.w, "entry", v)
+	return page.ExecuteTemplate(f.w, "entry", v)
 }
 
-func (f *asHTML) end(entries int) error { return f.page.ExecuteTemplate(f.w, "end", entries) }
+func (f *asHTML) end(entries int) error { return page.ExecuteTemplate(f.w, "end", entries) }
