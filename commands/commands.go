@@ -13,9 +13,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/request"
@@ -96,6 +98,8 @@ type Options struct {
 // Commands holds every command, by what it is about.
 type Commands struct {
 	Chats      Chats
+	Contacts   Contacts
+	Attributes Attributes
 	Orders     Orders
 	Agents     Agents
 	Teams      Teams
@@ -123,6 +127,8 @@ func New(store eventstore.Store, o Options) *Commands {
 	}
 	var (
 		chats      = newAggregate("chat", store, cache, requests, o.Now, chat.Events, chat.Evolve, chat.ErrNotFound, func(s chat.State) string { return s.Workspace })
+		contacts   = newAggregate("contact", store, cache, requests, o.Now, contact.Events, contact.Evolve, contact.ErrNotFound, func(s contact.State) string { return s.Workspace })
+		attributes = newAggregate("attributes", store, cache, requests, o.Now, attribute.Events, attribute.Evolve, nil, nil)
 		orders     = newAggregate("order", store, cache, requests, o.Now, order.Events, order.Evolve, order.ErrNotFound, func(s order.State) string { return s.Workspace })
 		agents     = newAggregate("agent", store, cache, requests, o.Now, agent.Events, agent.Evolve, agent.ErrNotFound, func(s agent.State) string { return s.Workspace })
 		channels   = newAggregate("channel", store, cache, requests, o.Now, channel.Events, channel.Evolve, channel.ErrNotFound, func(s channel.State) string { return s.Workspace })
@@ -144,6 +150,8 @@ func New(store eventstore.Store, o Options) *Commands {
 	}
 	c.Orders = Orders{orders, chats, c.Agents, c.Tags}
 	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses}
+	c.Attributes = Attributes{attributes}
+	c.Contacts = Contacts{contacts, c.Attributes, c.Agents, c.Tags, c.Statuses}
 	c.Bulk = Bulk{jobs, &c.Chats}
 	c.QuickReplies = QuickReplies{
 		replies: newAggregate("quickreplies", store, cache, requests, o.Now, quickreply.Events, quickreply.Evolve, quickreply.ErrNotFound, func(s quickreply.State) string { return s.Workspace }),
@@ -163,6 +171,8 @@ func Events() []codec.Event {
 	add(&all, channel.Events)
 	add(&all, webhook.Events)
 	add(&all, chat.Events)
+	add(&all, contact.Events)
+	add(&all, attribute.Events)
 	add(&all, order.Events)
 	add(&all, bulk.Events)
 	add(&all, quickreply.Events)

@@ -57,7 +57,7 @@ func newHub(store eventstore.Store, c StreamConfig, log *slog.Logger) *hub {
 
 // streamed lists the categories that anybody sees in the stream. What providers
 // delivered and what requests were answered are not among them.
-var streamed = []string{"chat", "order", "agent", "teams", "tags", "statuses", "channel", "workspace", "bulk"}
+var streamed = []string{"chat", "order", "agent", "teams", "tags", "statuses", "channel", "workspace", "bulk", "contact", "attributes"}
 
 // sees returns the categories that a role sees.
 func sees(role agent.Role) map[string]bool {
@@ -220,8 +220,8 @@ type StreamedEvent struct {
 
 // Subject is what an event is about.
 type Subject struct {
-	Kind string `json:"kind" example:"chat" doc:"chat, order, agent, teams, tags, statuses, channel or workspace"`
-	ID   string `json:"id" doc:"Of the chat, order, agent or channel; of teams, tags and statuses the workspace's."`
+	Kind string `json:"kind" example:"chat" doc:"chat, order, contact, agent, teams, tags, statuses, attributes, channel, workspace or bulk"`
+	ID   string `json:"id" doc:"Of the chat, order, agent or channel; of teams, tags, statuses and attributes the workspace's."`
 }
 
 // newFrame returns a mark as a frame without text.

@@ -295,6 +295,7 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, choose reactors.S
 		reactors.SendMessages{
 			Accounts: known, Client: client, Chats: p.commands.Chats, Attempts: p.accounts, Now: now, Logger: t.logger,
 		}.Reactor(),
+		reactors.KeepContacts{Chats: p.commands.Chats, Contacts: p.commands.Contacts}.Reactor(),
 		reactors.RunBulk{Bulk: p.commands.Bulk, Select: choose, Now: now}.Reactor(),
 		reactors.NotifyCustomers{Orders: p.commands.Orders, Chats: p.commands.Chats}.Reactor(),
 	}
@@ -590,5 +591,5 @@ func (p *parts) parkedEvents(ctx context.Context, reactor string) ([]reactors.Pa
 }
 
 func reactorNames() []string {
-	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.NotifyCustomersName}
+	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.NotifyCustomersName, reactors.KeepContactsName}
 }

@@ -29,7 +29,7 @@ type result = commands.Result
 // routes is the table of everything that can be changed.
 func (a *api) routes() []web.Endpoint {
 	type ctx = context.Context
-	return []web.Endpoint{
+	return append(a.contacts(), []web.Endpoint{
 		respond(a, "POST /v1/chats/{chat}/messages", anyone, "Answer the customer",
 			a.send, queuedMessage, answers(202), "The message is queued, then sent in order with the others of its chat. A closed chat has to be reopened first."),
 		write(a, "POST /v1/chats/{chat}/claim", staff, "Claim a chat that nobody has",
@@ -286,7 +286,7 @@ func (a *api) routes() []web.Endpoint {
 			}, "Nothing is taken from it or sent by it any more. Its chats stay."),
 		write(a, "POST /v1/channels/{channel}/deliveries/{delivery}/retranslate", admins, "Translate a webhook delivery again", a.retranslate,
 			answers(202), "What the server understands today is made into commands; what was made before is not made twice."),
-	}
+	}...)
 }
 
 const (

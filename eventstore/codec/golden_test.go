@@ -117,7 +117,7 @@ var plausible = map[string]string{
 
 // plausibleOf are values of types whose fields are called alike.
 var plausibleOf = map[string]string{
-	"chat.TransferKind": "agent", "channel.Kind": "whatsapp", "bulk.Action": "close", "bulk.Outcome": "done", "chat.ContactReason": "contact_card",
+	"chat.TransferKind": "agent", "attribute.Kind": "choice", "contact.Reason": "typed_in", "channel.Kind": "whatsapp", "bulk.Action": "close", "bulk.Outcome": "done", "chat.ContactReason": "contact_card",
 }
 
 // fill gives every field of v, and what is below it, a value that is not zero.

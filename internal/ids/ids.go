@@ -43,6 +43,13 @@ func ExternalOrder(workspace, external string) string {
 	return derive("external order", workspace, external).String()
 }
 
+// Contact names a person by what is unique about them in a workspace: the digits of
+// a phone number with its country code, which a customer's id in a channel may be,
+// another id of a customer, or an e-mail address. Case does not count.
+func Contact(workspace, unique string) string {
+	return derive("contact", workspace, strings.ToLower(strings.TrimSpace(unique))).String()
+}
+
 // Channel names an account at a provider.
 func Channel(workspace, kind, account string) string {
 	return derive("channel", workspace, kind, account).String()

@@ -21,6 +21,8 @@ func TestRecipesNeverChange(t *testing.T) {
 		{"order", Order("c1", "wamid.1"), "c5415a47-efe0-5079-aa41-18227307132b"},
 		{"order with an external id", ExternalOrder("acme", "A-1"), "e0d4e1a3-f5f0-592a-96d3-c732f04d6802"},
 		{"channel", Channel("acme", "whatsapp", "1055"), "418f0e79-a3b2-5d08-805f-34d97c12fb3a"},
+		{"contact", Contact("acme", "15551230001"), "150e6a8c-442d-5a9a-96ae-128a1665b4a2"},
+		{"contact by address", Contact("acme", " Ann@Example.com "), "419a87e5-db83-55ad-b1df-ff30d8ed300b"},
 		{"agent", Agent("acme", "ann@example.com"), "95e18bf4-36e5-55b7-87a6-10b17360775f"},
 		{"agent in another case", Agent("acme", " Ann@Example.com "), "95e18bf4-36e5-55b7-87a6-10b17360775f"},
 		{"quick replies", QuickReplies("acme", "team.billing"), "757eb52c-966b-59d3-a919-3b409f86065e"},
@@ -59,7 +61,7 @@ func TestIDsAreUnambiguous(t *testing.T) {
 func TestKindsDoNotMeet(t *testing.T) {
 	seen := map[string]string{}
 	for kind, id := range map[string]string{
-		"message": Message("a", "b"), "order": Order("a", "b"), "agent": Agent("a", "b"),
+		"message": Message("a", "b"), "order": Order("a", "b"), "agent": Agent("a", "b"), "contact": Contact("a", "b"),
 		"command": Command("a", "b").String(), "chat": Chat("a", "b", ""), "channel": Channel("a", "b", ""),
 		"webhook": Webhook("a", []byte("b")), "command of one": Command("a").String(),
 	} {

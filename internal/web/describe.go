@@ -13,6 +13,8 @@ func (c *Config) describe() {
 	}
 	c.Tags = []Tag{
 		{"chats", "The inbox: the chats of a workspace, their messages, notes, tags and history."},
+		{"contacts", "People whose details are known: added by hand, imported, or shared in a chat."},
+		{"attributes", "The fields that a workspace gives its contacts besides those that all have."},
 		{"orders", "Orders from catalogues and from this API, each with its own life."},
 		{"changes", "What happens, as it happens."},
 		{"views", "How far the views are, what they could not take, and what was left out of them."},

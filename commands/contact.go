@@ -1,0 +1,335 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/domain/tag"
+	"github.com/chatledger/chatledger/internal/ids"
+)
+
+// Contacts runs the commands of package contact. What they say about agents, tags,
+// statuses and attributes is checked against the log first.
+//
+// The id of a contact is derived from its first phone number with a country code,
+// which for WhatsApp is the customer's id, else from its first e-mail address. So
+// the same person, seen twice, is the same contact, whoever saw it first.
+type Contacts struct {
+	contacts   *aggregate[contact.State, contact.Event]
+	attributes Attributes
+	agents     Agents
+	tags       Tags
+	statuses   Statuses
+}
+
+// ContactID returns the id of the contact that a customer of a channel is.
+func ContactID(workspace, customer string) contact.ID {
+	return contact.ID(ids.Contact(workspace, customer))
+}
+
+// identify returns what a contact's id is derived from, "" if it has nothing that
+// only one person has.
+func identify(changes []contact.Change) (field, unique string) {
+	values := func(field string) []string {
+		i := slices.IndexFunc(changes, func(c contact.Change) bool { return c.Field == field })
+		if i < 0 {
+			return nil
+		}
+		return changes[i].Values
+	}
+	for _, v := range values(contact.Phones) {
+		if number, ok := contact.Phone(v); ok {
+			return contact.Phones, number[1:]
+		}
+	}
+	for _, v := range values(contact.Emails) {
+		if v = contact.Email(v); v != "" {
+			return contact.Emails, v
+		}
+	}
+	return "", ""
+}
+
+// Add makes a contact by hand. If there is one with the number or the address, it
+// is refused; one that had it when it was made, and has it no more, is another.
+func (c Contacts) Add(ctx context.Context, o Origin, cmd contact.Add) (Result, error) {
+	changes, err := c.attributes.check(ctx, o.Workspace, cmd.Changes)
+	if errors.Is(err, ErrUnavailable) {
+		return Result{}, err
+	}
+	refused := err
+	if refused == nil {
+		cmd.Changes = changes
+	}
+	own := contact.ID(ids.Of(o.Command, "contact"))
+	id := own
+	if field, unique := identify(cmd.Changes); unique != "" {
+		if id, err = c.vacant(ctx, own, ContactID(o.Workspace, unique), field, unique); err != nil {
+			return Result{}, err
+		}
+	}
+	return c.contacts.do(ctx, o, "contact.add", string(id), func(ctx context.Context, s contact.State) ([]contact.Event, error) {
+		if refused != nil {
+			return nil, refused
+		}
+		err := c.initial(ctx, o.Workspace, &cmd.Status, &cmd.Category)
+		return after(err, cmd.Decide, s)
+	})
+}
+
+// vacant returns derived, unless own is in use already, or derived is the id of
+// somebody who does not have what it was derived from any more.
+func (c Contacts) vacant(ctx context.Context, own, derived contact.ID, field, unique string) (contact.ID, error) {
+	id := derived
+	err := c.contacts.with(ctx, string(own), func(s contact.State) error {
+		if s.Exists {
+			id = own
+		}
+		return nil
+	})
+	if err != nil || id == own {
+		return id, err
+	}
+	err = c.contacts.with(ctx, string(derived), func(s contact.State) error {
+		has := slices.ContainsFunc(s.Fields[field].Values, func(v string) bool {
+			return strings.TrimPrefix(contact.Email(v), "+") == unique
+		})
+		if s.Exists && !has {
+			id = own
+		}
+		return nil
+	})
+	return id, err
+}
+
+// initial sets the status that a new contact begins with.
+func (c Contacts) initial(ctx context.Context, workspace string, id *string, category *contact.Category) error {
+	item, err := c.statuses.initial(ctx, workspace)
+	*id, *category = string(item.ID), contact.Category(item.Category)
+	return err
+}
+
+// Share records what is known of the customer of a chat, who becomes a contact.
+func (c Contacts) Share(ctx context.Context, o Origin, cmd contact.Record) (Result, error) {
+	return c.record(ctx, o, "contact.share", ContactID(o.Workspace, cmd.Link.Customer), cmd)
+}
+
+func (c Contacts) record(ctx context.Context, o Origin, name string, id contact.ID, cmd contact.Record) (Result, error) {
+	cmd.Workspace = o.Workspace
+	return c.contacts.do(ctx, o, name, string(id), func(ctx context.Context, s contact.State) ([]contact.Event, error) {
+		if !s.Exists && cmd.Status == "" {
+			if err := c.initial(ctx, o.Workspace, &cmd.Status, &cmd.Category); err != nil {
+				return nil, err
+			}
+		}
+		changes, err := c.attributes.check(ctx, o.Workspace, cmd.Changes)
+		if err != nil {
+			return nil, err
+		}
+		cmd := cmd
+		cmd.Changes = changes
+		return cmd.Decide(s)
+	})
+}
+
+// Edit gives fields other values.
+func (c Contacts) Edit(ctx context.Context, o Origin, id contact.ID, cmd contact.Edit) (Result, error) {
+	return c.contacts.do(ctx, o, "contact.edit", string(id), func(ctx context.Context, s contact.State) ([]contact.Event, error) {
+		changes, err := c.attributes.check(ctx, o.Workspace, cmd.Changes)
+		if err != nil {
+			return nil, err
+		}
+		cmd := cmd
+		cmd.Changes = changes
+		return cmd.Decide(s)
+	})
+}
+
+// ChangeTags adds and removes tags, as Chats.ChangeTags does.
+func (c Contacts) ChangeTags(ctx context.Context, o Origin, id contact.ID, cmd ChangeTags) (Result, error) {
+	return c.contacts.do(ctx, o, "contact.change_tags", string(id), func(ctx context.Context, s contact.State) ([]contact.Event, error) {
+		var delta contact.ChangeTags
+		typed := func(names []string) (out []contact.TagID) {
+			for _, n := range names {
+				out = append(out, contact.TagID(n))
+			}
+			return out
+		}
+		// Decide first on what is known, so that no tag is made for a contact that
+		// cannot be tagged.
+		if _, err := (contact.ChangeTags{Add: typed(cmd.Add), Remove: typed(cmd.Remove)}).Decide(s); err != nil {
+			return nil, err
+		}
+		for _, name := range cmd.Remove {
+			t, err := c.tags.find(ctx, o.Workspace, name)
+			if errors.Is(err, tag.ErrNotFound) {
+				continue // it cannot be on the contact either
+			} else if err != nil {
+				return nil, err
+			}
+			delta.Remove = append(delta.Remove, contact.TagID(t))
+		}
+		for _, name := range cmd.Add {
+			t, err := c.tags.find(ctx, o.Workspace, name)
+			if errors.Is(err, tag.ErrNotFound) && cmd.MayCreate {
+				t, err = c.tags.make(ctx, o, name)
+			}
+			if err != nil {
+				return nil, err
+			}
+			delta.Add = append(delta.Add, contact.TagID(t))
+		}
+		if len(delta.Add)+len(delta.Remove) == 0 {
+			return nil, nil
+		}
+		return delta.Decide(s)
+	})
+}
+
+// AddNote puts a private note on the contact.
+func (c Contacts) AddNote(ctx context.Context, o Origin, id contact.ID, cmd contact.AddNote) (Result, error) {
+	return c.contacts.do(ctx, o, "contact.add_note", string(id), decides(cmd.Decide))
+}
+
+// EditNote replaces the text of a note.
+func (c Contacts) EditNote(ctx context.Context, o Origin, id contact.ID, cmd contact.EditNote) (Result, error) {
+	return c.contacts.do(ctx, o, "contact.edit_note", string(id), decides(cmd.Decide))
+}
+
+// DeleteNote takes a note away.
+func (c Contacts) DeleteNote(ctx context.Context, o Origin, id contact.ID, cmd contact.DeleteNote) (Result, error) {
+	return c.contacts.do(ctx, o, "contact.delete_note", string(id), decides(cmd.Decide))
+}
+
+// SetStatus moves the contact to a status of the workspace, given by id or name.
+func (c Contacts) SetStatus(ctx context.Context, o Origin, id contact.ID, nameOrID string) (Result, error) {
+	return c.contacts.do(ctx, o, "contact.set_status", string(id), func(ctx context.Context, s contact.State) ([]contact.Event, error) {
+		to, err := c.statuses.find(ctx, o.Workspace, nameOrID)
+		if err != nil {
+			return nil, err
+		}
+		return contact.SetStatus{Status: string(to.ID), Category: contact.Category(to.Category)}.Decide(s)
+	})
+}
+
+// Assign makes an active agent responsible for the contact.
+func (c Contacts) Assign(ctx context.Context, o Origin, id contact.ID, cmd contact.Assign) (Result, error) {
+	return c.contacts.do(ctx, o, "contact.assign", string(id), func(ctx context.Context, s contact.State) ([]contact.Event, error) {
+		return after(c.agents.mayHold(ctx, o.Workspace, string(cmd.To)), cmd.Decide, s)
+	})
+}
+
+// Unassign leaves the contact to nobody.
+func (c Contacts) Unassign(ctx context.Context, o Origin, id contact.ID, cmd contact.Unassign) (Result, error) {
+	return c.contacts.do(ctx, o, "contact.unassign", string(id), decides(cmd.Decide))
+}
+
+// Block says that the contact is to get nothing that it did not ask for.
+func (c Contacts) Block(ctx context.Context, o Origin, id contact.ID, cmd contact.Block) (Result, error) {
+	return c.contacts.do(ctx, o, "contact.block", string(id), decides(cmd.Decide))
+}
+
+// Unblock takes that back.
+func (c Contacts) Unblock(ctx context.Context, o Origin, id contact.ID, cmd contact.Unblock) (Result, error) {
+	return c.contacts.do(ctx, o, "contact.unblock", string(id), decides(cmd.Decide))
+}
+
+// Delete hides the contact from every list and count.
+func (c Contacts) Delete(ctx context.Context, o Origin, id contact.ID, cmd contact.Delete) (Result, error) {
+	return c.contacts.do(ctx, o, "contact.delete", string(id), decides(cmd.Decide))
+}
+
+// Restore brings a deleted contact back.
+func (c Contacts) Restore(ctx context.Context, o Origin, id contact.ID, cmd contact.Restore) (Result, error) {
+	return c.contacts.do(ctx, o, "contact.restore", string(id), decides(cmd.Decide))
+}
+
+// Merge shows other as a part of a contact. The Result is about the contact.
+func (c Contacts) Merge(ctx context.Context, o Origin, id, other contact.ID, cmd contact.Merge) (Result, error) {
+	cmd.Into = id
+	refused := c.would(ctx, o.Workspace, other, cmd.Decide)
+	if refused != nil && !isFault(refused) {
+		return Result{}, refused
+	}
+	res, err := c.contacts.do(ctx, o, "contact.absorb", string(id), func(_ context.Context, s contact.State) ([]contact.Event, error) {
+		events, err := (contact.Absorb{Contact: other, Self: id, By: cmd.By, At: cmd.At}).Decide(s)
+		if err == nil {
+			err = refused
+		}
+		return events, err
+	})
+	if err != nil {
+		return res, err
+	}
+	if _, err = c.contacts.do(ctx, part(o, "merge"), "contact.merge", string(other), decides(cmd.Decide)); isFault(err) {
+		// Something happened to the other in between.
+		release := contact.Release{Contact: other, By: cmd.By, At: cmd.At}
+		if _, err := c.contacts.do(ctx, part(o, "merge refused"), "contact.release", string(id), decides(release.Decide)); err != nil {
+			return Result{}, err
+		}
+	}
+	return res, err
+}
+
+// Unmerge makes other a contact of its own again. The Result is about the contact
+// that it was a part of.
+func (c Contacts) Unmerge(ctx context.Context, o Origin, id, other contact.ID, cmd contact.Unmerge) (Result, error) {
+	cmd.From = id
+	refused := c.would(ctx, o.Workspace, other, cmd.Decide)
+	if refused != nil && !isFault(refused) {
+		return Result{}, refused
+	}
+	res, err := c.contacts.do(ctx, o, "contact.release", string(id), func(_ context.Context, s contact.State) ([]contact.Event, error) {
+		if refused != nil {
+			return nil, refused
+		}
+		return contact.Release{Contact: other, By: cmd.By, At: cmd.At}.Decide(s)
+	})
+	if err != nil {
+		return res, err
+	}
+	own, err := c.contacts.do(ctx, part(o, "unmerge"), "contact.unmerge", string(other), decides(cmd.Decide))
+	res.Changed = res.Changed || own.Changed
+	res.Position = max(res.Position, own.Position)
+	return res, err
+}
+
+// would returns the refusal that a command on a contact of the workspace meets just
+// now.
+func (c Contacts) would(ctx context.Context, workspace string, id contact.ID, decide func(contact.State) ([]contact.Event, error)) error {
+	return c.contacts.with(ctx, string(id), func(s contact.State) error {
+		if s.Workspace != workspace {
+			return contact.ErrNotFound
+		}
+		_, err := decide(s)
+		return err
+	})
+}
+
+// part is the origin of a step of a command that is about another contact.
+func part(o Origin, step string) Origin {
+	o.IfMatch, o.Keyed, o.Fingerprint = nil, false, ""
+	if o.Command != uuid.Nil {
+		o.Command = ids.Command("contact "+step, o.Command.String())
+	}
+	return o
+}
+
+// Look calls use with the present state of a contact of the workspace, which use
+// must neither keep nor change.
+func (c Contacts) Look(ctx context.Context, workspace string, id contact.ID, use func(contact.State) error) error {
+	return c.contacts.with(ctx, string(id), func(s contact.State) error {
+		if s.Workspace != workspace {
+			return contact.ErrNotFound
+		}
+		return use(s)
+	})
+}
+
+// NewContactNote returns the id of the note that the command o makes.
+func NewContactNote(o Origin) contact.NoteID { return contact.NoteID(ids.Of(o.Command, "note")) }

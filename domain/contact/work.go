@@ -1,0 +1,172 @@
+package contact
+
+import (
+	"slices"
+	"time"
+)
+
+// ChangeTags adds and removes tags. What is there already is not added, what is
+// not there is not removed; if nothing is left to do, that is no event.
+type ChangeTags struct {
+	Add    []TagID
+	Remove []TagID
+}
+
+// Decide implements the command.
+func (c ChangeTags) Decide(s State) ([]Event, error) {
+	switch {
+	case slices.Contains(c.Add, ""):
+		return nil, ErrTagToAdd
+	case slices.Contains(c.Remove, ""):
+		return nil, ErrTagToRemove
+	case slices.ContainsFunc(c.Remove, func(t TagID) bool { return slices.Contains(c.Add, t) }):
+		return nil, ErrTagBothWays
+	}
+	if err := s.visible(); err != nil {
+		return nil, err
+	}
+	e := TagsChanged{Added: s.tagged(c.Add, false), Removed: s.tagged(c.Remove, true)}
+	switch {
+	case len(e.Added)+len(e.Removed) == 0:
+		return nil, nil
+	case len(e.Added) > 0 && len(s.Tags)+len(e.Added)-len(e.Removed) > MaxTags:
+		return nil, ErrTooManyTags
+	}
+	return []Event{e}, nil
+}
+
+// tagged returns those of tags that the contact has, or has not, each once.
+func (s State) tagged(tags []TagID, has bool) (found []TagID) {
+	seen := make(map[TagID]bool, len(tags))
+	for _, t := range tags {
+		if _, tagged := s.Tags[t]; tagged == has && !seen[t] {
+			found = append(found, t)
+		}
+		seen[t] = true
+	}
+	return found
+}
+
+// SetStatus moves the contact to a status of the workspace's list. The status it
+// has is no event.
+type SetStatus struct {
+	Status   string
+	Category Category // of that status
+}
+
+// Decide implements the command.
+func (c SetStatus) Decide(s State) ([]Event, error) {
+	if c.Status == "" {
+		return nil, ErrStatusMissing
+	}
+	if err := s.visible(); err != nil || s.Status == c.Status {
+		return nil, err
+	}
+	return []Event{StatusSet{Status: c.Status, Category: c.Category, From: s.Status}}, nil
+}
+
+// Assign makes an agent responsible for the contact, whoever was before. To whom
+// it is assigned already is no event.
+type Assign struct {
+	To AgentID
+}
+
+// Decide implements the command.
+func (c Assign) Decide(s State) ([]Event, error) {
+	if c.To == "" {
+		return nil, ErrAgentMissing
+	}
+	if err := s.visible(); err != nil || s.Assignee == c.To {
+		return nil, err
+	}
+	return []Event{Assigned{To: c.To, From: s.Assignee}}, nil
+}
+
+// Unassign leaves the contact to nobody.
+type Unassign struct{}
+
+// Decide implements the command.
+func (Unassign) Decide(s State) ([]Event, error) {
+	if err := s.visible(); err != nil || s.Assignee == "" {
+		return nil, err
+	}
+	return []Event{Unassigned{From: s.Assignee}}, nil
+}
+
+// Block says that the contact is to get nothing that it did not ask for. Once more
+// is no event.
+type Block struct {
+	By     AgentID
+	Reason string
+	At     time.Time
+}
+
+// Decide implements the command.
+func (c Block) Decide(s State) ([]Event, error) {
+	if c.By == "" {
+		return nil, ErrByMissing
+	}
+	if err := reasonText.Check(c.Reason); err != nil {
+		return nil, err
+	}
+	if err := s.visible(); err != nil || s.Blocked {
+		return nil, err
+	}
+	return []Event{Blocked(c)}, nil
+}
+
+// Unblock takes that back.
+type Unblock struct {
+	By AgentID
+	At time.Time
+}
+
+// Decide implements the command.
+func (c Unblock) Decide(s State) ([]Event, error) {
+	if c.By == "" {
+		return nil, ErrByMissing
+	}
+	if err := s.visible(); err != nil || !s.Blocked {
+		return nil, err
+	}
+	return []Event{Unblocked(c)}, nil
+}
+
+// Delete hides the contact from every list and count, and from every command but
+// Restore and Record. So a second Delete does not find it.
+type Delete struct {
+	By     AgentID
+	Reason string
+}
+
+// Decide implements the command.
+func (c Delete) Decide(s State) ([]Event, error) {
+	if c.By == "" {
+		return nil, ErrByMissing
+	}
+	if err := reasonText.Check(c.Reason); err != nil {
+		return nil, err
+	}
+	if err := s.visible(); err != nil {
+		return nil, err
+	}
+	return []Event{Deleted(c)}, nil
+}
+
+// Restore brings a deleted contact back. One that is not deleted is no event.
+type Restore struct {
+	By AgentID
+}
+
+// Decide implements the command.
+func (c Restore) Decide(s State) ([]Event, error) {
+	switch {
+	case c.By == "":
+		return nil, ErrByMissing
+	case !s.Exists:
+		return nil, ErrNotFound
+	case !s.Deleted:
+		return nil, nil
+	}
+	return []Event{Restored{By: c.By}}, nil
+}
