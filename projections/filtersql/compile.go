@@ -6,7 +6,6 @@ package filtersql
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,9 +21,9 @@ type Column struct {
 	SQL      string
 	Postgres string // instead of SQL, on PostgreSQL
 
-	// Of a field that lives in other rows: a query for them, up to the condition,
-	// such as "SELECT 1 FROM orders o WHERE o.chat_id = c.chat_id". A Set passes
-	// if one of them does; anything else has at most one such row.
+	// Of a Set or a Bool that lives in other rows: a query for them, up to the
+	// condition, such as "SELECT 1 FROM orders o WHERE o.chat_id = c.chat_id". It
+	// passes if one of them does.
 	In string
 
 	List bool // of a Set: a JSON array of text, as encoding/json writes it
@@ -91,27 +90,16 @@ func (c *compiler) cond(n filter.Cond, col Column) string {
 	}
 	if n.Kind == filter.Bool && col.In != "" { // there is such a row, or there is none
 		if n.Values[0].Bool {
-			return "EXISTS (" + col.In + ")"
+			return exists(col.In)
 		}
-		return "NOT EXISTS (" + col.In + ")"
+		return "NOT " + exists(col.In)
 	}
-	test := c.test(n, expr)
-	switch {
-	case col.In == "":
-		return test
-	case absent(n): // nor is there a value where there is no row
-		return "(EXISTS (" + col.In + " AND " + test + ") OR NOT EXISTS (" + col.In + "))"
-	}
-	return "EXISTS (" + col.In + " AND " + test + ")"
+	return c.test(n, expr)
 }
 
-// absent reports whether no value at all passes.
-func absent(n filter.Cond) bool {
-	if n.Op != filter.Eq && n.Op != filter.In || n.Kind != filter.ID {
-		return false
-	}
-	return slices.Contains(n.Values, filter.Value{})
-}
+// exists returns whether a query finds something. With an offset PostgreSQL asks
+// it for each row, and does not read all of the other table to join it.
+func exists(query string) string { return "EXISTS (" + query + " LIMIT 1 OFFSET 0)" }
 
 // set compares a field of many values.
 func (c *compiler) set(n filter.Cond, expr string, col Column) string {
@@ -126,7 +114,7 @@ func (c *compiler) set(n filter.Cond, expr string, col Column) string {
 		if col.List {
 			return c.holds(expr, `"`)
 		}
-		return "EXISTS (" + col.In + ")"
+		return exists(col.In)
 	}
 	for _, v := range n.Values {
 		tests = append(tests, one(v))
@@ -135,7 +123,7 @@ func (c *compiler) set(n filter.Cond, expr string, col Column) string {
 	if col.List {
 		return test
 	}
-	return "EXISTS (" + col.In + " AND " + test + ")"
+	return exists(col.In + " AND " + test)
 }
 
 // test compares a field of one value.

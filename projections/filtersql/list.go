@@ -86,7 +86,7 @@ type place struct {
 // for most filters. Where the index holds all that a filter asks for, a row costs
 // a fraction.
 var (
-	windows     = []int{200, 800, 3_000, 8_000}
+	windows     = []int{200, 800, 2_500, 2_500, 2_500}
 	wideWindows = []int{1_000, 9_000, 60_000}
 )
 

@@ -110,11 +110,11 @@ func filtered() *filtersql.List {
 	}
 	filters := []string{"id", "status", "assignee", "status_category", "team", "channel", "unread"}
 	tagged := columns(append(slices.Clone(filters), "created", "last_activity")...)
-	const profile = "SELECT 1 FROM visitor_profiles v WHERE v.chat_id = c.chat_id"
 	said := func(field string) filtersql.Column {
+		const of = " FROM visitor_profiles v WHERE v.chat_id = c.chat_id), '')"
 		return filtersql.Column{
-			SQL:      "COALESCE(json_extract(v.fields, '$." + field + ".value'), '')",
-			Postgres: "COALESCE(v.fields::json #>> '{" + field + ",value}', '')", In: profile,
+			SQL:      "COALESCE((SELECT json_extract(v.fields, '$." + field + ".value')" + of,
+			Postgres: "COALESCE((SELECT v.fields::json #>> '{" + field + ",value}'" + of,
 		}
 	}
 	const ordered = "SELECT 1 FROM orders_v2 o WHERE o.chat_id = c.chat_id AND o.workspace = c.workspace"
