@@ -79,6 +79,8 @@ type index struct {
 	shared, profile stamped // names of the customer
 
 	agents, teams, tags, statuses map[string]struct{} // ids that need names
+
+	actors map[string]string // each once in memory
 }
 
 type note struct {
@@ -131,7 +133,7 @@ func readIndex(ctx context.Context, store eventstore.Store, chatID string, o Opt
 	x := &index{
 		revision: eventstore.NoStream, notes: map[string]*note{}, sent: map[string]*progress{}, reports: map[string]*progress{},
 		message: map[string]string{}, provider: map[string]string{}, reactions: map[string][]reaction{}, answered: map[string]answered{}, replies: map[string]struct{}{},
-		agents: map[string]struct{}{}, teams: map[string]struct{}{}, tags: map[string]struct{}{}, statuses: map[string]struct{}{},
+		agents: map[string]struct{}{}, teams: map[string]struct{}{}, tags: map[string]struct{}{}, statuses: map[string]struct{}{}, actors: map[string]string{},
 	}
 	c := chatCodec()
 	for r, err := range store.ReadStream(ctx, streamOf(chatID), eventstore.StreamQuery{}) {
@@ -149,7 +151,11 @@ func readIndex(ctx context.Context, store eventstore.Store, chatID string, o Opt
 		if err != nil {
 			return nil, err
 		}
-		x.state = chat.Evolve(x.state, e)
+		switch e.(type) {
+		case chat.MessageQueued, chat.MessageAccepted, chat.DeliveryRecorded: // what the state keeps of them is in the index
+		default:
+			x.state = chat.Evolve(x.state, e)
+		}
 		x.revision, x.lastAt = r.Revision, r.Time
 		x.add(chatID, r, meta, e)
 	}
@@ -185,7 +191,7 @@ func (x *index) add(chatID string, r eventstore.Recorded, meta eventstore.Metada
 	}
 	i := item{
 		at: at.UnixMicro(), rank: ofLog, position: r.Position, revision: r.Revision, size: len(r.Data),
-		by: Author{Kind: strings.Clone(meta.ActorKind), ID: strings.Clone(meta.Actor)},
+		by: Author{Kind: x.actor(meta.ActorKind), ID: x.actor(meta.Actor)},
 	}
 	customer := Author{Kind: byCustomer}
 	if meta.ActorKind == byCustomer {
@@ -205,7 +211,7 @@ func (x *index) add(chatID string, r eventstore.Recorded, meta eventstore.Metada
 		x.profile.later(stamped{strings.Clone(f.ProfileName), i.at, i.tie})
 	case chat.MessageQueued:
 		i.kind, i.id, i.at = KindMessage, strings.Clone(string(f.Message)), f.At.UnixMicro()
-		i.by = Author{Kind: byAgent, ID: strings.Clone(string(f.By))}
+		i.by = Author{Kind: byAgent, ID: x.actor(string(f.By))}
 		if f.Bot {
 			i.by.Kind = byBot
 		}
@@ -313,6 +319,16 @@ func (x *index) system(chatID string, i item, r eventstore.Recorded, e chat.Even
 		return
 	}
 	x.items = append(x.items, i)
+}
+
+// actor returns a copy of s that is shared by all that are equal to it.
+func (x *index) actor(s string) string {
+	if known, ok := x.actors[s]; ok {
+		return known
+	}
+	s = strings.Clone(s)
+	x.actors[s] = s
+	return s
 }
 
 func (x *index) progress(message string) *progress {

@@ -49,7 +49,7 @@ func ContentType(f chat.TranscriptFormat) string {
 	return "application/json"
 }
 
-// Transcript is ready to be written. It holds an index of the chat, about 200
+// Transcript is ready to be written. It holds an index of the chat, about 400
 // bytes for each message, and reads the messages again as it writes them.
 type Transcript struct {
 	store eventstore.Store
