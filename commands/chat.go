@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/chatledger/chatledger/domain/chat"
@@ -124,7 +125,7 @@ func (c Chats) ChangeTags(ctx context.Context, o Origin, id chat.ID, cmd ChangeT
 		if _, err := (chat.ChangeTags{Add: untyped(cmd.Add), Remove: untyped(cmd.Remove)}).Decide(s); err != nil {
 			return nil, err
 		}
-		found, err := c.tags.resolve(ctx, o, cmd)
+		found, err := c.tags.resolve(ctx, o, cmd, func(id string) bool { _, there := s.Tags[chat.TagID(id)]; return there })
 		if err != nil {
 			return nil, err
 		}
@@ -162,11 +163,10 @@ func (c Chats) DeleteNote(ctx context.Context, o Origin, id chat.ID, cmd chat.De
 // One of the closed category closes the chat.
 func (c Chats) SetStatus(ctx context.Context, o Origin, id chat.ID, nameOrID string) (Result, error) {
 	return c.chats.do(ctx, o, "chat.set_status", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
-		to, err := c.statuses.find(ctx, o.Workspace, nameOrID)
-		if err != nil {
-			return nil, err
-		}
-		return chat.SetStatus{Status: string(to.ID), Category: chat.Category(to.Category)}.Decide(s)
+		none := func(status.State) status.Item { return status.Item{} }
+		return c.statuses.give(ctx, o, s, cmp.Or(nameOrID, "\x00"), none, func(to status.Item) ([]chat.Event, error) {
+			return chat.SetStatus{Status: string(to.ID), Category: chat.Category(to.Category)}.Decide(s)
+		})
 	})
 }
 
@@ -174,14 +174,12 @@ func (c Chats) SetStatus(ctx context.Context, o Origin, id chat.ID, nameOrID str
 // or name, else the workspace's first.
 func (c Chats) Close(ctx context.Context, o Origin, id chat.ID, nameOrID string) (Result, error) {
 	return c.chats.do(ctx, o, "chat.close", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
-		to, err := c.statuses.closing(ctx, o.Workspace, nameOrID)
-		if err == nil && to.Category != status.Closed {
-			err = chat.ErrStatusNotClosed
-		}
-		if err != nil {
-			return nil, err
-		}
-		return chat.Close{Status: string(to.ID)}.Decide(s)
+		return c.statuses.give(ctx, o, s, nameOrID, status.State.FirstClosed, func(to status.Item) ([]chat.Event, error) {
+			if to.Category != status.Closed {
+				return nil, chat.ErrStatusNotClosed
+			}
+			return chat.Close{Status: string(to.ID)}.Decide(s)
+		})
 	})
 }
 
@@ -189,14 +187,9 @@ func (c Chats) Close(ctx context.Context, o Origin, id chat.ID, nameOrID string)
 // workspace's default.
 func (c Chats) Reopen(ctx context.Context, o Origin, id chat.ID, nameOrID string) (Result, error) {
 	return c.chats.do(ctx, o, "chat.reopen", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
-		to, err := c.statuses.initial(ctx, o.Workspace)
-		if nameOrID != "" {
-			to, err = c.statuses.find(ctx, o.Workspace, nameOrID)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return chat.Reopen{Status: string(to.ID), Category: chat.Category(to.Category)}.Decide(s)
+		return c.statuses.give(ctx, o, s, nameOrID, status.State.Default, func(to status.Item) ([]chat.Event, error) {
+			return chat.Reopen{Status: string(to.ID), Category: chat.Category(to.Category)}.Decide(s)
+		})
 	})
 }
 

@@ -143,7 +143,7 @@ func New(store eventstore.Store, o Options) *Commands {
 		Agents:     Agents{agents},
 		Teams:      Teams{teams, agents},
 		Tags:       Tags{tags},
-		Statuses:   Statuses{statuses},
+		Statuses:   Statuses{statuses, store},
 		Channels:   Channels{channels},
 		Workspaces: Workspaces{workspaces, statuses},
 		Webhooks:   Webhooks{webhooks},

@@ -146,7 +146,7 @@ func (c Orders) ChangeTags(ctx context.Context, o Origin, id order.ID, cmd Chang
 		if _, err := (order.ChangeTags{Add: cmd.Add, Remove: cmd.Remove}).Decide(s); err != nil {
 			return nil, err
 		}
-		delta, err := c.tags.resolve(ctx, o, cmd)
+		delta, err := c.tags.resolve(ctx, o, cmd, func(id string) bool { _, there := s.Tags[id]; return there })
 		if err != nil || len(delta.Add)+len(delta.Remove) == 0 {
 			return nil, err
 		}

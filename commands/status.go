@@ -2,15 +2,21 @@ package commands
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"strings"
 
+	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/status"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/ids"
 )
 
 // Statuses runs the commands of package status. All statuses of a workspace are
 // in one stream; a Result's ID is the workspace's.
 type Statuses struct {
 	statuses *aggregate[status.State, status.Event]
+	store    eventstore.Store
 }
 
 // Create adds a status. Its id is a slug of the name in upper case.
@@ -45,9 +51,92 @@ func (c Statuses) SetDefault(ctx context.Context, o Origin, cmd status.SetDefaul
 	return c.statuses.do(ctx, o, "status.set_default", o.Workspace, decides(cmd.Decide))
 }
 
-// Archive takes a status out of use. Chats keep it.
+// Archive takes a status out of use. If chats have it or had it, it has to be
+// remapped.
+//
+// Whoever gives a chat a status notes that in the stream of the statuses first, so
+// that no chat gets one that is being archived. Chats that had it before such
+// notes were taken are found in the log.
 func (c Statuses) Archive(ctx context.Context, o Origin, cmd status.Archive) (Result, error) {
+	if cmd.RemapTo == "" {
+		used := false
+		err := c.statuses.with(ctx, o.Workspace, func(s status.State) error {
+			item, known := s.Get(cmd.Status)
+			used = !known || item.Used || item.Archived
+			return nil
+		})
+		if err == nil && !used {
+			cmd.InUse, err = c.wasGiven(ctx, o.Workspace, cmd.Status)
+		}
+		if err != nil {
+			return Result{}, err
+		}
+	}
 	return c.statuses.do(ctx, o, "status.archive", o.Workspace, decides(cmd.Decide))
+}
+
+// wasGiven reports whether a chat ever had a status.
+func (c Statuses) wasGiven(ctx context.Context, workspace string, id status.ID) (bool, error) {
+	q := eventstore.AllQuery{Categories: []string{"chat"}, Types: []string{
+		chat.Opened{}.EventType(), chat.StatusSet{}.EventType(), chat.Closed{}.EventType(), chat.Reopened{}.EventType(),
+	}}
+	for r, err := range c.store.ReadAll(ctx, q) {
+		if err != nil {
+			return false, fmt.Errorf("%w: look for chats with a status: %w", ErrUnavailable, err)
+		}
+		if r.IsMark() {
+			continue
+		}
+		var given struct {
+			Status status.ID `json:"status"`
+		}
+		if err := json.Unmarshal(r.Data, &given); err != nil {
+			return false, fmt.Errorf("decode %s: %w", r.Type, err)
+		}
+		if given.Status != id {
+			continue
+		}
+		meta, err := eventstore.DecodeMetadata(r)
+		if err != nil {
+			return false, err
+		}
+		if meta.Workspace == workspace {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// give decides which status a chat gets that has another one at present: the one
+// with this id or name, or of those that choose gives for none. What the chat shows
+// already is no event. The first time that a status is given is noted before.
+func (c Statuses) give(ctx context.Context, o Origin, chatState chat.State, nameOrID string, choose func(status.State) status.Item, decide func(status.Item) ([]chat.Event, error)) ([]chat.Event, error) {
+	var item status.Item
+	shown := false
+	err := c.statuses.with(ctx, o.Workspace, func(s status.State) error {
+		if nameOrID == "" {
+			item = choose(s)
+		} else if found, ok := s.Find(nameOrID); ok {
+			item = found
+		} else {
+			return status.ErrNotFound
+		}
+		shown = chatState.Status != string(item.ID) && s.Resolve(status.ID(chatState.Status)) == item.ID
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	events, err := decide(item)
+	if err != nil || len(events) == 0 || shown {
+		return nil, err
+	}
+	if !item.Used {
+		o.IfMatch, o.Keyed, o.Fingerprint = nil, false, ""
+		o.Command = ids.Command("use status", o.Workspace, string(item.ID)) // once, whoever is first
+		_, err = c.statuses.do(ctx, o, "status.use", o.Workspace, decides(status.Use{Status: item.ID}.Decide))
+	}
+	return events, err
 }
 
 // find returns the status with this id or name.

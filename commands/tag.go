@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -40,6 +41,20 @@ func (c Tags) Recolour(ctx context.Context, o Origin, cmd tag.Recolour) (Result,
 	return c.tags.do(ctx, o, "tag.recolour", o.Workspace, decides(cmd.Decide))
 }
 
+// Merge makes a tag another one, given by id or name, wherever it is.
+func (c Tags) Merge(ctx context.Context, o Origin, id tag.ID, into string) (Result, error) {
+	return c.tags.do(ctx, o, "tag.merge", o.Workspace, func(_ context.Context, s tag.State) ([]tag.Event, error) {
+		t, ok := s.Lookup(into)
+		if !ok {
+			return nil, tag.ErrMergeInto
+		}
+		if into == string(id) {
+			t.ID = id // into itself, also where that was merged
+		}
+		return tag.Merge{Tag: id, Into: t.ID}.Decide(s)
+	})
+}
+
 // Archive takes a tag out of use.
 func (c Tags) Archive(ctx context.Context, o Origin, cmd tag.Archive) (Result, error) {
 	return c.tags.do(ctx, o, "tag.archive", o.Workspace, decides(cmd.Decide))
@@ -67,17 +82,26 @@ func (c Tags) find(ctx context.Context, workspace, nameOrID string) (id tag.ID, 
 	return id, err
 }
 
-// resolve returns a delta of tags with their ids, and makes those that are new
-// if the delta may.
-func (c Tags) resolve(ctx context.Context, o Origin, cmd ChangeTags) (delta ChangeTags, err error) {
+// resolve returns a delta of tags by their ids, for something that has some tags
+// already. It makes those that are new if the delta may. To remove a tag is to
+// remove what was merged into it as well; what a thing has under another id is not
+// added.
+func (c Tags) resolve(ctx context.Context, o Origin, cmd ChangeTags, has func(id string) bool) (delta ChangeTags, err error) {
 	for _, name := range cmd.Remove {
-		t, err := c.find(ctx, o.Workspace, name)
-		if errors.Is(err, tag.ErrNotFound) {
-			continue // nothing can have it
-		} else if err != nil {
+		err := c.tags.with(ctx, o.Workspace, func(s tag.State) error {
+			t, ok := s.Lookup(name) // an archived one, too: things keep it
+			if !ok {
+				return nil // nothing can have it
+			}
+			delta.Remove = append(delta.Remove, string(t.ID))
+			for _, alias := range s.Aliases(t.ID) {
+				delta.Remove = append(delta.Remove, string(alias))
+			}
+			return nil
+		})
+		if err != nil {
 			return delta, err
 		}
-		delta.Remove = append(delta.Remove, string(t))
 	}
 	for _, name := range cmd.Add {
 		t, err := c.find(ctx, o.Workspace, name)
@@ -87,7 +111,15 @@ func (c Tags) resolve(ctx context.Context, o Origin, cmd ChangeTags) (delta Chan
 		if err != nil {
 			return delta, err
 		}
-		delta.Add = append(delta.Add, string(t))
+		err = c.tags.with(ctx, o.Workspace, func(s tag.State) error {
+			if !slices.ContainsFunc(s.Aliases(t), func(a tag.ID) bool { return has(string(a)) }) {
+				delta.Add = append(delta.Add, string(t))
+			}
+			return nil
+		})
+		if err != nil {
+			return delta, err
+		}
 	}
 	return delta, nil
 }

@@ -3,12 +3,15 @@ package readapi
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections/directory"
+	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/usage"
 )
 
 // inDirectory is the input of the lists of staff and settings, which are short.
@@ -93,51 +96,109 @@ func getTeam(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inTeam) (Team
 
 // Tag is a tag. Its revision is that of the list of tags.
 type Tag struct {
-	ID       string `json:"id"`
-	Revision int64  `json:"revision" doc:"Of the workspace's list of tags, for If-Match."`
-	Name     string `json:"name"`
-	Colour   string `json:"colour" doc:"#rrggbb, or empty."`
-	Archived bool   `json:"archived"`
+	ID         string  `json:"id"`
+	Revision   int64   `json:"revision" doc:"Of the workspace's list of tags, for If-Match."`
+	Name       string  `json:"name"`
+	Colour     string  `json:"colour" doc:"#rrggbb, or empty."`
+	Archived   bool    `json:"archived"`
+	MergedInto *string `json:"merged_into" doc:"The tag that it stands for, or null."`
+	Uses       Uses    `json:"uses"`
 }
 
-func newTag(t directory.Tag) Tag { return Tag{t.ID, t.Revision, t.Name, t.Colour, t.Archived} }
+// Uses is how many things have a tag.
+type Uses struct {
+	Chats  int64 `json:"chats" doc:"Those that are deleted do not count."`
+	Orders int64 `json:"orders"`
+}
 
 type inTag struct {
 	web.Read
 	Tag string `path:"tag"`
 }
 
+// showTags returns what turns rows into tags.
+func showTags(ctx context.Context, tx sqldb.Tx, workspace string) (func(directory.Tag) Tag, error) {
+	aliases, err := directory.ReadAliases(ctx, tx, workspace)
+	if err != nil {
+		return nil, err
+	}
+	uses, err := usage.Tags(ctx, tx, workspace, aliases)
+	return func(t directory.Tag) Tag {
+		out := Tag{ID: t.ID, Revision: t.Revision, Name: t.Name, Colour: t.Colour, Archived: t.Archived, Uses: Uses(uses[t.ID])}
+		if t.Merged != "" {
+			out.MergedInto = orNull(aliases.Tag(t.ID))
+		}
+		return out
+	}, err
+}
+
 func listTags(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inDirectory) (web.List[Tag], eventstore.Revision, error) {
 	page, err := directory.Tags(ctx, tx, in.query(r))
-	return list(page, err, newTag)
+	if err != nil {
+		return web.List[Tag]{}, none, err
+	}
+	show, err := showTags(ctx, tx, r.Workspace)
+	if err != nil {
+		return web.List[Tag]{}, none, err
+	}
+	return list(page, nil, show)
 }
 
 func getTag(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inTag) (Tag, eventstore.Revision, error) {
 	t, err := directory.GetTag(ctx, tx, r.Workspace, in.Tag)
-	return newTag(t), eventstore.Revision(t.Revision), err
+	if err != nil {
+		return Tag{}, none, err
+	}
+	show, err := showTags(ctx, tx, r.Workspace)
+	if err != nil {
+		return Tag{}, none, err
+	}
+	return show(t), eventstore.Revision(t.Revision), nil
 }
 
 // Status is one of the workspace's statuses. Its revision is that of the list.
 type Status struct {
-	ID       string `json:"id" example:"OPEN"`
-	Revision int64  `json:"revision" doc:"Of the workspace's list of statuses, for If-Match."`
-	Name     string `json:"name"`
-	Colour   string `json:"colour" doc:"#rrggbb, or empty."`
-	Category string `json:"category" enum:"open,pending,closed"`
-	Order    *int   `json:"order" doc:"Its place in the list, counted from 0; null if it is archived."`
-	Default  bool   `json:"default" doc:"New and reopened chats get it."`
-	Archived bool   `json:"archived"`
+	ID         string  `json:"id" example:"OPEN"`
+	Revision   int64   `json:"revision" doc:"Of the workspace's list of statuses, for If-Match."`
+	Name       string  `json:"name"`
+	Colour     string  `json:"colour" doc:"#rrggbb, or empty."`
+	Category   string  `json:"category" enum:"open,pending,closed"`
+	Order      *int    `json:"order" doc:"Its place in the list, counted from 0; null if it is archived."`
+	Default    bool    `json:"default" doc:"New and reopened chats get it."`
+	Archived   bool    `json:"archived"`
+	RemappedTo *string `json:"remapped_to" doc:"Of an archived one: the status that it stands for, or null."`
+	Chats      int64   `json:"chats" doc:"How many show it; deleted ones do not count."`
 }
 
-func newStatuses(s directory.Statuses) []Status {
+// showStatuses returns a workspace's statuses, also those that are archived, and
+// the revision of the list.
+func showStatuses(ctx context.Context, tx sqldb.Tx, workspace string) ([]Status, eventstore.Revision, error) {
+	s, err := directory.GetStatuses(ctx, tx, workspace)
+	if err != nil {
+		return nil, none, err
+	}
+	aliases, err := directory.ReadAliases(ctx, tx, workspace)
+	if err != nil {
+		return nil, none, err
+	}
+	n, err := inbox.Counts(ctx, tx, workspace, "")
+	if err != nil {
+		return nil, none, err
+	}
 	var out []Status
 	for i, item := range s.InUse {
-		out = append(out, Status{item.ID, s.Revision, item.Name, item.Colour, item.Category, &i, item.Default, false})
+		out = append(out, Status{ID: item.ID, Name: item.Name, Colour: item.Colour, Category: item.Category, Order: &i, Default: item.Default})
 	}
 	for _, item := range s.Archived {
-		out = append(out, Status{item.ID, s.Revision, item.Name, item.Colour, item.Category, nil, false, true})
+		out = append(out, Status{ID: item.ID, Name: item.Name, Colour: item.Colour, Category: item.Category, Archived: true})
+		if item.Remapped != "" {
+			out[len(out)-1].RemappedTo = orNull(aliases.Status(item.ID))
+		}
 	}
-	return out
+	for i := range out {
+		out[i].Revision, out[i].Chats = s.Revision, n.Statuses[out[i].ID]
+	}
+	return out, eventstore.Revision(s.Revision), nil
 }
 
 type inStatuses struct {
@@ -155,21 +216,21 @@ type inStatus struct {
 }
 
 func listStatuses(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inStatuses) (web.List[Status], eventstore.Revision, error) {
-	s, err := directory.GetStatuses(ctx, tx, r.Workspace)
+	all, _, err := showStatuses(ctx, tx, r.Workspace)
 	if !in.All {
-		s.Archived = nil
+		all = slices.DeleteFunc(all, func(s Status) bool { return s.Archived })
 	}
-	return web.NewList(newStatuses(s), ""), none, err
+	return web.NewList(all, ""), none, err
 }
 
 func getStatus(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inStatus) (Status, eventstore.Revision, error) {
-	s, err := directory.GetStatuses(ctx, tx, r.Workspace)
+	all, revision, err := showStatuses(ctx, tx, r.Workspace)
 	if err != nil {
 		return Status{}, none, err
 	}
-	for _, item := range newStatuses(s) {
+	for _, item := range all {
 		if item.ID == in.Status {
-			return item, eventstore.Revision(s.Revision), nil
+			return item, revision, nil
 		}
 	}
 	return Status{}, none, web.NotFound("status.not_found", "no such status")

@@ -150,16 +150,13 @@ func newOrder(o orders.Full) Order {
 
 func listOrders(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inOrders) (web.List[Order], eventstore.Revision, error) {
 	q := orders.Query{
-		Workspace: r.Workspace, Status: in.Status, Payment: in.Payment, Assignee: in.Assignee, Chat: in.Chat, Cursor: in.Cursor, Limit: in.Limit,
+		Workspace: r.Workspace, Status: in.Status, Payment: in.Payment, Assignee: in.Assignee, Tag: in.Tag, Chat: in.Chat, Cursor: in.Cursor, Limit: in.Limit,
 	}
 	if in.Assignee == "me" {
 		if r.Agent == "" {
 			return web.NewList([]Order{}, ""), none, nil
 		}
 		q.Assignee = r.Agent
-	}
-	if in.Tag != "" {
-		q.Tags = []string{in.Tag}
 	}
 	page, err := orders.List(ctx, tx, q)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/quickreplies"
+	"github.com/chatledger/chatledger/projections/usage"
 	"github.com/chatledger/chatledger/projections/visitor"
 )
 
@@ -21,6 +22,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		inPast     = (*history.Projection)(nil).Name()
 		inProfiles = (*visitor.Projection)(nil).Name()
 		inSales    = (*orders.Projection)(nil).Name()
+		inUses     = (*usage.Projection)(nil).Name()
 		inStaff    = (*directory.Projection)(nil).Name()
 		inAnswers  = (*quickreplies.Projection)(nil).Name()
 		inPost     = (*deliveries.Projection)(nil).Name()
@@ -28,25 +30,25 @@ func (a *API) Endpoints() []web.Endpoint {
 	)
 	views := func(names ...string) []string { return names }
 	return append([]web.Endpoint{
-		read(a, "/v1/chats", anyone, "List chats", views(inInbox), listChats,
+		read(a, "/v1/chats", anyone, "List chats", views(inInbox, inStaff), listChats,
 			"Pages stay right while chats change: none is shown twice, and none that stays where it was is left out."),
-		read(a, "/v1/chats/counts", anyone, "How many chats there are on each tab", views(inInbox), countChats),
-		ask(a, "/v1/chats/query", anyone, "Find chats with a filter", views(inInbox, inProfiles, inSales), a.findChats,
+		read(a, "/v1/chats/counts", anyone, "How many chats there are on each tab", views(inInbox, inStaff), countChats),
+		ask(a, "/v1/chats/query", anyone, "Find chats with a filter", views(inInbox, inProfiles, inSales, inStaff), a.findChats,
 			"A page may be short, even empty, before the end of the list: so many chats are looked at for each, and no more. There are more pages as long as there is a next_cursor."),
-		ask(a, "/v1/chats/count", anyone, "Count chats with a filter", views(inInbox, inProfiles, inSales), a.countFound,
+		ask(a, "/v1/chats/count", anyone, "Count chats with a filter", views(inInbox, inProfiles, inSales, inStaff), a.countFound,
 			"Counts as far as it can tell at once: exact is false if there may be more."),
-		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox), getChat),
+		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox, inStaff), getChat),
 		read(a, "/v1/chats/{chat}/messages", anyone, "Read a conversation", views(inInbox, inTalk), listMessages,
 			"Without before, after or cursor: the newest entries. Items are oldest first."),
 		read(a, "/v1/chats/{chat}/history", people, "Everything that happened to a chat", views(inInbox, inPast), listHistory,
 			"Every event as a typed fact, oldest first. Auditors and admins see that of deleted chats, too."),
-		read(a, "/v1/chats/{chat}/visitor", anyone, "Who is in the chat", views(inInbox, inProfiles, inSales), getVisitor,
+		read(a, "/v1/chats/{chat}/visitor", anyone, "Who is in the chat", views(inInbox, inProfiles, inSales, inStaff), getVisitor,
 			"For every field: who gave it, how and when."),
 
-		read(a, "/v1/orders", anyone, "List orders, the latest first", views(inSales, inProfiles), listOrders),
-		read(a, "/v1/orders/{order}", anyone, "Get an order", views(inSales, inProfiles), getOrder),
+		read(a, "/v1/orders", anyone, "List orders, the latest first", views(inSales, inProfiles, inStaff), listOrders),
+		read(a, "/v1/orders/{order}", anyone, "Get an order", views(inSales, inProfiles, inStaff), getOrder),
 
-		ask(a, "/v1/bulk/preview", seniors, "What a bulk operation would be about", views(inInbox, inProfiles, inSales), a.previewBulk),
+		ask(a, "/v1/bulk/preview", seniors, "What a bulk operation would be about", views(inInbox, inProfiles, inSales, inStaff), a.previewBulk),
 		read(a, "/v1/bulk", seniors, "List bulk operations, the latest first", views(inBulk), listJobs),
 		read(a, "/v1/bulk/{job}", seniors, "How far a bulk operation is", views(inBulk), getJob),
 		read(a, "/v1/bulk/{job}/items", seniors, "What became of the items of a bulk operation", views(inBulk), listJobItems),
@@ -63,10 +65,10 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/agents/{agent}", anyone, "Get a member of staff", views(inStaff), getAgent),
 		read(a, "/v1/teams", anyone, "List teams", views(inStaff), listTeams),
 		read(a, "/v1/teams/{team}", anyone, "Get a team", views(inStaff), getTeam),
-		read(a, "/v1/tags", anyone, "List tags", views(inStaff), listTags),
-		read(a, "/v1/tags/{tag}", anyone, "Get a tag", views(inStaff), getTag),
-		read(a, "/v1/statuses", anyone, "List statuses, in their order", views(inStaff), listStatuses),
-		read(a, "/v1/statuses/{status}", anyone, "Get a status", views(inStaff), getStatus),
+		read(a, "/v1/tags", anyone, "List tags", views(inStaff, inUses, inInbox, inSales), listTags),
+		read(a, "/v1/tags/{tag}", anyone, "Get a tag", views(inStaff, inUses, inInbox, inSales), getTag),
+		read(a, "/v1/statuses", anyone, "List statuses, in their order", views(inStaff, inInbox), listStatuses),
+		read(a, "/v1/statuses/{status}", anyone, "Get a status", views(inStaff, inInbox), getStatus),
 
 		read(a, "/v1/channels", anyone, "List channels", views(inStaff), listChannels),
 		read(a, "/v1/channels/{channel}", anyone, "Get a channel", views(inStaff), getChannel),

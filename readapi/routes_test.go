@@ -105,6 +105,7 @@ a . s . . A  PUT /v1/me/availability
 . . s . . A  PATCH /v1/tags/{tag}
 . . s . . A  DELETE /v1/tags/{tag}
 . . s . . A  POST /v1/tags/{tag}/restore
+. . s . . A  POST /v1/tags/{tag}/merge
 . . s . . A  POST /v1/statuses
 . . s . . A  PATCH /v1/statuses/{status}
 . . s . . A  DELETE /v1/statuses/{status}
@@ -308,6 +309,7 @@ func TestBadInput(t *testing.T) {
 		{"POST /v1/teams/none/members", `{"agent":"x"}`, 404, ""},
 		{"POST /v1/tags", `{"name":"VIP","colour":"red"}`, 400, "body.colour"},
 		{"PATCH /v1/tags/none", `{"name":"x"}`, 404, ""},
+		{"POST /v1/tags/none/merge", `{"into":"none"}`, 400, "body.into"},
 		{"PATCH /v1/tags/none", `{}`, 400, "body"},
 		{"PATCH /v1/tags/none", `{"name":"a","colour":"#000000"}`, 400, "body"},
 		{"POST /v1/statuses", `{"name":"Later","category":"sometime"}`, 400, "body.category"},

@@ -31,6 +31,7 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
@@ -318,7 +319,7 @@ func (c chooser) SelectItems(ctx context.Context, req bulk.Requested, at eventst
 		return out, err
 	}
 	var names []string
-	for _, view := range []projections.Projection{inbox.New(), orders.New(), visitor.New()} {
+	for _, view := range []projections.Projection{inbox.New(), orders.New(), visitor.New(), directory.New()} {
 		names = append(names, view.Name())
 	}
 	if err := c.waiter.Wait(ctx, at, names...); err != nil {

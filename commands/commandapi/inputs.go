@@ -79,8 +79,9 @@ type (
 		Tag  tag.ID `path:"tag"`
 		Body B
 	}
-	inStatus struct {
-		Status status.ID `path:"status"`
+	inRemap struct {
+		Status  status.ID `path:"status"`
+		RemapTo status.ID `query:"remap_to" example:"REVIEW" doc:"The id of the status that chats are to show instead."`
 	}
 	statusWith[B any] struct {
 		Status status.ID `path:"status"`
@@ -308,6 +309,11 @@ type TagBody struct {
 type TagPatch struct {
 	Name   *string `json:"name,omitempty" example:"VIP"`
 	Colour *string `json:"colour,omitempty" example:"#ffcc00" doc:"#rrggbb"`
+}
+
+// MergeBody names the tag that remains.
+type MergeBody struct {
+	Into string `json:"into" example:"vip" doc:"Its id or name."`
 }
 
 // NewStatusBody is a new status.

@@ -257,12 +257,18 @@ func (a *api) routes() []web.Endpoint {
 			func(ctx ctx, c caller, in *inTag) (result, error) {
 				r, err := a.Tags.Archive(ctx, c.Origin, tag.Archive{Tag: in.Tag})
 				return called(string(in.Tag), r, err)
-			}, "Chats that have it keep it. "+listRevision),
+			}, "Chats and orders that have it keep it; it can be taken off them, and not added. "+listRevision),
 		write(a, "POST /v1/tags/{tag}/restore", seniors, "Take a tag back into use",
 			func(ctx ctx, c caller, in *inTag) (result, error) {
 				r, err := a.Tags.Restore(ctx, c.Origin, tag.Restore{Tag: in.Tag})
 				return called(string(in.Tag), r, err)
 			}, listRevision),
+
+		write(a, "POST /v1/tags/{tag}/merge", seniors, "Merge a tag into another, wherever it is used",
+			func(ctx ctx, c caller, in *tagWith[MergeBody]) (result, error) {
+				r, err := a.Tags.Merge(ctx, c.Origin, in.Tag, in.Body.Into)
+				return called(string(in.Tag), r, err)
+			}, "What has the tag shows the other from now on, and its id and name stand for the other. It is for good. "+listRevision),
 
 		write(a, "POST /v1/statuses", seniors, "Make a status",
 			func(ctx ctx, c caller, in *with[NewStatusBody]) (result, error) {
@@ -271,10 +277,10 @@ func (a *api) routes() []web.Endpoint {
 			}, answers(201), listRevision),
 		write(a, "PATCH /v1/statuses/{status}", seniors, "Change a status's name, colour or place, or make it the default", a.patchStatus, oneThing+listRevision),
 		write(a, "DELETE /v1/statuses/{status}", seniors, "Take a status out of use",
-			func(ctx ctx, c caller, in *inStatus) (result, error) {
-				r, err := a.Statuses.Archive(ctx, c.Origin, status.Archive{Status: in.Status})
+			func(ctx ctx, c caller, in *inRemap) (result, error) {
+				r, err := a.Statuses.Archive(ctx, c.Origin, status.Archive{Status: in.Status, RemapTo: in.RemapTo})
 				return called(string(in.Status), r, err)
-			}, "Chats that have it keep it. "+listRevision),
+			}, "A status that chats have, or had, has to be remapped: they show another of the same category from now on, and its id stands for that. "+listRevision),
 
 		write(a, "PATCH /v1/channels/{channel}", admins, "Give a channel another name",
 			func(ctx ctx, c caller, in *channelWith[NameBody]) (result, error) {

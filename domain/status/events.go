@@ -4,7 +4,7 @@ import "slices"
 
 // Events is the catalogue of everything that can happen to a workspace's list
 // of statuses.
-var Events = []Event{Created{}, Renamed{}, Recoloured{}, Moved{}, DefaultSet{}, Archived{}}
+var Events = []Event{Created{}, Renamed{}, Recoloured{}, Moved{}, DefaultSet{}, Archived{}, Used{}, Remapped{}}
 
 // Created adds a status at the end of the list.
 type Created struct {
@@ -46,12 +46,28 @@ type Archived struct {
 	Status ID `json:"status"`
 }
 
+// Used says that a chat is about to get a status for the first time. From then on
+// it can only be archived with another in its place.
+type Used struct {
+	Status ID `json:"status"`
+}
+
+// Remapped takes a status out of use and puts another of the same category in its
+// place: chats that have it show the other. Its id stands for the other from now
+// on.
+type Remapped struct {
+	Status ID `json:"status"`
+	To     ID `json:"to"`
+}
+
 func (Created) EventType() string    { return "status.created.v1" }
 func (Renamed) EventType() string    { return "status.renamed.v1" }
 func (Recoloured) EventType() string { return "status.recoloured.v1" }
 func (Moved) EventType() string      { return "status.moved.v1" }
 func (DefaultSet) EventType() string { return "status.default_set.v1" }
 func (Archived) EventType() string   { return "status.archived.v1" }
+func (Used) EventType() string       { return "status.used.v1" }
+func (Remapped) EventType() string   { return "status.remapped.v1" }
 
 func (e Created) apply(s *State) {
 	s.list = append(s.list, Item{ID: e.Status, Name: e.Name, Colour: e.Colour, Category: e.Category})
@@ -83,21 +99,36 @@ func (e Moved) apply(s *State) {
 	}
 }
 func (e DefaultSet) apply(s *State) { s.makeDefault(e.Status) }
-func (e Archived) apply(s *State) {
+func (e Archived) apply(s *State)   { s.retire(e.Status, "") }
+func (e Remapped) apply(s *State)   { s.retire(e.Status, e.To) }
+func (e Used) apply(s *State) {
 	if i := s.place(e.Status); i >= 0 {
-		item := s.list[i]
-		item.Archived = true
-		s.list = slices.Delete(s.list, i, i+1)
-		if s.archived == nil {
-			s.archived = map[ID]Item{}
-		}
-		s.archived[e.Status] = item
-		s.names.Release(e.Status, item.Name)
+		s.list[i].Used = true
+	}
+}
+
+// retire takes a status out of the list.
+func (s *State) retire(id, to ID) {
+	i := s.place(id)
+	if i < 0 {
+		return
+	}
+	item := s.list[i]
+	item.Archived, item.Remapped = true, to
+	s.list = slices.Delete(s.list, i, i+1)
+	if s.archived == nil {
+		s.archived = map[ID]Item{}
+	}
+	s.archived[id] = item
+	s.names.Release(id, item.Name)
+	if i := s.place(to); i >= 0 {
+		s.list[i].Used = true
 	}
 }
 
 func (s *State) makeDefault(id ID) {
 	for i := range s.list {
 		s.list[i].Default = s.list[i].ID == id
+		s.list[i].Used = s.list[i].Used || s.list[i].Default
 	}
 }

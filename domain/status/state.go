@@ -19,6 +19,8 @@ type Item struct {
 	Category Category
 	Default  bool // new chats get it
 	Archived bool // and therefore not in the list
+	Remapped ID   // of an archived one: what chats show that have it; "": itself
+	Used     bool // chats may have it: it was the default, or given to one
 }
 
 // State is what past events allow a decision to depend on, and no more. Evolve
@@ -50,10 +52,24 @@ func (s State) Get(id ID) (Item, bool) {
 	return item, ok
 }
 
-// Find returns the status in use with the name or the id. Case does not count.
+// Resolve returns what chats show that have a status: the one that was put in its
+// place, or itself.
+func (s State) Resolve(id ID) ID {
+	for range MaxStatuses * MaxStatuses { // there is no circle: what is archived stays so
+		to := s.archived[id].Remapped
+		if to == "" {
+			break
+		}
+		id = to
+	}
+	return id
+}
+
+// Find returns the status in use with the name or the id, or the one in the place
+// of the status with the id. Case does not count.
 func (s State) Find(nameOrID string) (Item, bool) {
 	id, ok := s.names.Find(nameOrID)
-	if i := s.place(id); ok && i >= 0 {
+	if i := s.place(s.Resolve(id)); ok && i >= 0 {
 		return s.list[i], true
 	}
 	return Item{}, false
@@ -113,6 +129,9 @@ var (
 	ErrIsDefault      = fault.New(fault.Conflict, "status.is_default", "new chats get the status; make another the default first")
 	ErrLastClosed     = fault.New(fault.Conflict, "status.last_closed", "it is the last status of the closed category")
 
+	ErrInUse = fault.New(fault.Conflict, "status.in_use", "chats have the status, or had it: say with remap_to which one they are to show instead")
+
+	ErrRemap       = fault.Bad("remap_to", "status.bad_remap", "remap_to is another status in use, of the same category")
 	ErrUnnamable   = fault.Bad("name", "status.name_unusable", "the name needs a letter or a digit")
 	ErrNameMissing = fault.Bad("name", "status.name_missing", "a name is required")
 	ErrNameTooLong = fault.Bad("name", "status.name_too_long", "the name is longer than 200 characters")

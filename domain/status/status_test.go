@@ -103,7 +103,21 @@ func TestDecisions(t *testing.T) {
 		{Name: "archive", Given: seeded(), When: status.Archive{Status: "REVIEW"}, Then: past{gone}},
 		{Name: "archive again", Given: seeded(gone), When: status.Archive{Status: "REVIEW"}},
 		{Name: "archive the default", Given: seeded(), When: status.Archive{Status: "OPEN"}, Err: status.ErrIsDefault},
-		{Name: "archive the former default", Given: seeded(status.DefaultSet{Status: "INPROGRESS", From: "OPEN"}), When: status.Archive{Status: "OPEN"}, Then: past{status.Archived{Status: "OPEN"}}},
+		{Name: "archive the former default", Given: seeded(status.DefaultSet{Status: "INPROGRESS", From: "OPEN"}), When: status.Archive{Status: "OPEN"}, Err: status.ErrInUse},
+		{Name: "archive the former default, remapped", Given: seeded(status.DefaultSet{Status: "INPROGRESS", From: "OPEN"}), When: status.Archive{Status: "OPEN", RemapTo: "INPROGRESS"}, Then: past{status.Remapped{Status: "OPEN", To: "INPROGRESS"}}},
+		{Name: "archive what is known to be in use", Given: seeded(), When: status.Archive{Status: "REVIEW", InUse: true}, Err: status.ErrInUse},
+		{Name: "archive what was used", Given: seeded(status.Used{Status: "REVIEW"}), When: status.Archive{Status: "REVIEW"}, Err: status.ErrInUse},
+		{Name: "archive what was used, remapped", Given: seeded(status.Used{Status: "REVIEW"}), When: status.Archive{Status: "REVIEW", RemapTo: "ONHOLD"}, Then: past{status.Remapped{Status: "REVIEW", To: "ONHOLD"}}},
+		{Name: "archive what was put in another's place", Given: seeded(status.Remapped{Status: "REVIEW", To: "ONHOLD"}), When: status.Archive{Status: "ONHOLD"}, Err: status.ErrInUse},
+		{Name: "remap to itself", Given: seeded(), When: status.Archive{Status: "REVIEW", RemapTo: "REVIEW"}, Err: status.ErrRemap},
+		{Name: "remap to another category", Given: seeded(), When: status.Archive{Status: "REVIEW", RemapTo: "OPEN"}, Err: status.ErrRemap},
+		{Name: "remap to an archived one", Given: seeded(gone), When: status.Archive{Status: "ONHOLD", RemapTo: "REVIEW"}, Err: status.ErrRemap},
+		{Name: "remap to an unknown one", Given: seeded(), When: status.Archive{Status: "ONHOLD", RemapTo: "X"}, Err: status.ErrRemap},
+		{Name: "remap the default", Given: seeded(), When: status.Archive{Status: "OPEN", RemapTo: "INPROGRESS"}, Err: status.ErrIsDefault},
+		{Name: "use", Given: seeded(), When: status.Use{Status: "REVIEW"}, Then: past{status.Used{Status: "REVIEW"}}},
+		{Name: "use again", Given: seeded(status.Used{Status: "REVIEW"}), When: status.Use{Status: "REVIEW"}},
+		{Name: "use the default", Given: seeded(), When: status.Use{Status: "OPEN"}},
+		{Name: "use an archived one", Given: seeded(gone), When: status.Use{Status: "REVIEW"}, Err: status.ErrArchived},
 		{Name: "archive the last closed one", Given: seeded(), When: status.Archive{Status: "CLOSED"}, Err: status.ErrLastClosed},
 		{Name: "archive one of two closed ones", Given: seeded(spam), When: status.Archive{Status: "CLOSED"}, Then: past{status.Archived{Status: "CLOSED"}}},
 		{Name: "archive an unknown one", Given: seeded(), When: status.Archive{Status: "X"}, Err: status.ErrNotFound},
@@ -130,12 +144,14 @@ func TestQuestions(t *testing.T) {
 		status.Moved{Status: "SPAM", To: 1},
 		status.Renamed{Status: "ONHOLD", Name: "Waiting", From: "ONHOLD"},
 		status.Archived{Status: "REVIEW"},
+		status.Remapped{Status: "INPROGRESS", To: "DEPENDENCY"},
+		status.Remapped{Status: "DEPENDENCY", To: "CLOSED"},
 	))
 	var order []status.ID
 	for _, i := range s.List() {
 		order = append(order, i.ID)
 	}
-	if want := []status.ID{"OPEN", "SPAM", "INPROGRESS", "ONHOLD", "DEPENDENCY", "CLOSED"}; !slices.Equal(order, want) {
+	if want := []status.ID{"OPEN", "SPAM", "ONHOLD", "CLOSED"}; !slices.Equal(order, want) {
 		t.Errorf("list %v, want %v", order, want)
 	}
 	if got := s.Default().ID; got != "OPEN" {
@@ -144,7 +160,7 @@ func TestQuestions(t *testing.T) {
 	if got := s.FirstClosed().ID; got != "SPAM" {
 		t.Errorf("first closed %s", got)
 	}
-	for word, want := range map[string]status.ID{"open": "OPEN", "waiting": "ONHOLD", "OnHold": "ONHOLD", "review": "", "none": "", "": ""} {
+	for word, want := range map[string]status.ID{"open": "OPEN", "waiting": "ONHOLD", "OnHold": "ONHOLD", "inprogress": "CLOSED", "dependency": "CLOSED", "review": "", "none": "", "": ""} {
 		if got, ok := s.Find(word); got.ID != want || ok != (want != "") {
 			t.Errorf("Find(%q) = %+v, %v; want %q", word, got, ok, want)
 		}
@@ -166,11 +182,11 @@ func TestAnyList(t *testing.T) {
 	categories := rapid.SampledFrom([]status.Category{status.Open, status.Pending, status.Closed, ""})
 	commands := rapid.Custom(func(t *rapid.T) domaintest.Command[status.State, status.Event] {
 		id := ids.Draw(t, "status")
-		switch rapid.IntRange(0, 6).Draw(t, "command") {
+		switch rapid.IntRange(0, 7).Draw(t, "command") {
 		case 0:
 			return status.Rename{Status: id, Name: names.Draw(t, "name")}
 		case 1:
-			return status.Archive{Status: id}
+			return status.Archive{Status: id, RemapTo: ids.Draw(t, "remap to")}
 		case 2:
 			return status.SetDefault{Status: id}
 		case 3:
@@ -179,6 +195,8 @@ func TestAnyList(t *testing.T) {
 			return status.Recolour{Status: id, Colour: "#000000"}
 		case 5:
 			return status.Seed{}
+		case 6:
+			return status.Use{Status: id}
 		}
 		return status.Create{Status: id, Name: names.Draw(t, "name"), Category: categories.Draw(t, "category")}
 	})

@@ -12,6 +12,8 @@ func (c Archive) Decide(s State) ([]Event, error) {
 	switch {
 	case !ok:
 		return nil, ErrNotFound
+	case t.Merged != "":
+		return nil, ErrMerged
 	case t.Archived:
 		return nil, nil
 	}
@@ -29,6 +31,8 @@ func (c Restore) Decide(s State) ([]Event, error) {
 	switch {
 	case !ok:
 		return nil, ErrNotFound
+	case t.Merged != "":
+		return nil, ErrMerged
 	case !t.Archived:
 		return nil, nil
 	}

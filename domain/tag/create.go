@@ -27,6 +27,8 @@ func (c Create) Decide(s State) ([]Event, error) {
 	}
 	if t, exists := s.tags[c.Tag]; exists {
 		switch {
+		case t.Merged != "":
+			return nil, ErrMerged
 		case text.Key(t.Name) != text.Key(name):
 			return nil, ErrExists
 		case t.Archived:

@@ -1,7 +1,7 @@
 package tag
 
 // Events is the catalogue of everything that can happen to a workspace's tags.
-var Events = []Event{Created{}, Renamed{}, Recoloured{}, Archived{}, Restored{}}
+var Events = []Event{Created{}, Renamed{}, Recoloured{}, Archived{}, Restored{}, Merged{}}
 
 // Created adds a tag.
 type Created struct {
@@ -33,11 +33,19 @@ type Restored struct {
 	Tag ID `json:"tag"`
 }
 
+// Merged makes a tag another one: whatever has it shows the other, for ever. Its
+// id and name stand for the other from now on.
+type Merged struct {
+	Tag  ID `json:"tag"`
+	Into ID `json:"into"`
+}
+
 func (Created) EventType() string    { return "tag.created.v1" }
 func (Renamed) EventType() string    { return "tag.renamed.v1" }
 func (Recoloured) EventType() string { return "tag.recoloured.v1" }
 func (Archived) EventType() string   { return "tag.archived.v1" }
 func (Restored) EventType() string   { return "tag.restored.v1" }
+func (Merged) EventType() string     { return "tag.merged.v1" }
 
 func (e Created) apply(s *State) {
 	if s.tags == nil {
@@ -57,6 +65,8 @@ func (e Renamed) apply(s *State) {
 func (e Recoloured) apply(s *State) { s.update(e.Tag, func(t *Tag) { t.Colour = e.Colour }) }
 func (e Archived) apply(s *State)   { s.update(e.Tag, func(t *Tag) { t.Archived = true }) }
 func (e Restored) apply(s *State)   { s.update(e.Tag, func(t *Tag) { t.Archived = false }) }
+
+func (e Merged) apply(s *State) { s.update(e.Tag, func(t *Tag) { t.Merged = e.Into }) }
 
 func (s *State) update(id ID, change func(*Tag)) {
 	if t, ok := s.tags[id]; ok {

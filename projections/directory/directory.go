@@ -26,6 +26,7 @@ type Projection struct {
 	statuses   *projections.Rows[string, Statuses]
 	channels   *projections.Rows[string, Channel]
 	workspaces *projections.Rows[string, Workspace]
+	aliases    *projections.Rows[AliasKey, Alias]
 }
 
 // New returns the projection with nothing pending.
@@ -34,17 +35,19 @@ func New() projections.Projection {
 		return projections.Index{Name: "by_name", Columns: "workspace, sort_name, " + id}
 	}
 	return &Projection{
-		agents:     projections.NewRows("directory_agents", func(a *Agent) string { return a.ID }, byName("agent_id")),
-		teams:      projections.NewRows("directory_teams", func(t *Team) ItemKey { return t.ItemKey }, byName("item_id")),
-		tags:       projections.NewRows("directory_tags", func(t *Tag) ItemKey { return t.ItemKey }, byName("item_id")),
-		statuses:   projections.NewRows("directory_statuses", func(s *Statuses) string { return s.Workspace }),
-		channels:   projections.NewRows("directory_channels", func(c *Channel) string { return c.ID }, byName("channel_id")),
-		workspaces: projections.NewRows("directory_workspaces", func(w *Workspace) string { return w.ID }),
+		agents:     projections.NewRows("directory_v2_agents", func(a *Agent) string { return a.ID }, byName("agent_id")),
+		teams:      projections.NewRows("directory_v2_teams", func(t *Team) ItemKey { return t.ItemKey }, byName("item_id")),
+		tags:       projections.NewRows("directory_v2_tags", func(t *Tag) ItemKey { return t.ItemKey }, byName("item_id")),
+		statuses:   projections.NewRows("directory_v2_statuses", func(s *Statuses) string { return s.Workspace }),
+		channels:   projections.NewRows("directory_v2_channels", func(c *Channel) string { return c.ID }, byName("channel_id")),
+		aliases:    projections.NewRows("directory_v2_aliases", func(a *Alias) AliasKey { return a.AliasKey }),
+		workspaces: projections.NewRows("directory_v2_workspaces", func(w *Workspace) string { return w.ID }),
 	}
 }
 
-// Name returns the name under which the directory was first published.
-func (*Projection) Name() string { return "directory.v1" }
+// Name returns the name under which the directory was first published in this
+// form. In directory.v1 nothing was merged or remapped, and teams had no rules.
+func (*Projection) Name() string { return "directory.v2" }
 
 // Categories returns the categories of streams that the directory is made of.
 func (*Projection) Categories() []string {
@@ -53,7 +56,7 @@ func (*Projection) Categories() []string {
 
 // Tables returns the tables of the directory.
 func (p *Projection) Tables() []projections.Table {
-	return []projections.Table{p.agents, p.teams, p.tags, p.statuses, p.channels, p.workspaces}
+	return []projections.Table{p.agents, p.teams, p.tags, p.statuses, p.channels, p.workspaces, p.aliases}
 }
 
 // Apply records what e changes.
@@ -109,7 +112,7 @@ func (p *Projection) team(e projections.Event, fact team.Event) {
 	switch f := fact.(type) {
 	case team.Created:
 		p.teams.Put(Team{
-			ItemKey: ItemKey{e.Subject(), string(f.Team)}, Name: f.Name, SortName: strings.ToLower(f.Name), Revision: int64(e.Revision),
+			ItemKey: ItemKey{e.Subject(), string(f.Team)}, Name: f.Name, SortName: strings.ToLower(f.Name), Rule: "manual", Revision: int64(e.Revision),
 		})
 	case team.Renamed:
 		change(f.Team, func(t *Team) { t.Name, t.SortName = f.Name, strings.ToLower(f.Name) })
@@ -148,10 +151,16 @@ func (p *Projection) tag(e projections.Event, fact tag.Event) {
 		change(f.Tag, func(t *Tag) { t.Archived = true })
 	case tag.Restored:
 		change(f.Tag, func(t *Tag) { t.Archived = false })
+	case tag.Merged:
+		change(f.Tag, func(t *Tag) { t.Merged = string(f.Into) })
+		p.aliases.Put(Alias{AliasKey{e.Subject(), KindTag, string(f.Tag)}, string(f.Into)})
 	}
 }
 
 func (p *Projection) status(e projections.Event, fact status.Event) {
+	if f, ok := fact.(status.Remapped); ok {
+		p.aliases.Put(Alias{AliasKey{e.Subject(), KindStatus, string(f.Status)}, string(f.To)})
+	}
 	p.statuses.Upsert(e.Subject(), func(s *Statuses) {
 		s.Workspace, s.Revision = e.Subject(), int64(e.Revision)
 		s.InUse = slices.Clone(s.InUse)
@@ -164,6 +173,11 @@ func (p *Projection) status(e projections.Event, fact status.Event) {
 			for i := range s.InUse {
 				s.InUse[i].Default = s.InUse[i].ID == string(id)
 			}
+		}
+		retire := func(i int, to string) {
+			s.InUse[i].Remapped = to
+			s.Archived = append(slices.Clone(s.Archived), s.InUse[i])
+			s.InUse = slices.Delete(s.InUse, i, i+1)
 		}
 		switch f := fact.(type) {
 		case status.Created:
@@ -184,10 +198,9 @@ func (p *Projection) status(e projections.Event, fact status.Event) {
 		case status.DefaultSet:
 			makeDefault(f.Status)
 		case status.Archived:
-			change(f.Status, func(i int) {
-				s.Archived = append(slices.Clone(s.Archived), s.InUse[i])
-				s.InUse = slices.Delete(s.InUse, i, i+1)
-			})
+			change(f.Status, func(i int) { retire(i, "") })
+		case status.Remapped:
+			change(f.Status, func(i int) { retire(i, string(f.To)) })
 		}
 	})
 }

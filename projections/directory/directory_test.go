@@ -47,23 +47,23 @@ func TestAgents(t *testing.T) {
 	want := directory.Agent{
 		ID: "1", Workspace: "acme", Name: "Ann", SortName: "ann", Email: "ann@x", Role: "agent", Active: true, Availability: "offline", InvitedAt: 1e6,
 	}
-	check(t, fold[directory.Agent](t, "directory_agents", "agent-1", invited), want)
+	check(t, fold[directory.Agent](t, "directory_v2_agents", "agent-1", invited), want)
 	want.Role, want.Availability, want.Active, want.Revision = "admin", "online", false, 3
-	check(t, fold[directory.Agent](t, "directory_agents", "agent-1", invited,
+	check(t, fold[directory.Agent](t, "directory_v2_agents", "agent-1", invited,
 		agent.RoleChanged{Role: agent.RoleAdmin}, agent.AvailabilitySet{Availability: agent.Online}, agent.Deactivated{}), want)
 	want.Active, want.Revision = true, 4
-	check(t, fold[directory.Agent](t, "directory_agents", "agent-1", invited,
+	check(t, fold[directory.Agent](t, "directory_v2_agents", "agent-1", invited,
 		agent.RoleChanged{Role: agent.RoleAdmin}, agent.AvailabilitySet{Availability: agent.Online}, agent.Deactivated{}, agent.Reactivated{}), want)
 }
 
 func TestTeams(t *testing.T) {
 	key := directory.ItemKey{Workspace: "acme", ID: "sales"}
-	check(t, fold[directory.Team](t, "directory_teams", "teams-acme",
+	check(t, fold[directory.Team](t, "directory_v2_teams", "teams-acme",
 		team.Created{Team: "sales", Name: "Sales"}, team.MemberAdded{Team: "sales", Agent: "b"}, team.MemberAdded{Team: "sales", Agent: "a"},
 		team.MemberAdded{Team: "sales", Agent: "c"}, team.MemberRemoved{Team: "sales", Agent: "b"}, team.Renamed{Team: "sales", Name: "Trade"},
-	), directory.Team{ItemKey: key, Name: "Trade", SortName: "trade", Members: []string{"a", "c"}, Revision: 5})
-	check(t, fold[directory.Team](t, "directory_teams", "teams-acme", team.Created{Team: "sales", Name: "Sales"}, team.Archived{Team: "sales"}),
-		directory.Team{ItemKey: key, Name: "Sales", SortName: "sales", Archived: true, Revision: 1})
+	), directory.Team{ItemKey: key, Name: "Trade", SortName: "trade", Rule: "manual", Members: []string{"a", "c"}, Revision: 5})
+	check(t, fold[directory.Team](t, "directory_v2_teams", "teams-acme", team.Created{Team: "sales", Name: "Sales"}, team.Archived{Team: "sales"}),
+		directory.Team{ItemKey: key, Name: "Sales", SortName: "sales", Rule: "manual", Archived: true, Revision: 1})
 }
 
 func TestTags(t *testing.T) {
@@ -71,9 +71,9 @@ func TestTags(t *testing.T) {
 	facts := []any{
 		tag.Created{Tag: "vip", Name: "VIP", Colour: "#ff0000"}, tag.Renamed{Tag: "vip", Name: "Gold"}, tag.Recoloured{Tag: "vip", Colour: "#00ff00"}, tag.Archived{Tag: "vip"},
 	}
-	check(t, fold[directory.Tag](t, "directory_tags", "tags-acme", facts...),
+	check(t, fold[directory.Tag](t, "directory_v2_tags", "tags-acme", facts...),
 		directory.Tag{ItemKey: key, Name: "Gold", SortName: "gold", Colour: "#00ff00", Archived: true, Revision: 3})
-	check(t, fold[directory.Tag](t, "directory_tags", "tags-acme", append(facts, tag.Restored{Tag: "vip"})...),
+	check(t, fold[directory.Tag](t, "directory_v2_tags", "tags-acme", append(facts, tag.Restored{Tag: "vip"})...),
 		directory.Tag{ItemKey: key, Name: "Gold", SortName: "gold", Colour: "#00ff00", Revision: 4})
 }
 
@@ -105,7 +105,7 @@ func TestStatuses(t *testing.T) {
 		"one by default": {[]any{status.Created{Status: "NEW", Name: "New", Category: "open", Default: true}}, []directory.Status{not(open), review, done, {ID: "NEW", Name: "New", Category: "open", Default: true}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			check(t, fold[directory.Statuses](t, "directory_statuses", "statuses-acme", append(given, tt.when...)...),
+			check(t, fold[directory.Statuses](t, "directory_v2_statuses", "statuses-acme", append(given, tt.when...)...),
 				directory.Statuses{Workspace: "acme", InUse: tt.inUse, Archived: tt.archived, Revision: int64(2 + len(tt.when))})
 		})
 	}
@@ -113,11 +113,11 @@ func TestStatuses(t *testing.T) {
 
 func TestChannelsAndWorkspaces(t *testing.T) {
 	connected := channel.Connected{Workspace: "acme", Kind: channel.WhatsApp, Name: "Shop", Account: "106", Phone: "+1555"}
-	check(t, fold[directory.Channel](t, "directory_channels", "channel-1", connected, channel.SecretsReplaced{}, channel.Renamed{Name: "Store"}),
+	check(t, fold[directory.Channel](t, "directory_v2_channels", "channel-1", connected, channel.SecretsReplaced{}, channel.Renamed{Name: "Store"}),
 		directory.Channel{ID: "1", Workspace: "acme", Kind: "whatsapp", Name: "Store", SortName: "store", Account: "106", Phone: "+1555", Active: true, Revision: 2})
-	check(t, fold[directory.Channel](t, "directory_channels", "channel-1", connected, channel.Disconnected{}),
+	check(t, fold[directory.Channel](t, "directory_v2_channels", "channel-1", connected, channel.Disconnected{}),
 		directory.Channel{ID: "1", Workspace: "acme", Kind: "whatsapp", Name: "Shop", SortName: "shop", Account: "106", Phone: "+1555", Revision: 1})
-	check(t, fold[directory.Workspace](t, "directory_workspaces", "workspace-acme", workspace.Created{Name: "Acme"}, workspace.Renamed{Name: "ACME"}),
+	check(t, fold[directory.Workspace](t, "directory_v2_workspaces", "workspace-acme", workspace.Created{Name: "Acme"}, workspace.Renamed{Name: "ACME"}),
 		directory.Workspace{ID: "acme", Name: "ACME", Revision: 1})
 }
 

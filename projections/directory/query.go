@@ -47,7 +47,7 @@ type place struct {
 
 // Agents returns the workspace's agents.
 func Agents(ctx context.Context, tx sqldb.Tx, q Query) (Page[Agent], error) {
-	return page(ctx, tx, q, "agents", "SELECT * FROM directory_agents", "active", "agent_id",
+	return page(ctx, tx, q, "agents", "SELECT * FROM directory_v2_agents", "active", "agent_id",
 		func(a *Agent) place { return place{a.SortName, a.ID} })
 }
 
@@ -59,23 +59,23 @@ func Teams(ctx context.Context, tx sqldb.Tx, q Query) (Page[Team], error) {
 
 // Tags returns the workspace's tags.
 func Tags(ctx context.Context, tx sqldb.Tx, q Query) (Page[Tag], error) {
-	return page(ctx, tx, q, "tags", selectTags, "NOT archived", "item_id",
+	return page(ctx, tx, q, "tags", selectTags, "NOT archived AND merged_into = ''", "item_id",
 		func(t *Tag) place { return place{t.SortName, t.ID} })
 }
 
 // Channels returns the workspace's channels.
 func Channels(ctx context.Context, tx sqldb.Tx, q Query) (Page[Channel], error) {
-	return page(ctx, tx, q, "channels", "SELECT * FROM directory_channels", "active", "channel_id",
+	return page(ctx, tx, q, "channels", "SELECT * FROM directory_v2_channels", "active", "channel_id",
 		func(c *Channel) place { return place{c.SortName, c.ID} })
 }
 
 // The revision of a team or a tag, as it is read, is that of the stream that all
 // of them share, since that is what a command on it is checked against.
 const (
-	selectTeams = `SELECT workspace, item_id, name, sort_name, members, archived,
-		(SELECT max(revision) FROM directory_teams WHERE workspace = $1) AS revision FROM directory_teams`
-	selectTags = `SELECT workspace, item_id, name, sort_name, colour, archived,
-		(SELECT max(revision) FROM directory_tags WHERE workspace = $1) AS revision FROM directory_tags`
+	selectTeams = `SELECT workspace, item_id, name, sort_name, members, rule, hours, archived,
+		(SELECT max(revision) FROM directory_v2_teams WHERE workspace = $1) AS revision FROM directory_v2_teams`
+	selectTags = `SELECT workspace, item_id, name, sort_name, colour, merged_into, archived,
+		(SELECT max(revision) FROM directory_v2_tags WHERE workspace = $1) AS revision FROM directory_v2_tags`
 )
 
 func page[T any](ctx context.Context, tx sqldb.Tx, q Query, list, sql, inUse, id string, at func(*T) place) (Page[T], error) {
@@ -114,7 +114,7 @@ func page[T any](ctx context.Context, tx sqldb.Tx, q Query, list, sql, inUse, id
 
 // GetAgent returns an agent, or ErrAgent.
 func GetAgent(ctx context.Context, tx sqldb.Tx, workspace, id string) (Agent, error) {
-	return get[Agent](ctx, tx, ErrAgent, "SELECT * FROM directory_agents WHERE workspace = $1 AND agent_id = $2", workspace, id)
+	return get[Agent](ctx, tx, ErrAgent, "SELECT * FROM directory_v2_agents WHERE workspace = $1 AND agent_id = $2", workspace, id)
 }
 
 // GetTeam returns a team, or ErrTeam.
@@ -129,17 +129,17 @@ func GetTag(ctx context.Context, tx sqldb.Tx, workspace, id string) (Tag, error)
 
 // GetChannel returns a channel, or ErrChannel.
 func GetChannel(ctx context.Context, tx sqldb.Tx, workspace, id string) (Channel, error) {
-	return get[Channel](ctx, tx, ErrChannel, "SELECT * FROM directory_channels WHERE workspace = $1 AND channel_id = $2", workspace, id)
+	return get[Channel](ctx, tx, ErrChannel, "SELECT * FROM directory_v2_channels WHERE workspace = $1 AND channel_id = $2", workspace, id)
 }
 
 // GetWorkspace returns a workspace, or ErrWorkspace.
 func GetWorkspace(ctx context.Context, tx sqldb.Tx, id string) (Workspace, error) {
-	return get[Workspace](ctx, tx, ErrWorkspace, "SELECT * FROM directory_workspaces WHERE workspace = $1", id)
+	return get[Workspace](ctx, tx, ErrWorkspace, "SELECT * FROM directory_v2_workspaces WHERE workspace = $1", id)
 }
 
 // GetStatuses returns the workspace's statuses, an empty list if it has none.
 func GetStatuses(ctx context.Context, tx sqldb.Tx, workspace string) (Statuses, error) {
-	s, err := sqldb.Get[Statuses](ctx, tx, "SELECT * FROM directory_statuses WHERE workspace = $1", workspace)
+	s, err := sqldb.Get[Statuses](ctx, tx, "SELECT * FROM directory_v2_statuses WHERE workspace = $1", workspace)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return Statuses{Workspace: workspace, Revision: -1}, nil
 	}
@@ -158,7 +158,7 @@ func Workspaces(ctx context.Context, tx sqldb.Tx, after string, limit int) ([]Wo
 	case limit < 0 || limit > MaxLimit:
 		return nil, ErrLimit
 	}
-	rows, err := sqldb.Select[Workspace](ctx, tx, "SELECT * FROM directory_workspaces WHERE workspace > $1 ORDER BY workspace LIMIT $2", after, limit)
+	rows, err := sqldb.Select[Workspace](ctx, tx, "SELECT * FROM directory_v2_workspaces WHERE workspace > $1 ORDER BY workspace LIMIT $2", after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list workspaces: %w", err)
 	}
@@ -176,7 +176,7 @@ func Names(ctx context.Context, tx sqldb.Tx, workspace string, agents []string) 
 		return nil, ErrLimit
 	}
 	args := []any{workspace}
-	rows, err := sqldb.Select[Agent](ctx, tx, "SELECT agent_id, name FROM directory_agents WHERE workspace = $1 AND agent_id IN "+sqldb.In(&args, agents), args...)
+	rows, err := sqldb.Select[Agent](ctx, tx, "SELECT agent_id, name FROM directory_v2_agents WHERE workspace = $1 AND agent_id IN "+sqldb.In(&args, agents), args...)
 	if err != nil {
 		return nil, fmt.Errorf("name agents: %w", err)
 	}

@@ -1,6 +1,6 @@
 package directory
 
-// Agent is a row of directory_agents. Times are in microseconds since 1970 UTC.
+// Agent is a row of directory_v2_agents. Times are in microseconds since 1970 UTC.
 type Agent struct {
 	ID           string `db:"agent_id,key"`
 	Workspace    string `db:"workspace"`
@@ -10,6 +10,7 @@ type Agent struct {
 	Role         string `db:"role"`
 	Active       bool   `db:"active"`
 	Availability string `db:"availability"` // online, away or offline
+	Capacity     int64  `db:"capacity"`     // chats at once; 0 means no bound
 	InvitedAt    int64  `db:"invited_at"`
 	Revision     int64  `db:"revision"` // of the agent's stream
 }
@@ -20,27 +21,50 @@ type ItemKey struct {
 	ID        string `db:"item_id,key"`
 }
 
-// Team is a row of directory_teams.
+// Team is a row of directory_v2_teams.
 type Team struct {
 	ItemKey
 	Name     string   `db:"name"`
 	SortName string   `db:"sort_name"`
 	Members  []string `db:"members"` // ids of agents, sorted
+	Rule     string   `db:"rule"`    // how chats are given to members: manual, round_robin or least_busy
+	Hours    Hours    `db:"hours"`   // when it works
 	Archived bool     `db:"archived"`
 	Revision int64    `db:"revision"` // as read: of the stream of all the workspace's teams
 }
 
-// Tag is a row of directory_tags.
+// Hours is when a team works; without a zone, always.
+type Hours struct {
+	Zone       string      `json:"zone,omitempty"` // an IANA name
+	Weekly     []Span      `json:"weekly,omitempty"`
+	Exceptions []Exception `json:"exceptions,omitempty"`
+}
+
+// Span is a part of a day of the week.
+type Span struct {
+	Day  int    `json:"day"`  // 1 is Monday, 7 Sunday
+	From string `json:"from"` // "09:00"
+	To   string `json:"to"`   // "17:30", at most "24:00"
+}
+
+// Exception is a date with hours of its own, perhaps none.
+type Exception struct {
+	Date string `json:"date"` // "2026-12-24"
+	Open []Span `json:"open,omitempty"`
+}
+
+// Tag is a row of directory_v2_tags.
 type Tag struct {
 	ItemKey
 	Name     string `db:"name"`
 	SortName string `db:"sort_name"`
-	Colour   string `db:"colour"` // "#rrggbb" or ""
+	Colour   string `db:"colour"`      // "#rrggbb" or ""
+	Merged   string `db:"merged_into"` // what it is now, as the event says; "" if it is itself
 	Archived bool   `db:"archived"`
 	Revision int64  `db:"revision"` // as read: of the stream of all the workspace's tags
 }
 
-// Statuses is a row of directory_statuses: the whole list of a workspace, since
+// Statuses is a row of directory_v2_statuses: the whole list of a workspace, since
 // moving one moves others.
 type Statuses struct {
 	Workspace string   `db:"workspace,key"`
@@ -55,10 +79,31 @@ type Status struct {
 	Name     string `json:"name"`
 	Colour   string `json:"colour,omitempty"`
 	Category string `json:"category"`
-	Default  bool   `json:"default,omitempty"` // new chats get it
+	Default  bool   `json:"default,omitempty"`  // new chats get it
+	Remapped string `json:"remapped,omitempty"` // of an archived one: what is shown instead, as the event says
 }
 
-// Channel is a row of directory_channels.
+// Kinds of Alias.
+const (
+	KindTag    = "tag"
+	KindStatus = "status"
+)
+
+// AliasKey is the key of directory_v2_aliases.
+type AliasKey struct {
+	Workspace string `db:"workspace,key"`
+	Kind      string `db:"kind,key"`
+	ID        string `db:"item_id,key"`
+}
+
+// Alias is a row of directory_v2_aliases: a tag that was merged, or a status that
+// was remapped.
+type Alias struct {
+	AliasKey
+	To string `db:"target"` // as the event says, which may be an alias itself by now
+}
+
+// Channel is a row of directory_v2_channels.
 type Channel struct {
 	ID        string `db:"channel_id,key"`
 	Workspace string `db:"workspace"`
@@ -71,7 +116,7 @@ type Channel struct {
 	Revision  int64  `db:"revision"` // of the channel's stream
 }
 
-// Workspace is a row of directory_workspaces.
+// Workspace is a row of directory_v2_workspaces.
 type Workspace struct {
 	ID       string `db:"workspace,key"`
 	Name     string `db:"name"`

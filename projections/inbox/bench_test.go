@@ -10,6 +10,7 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/testenv"
 	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/inbox"
 )
 
@@ -64,7 +65,7 @@ func BenchmarkList(b *testing.B) {
 			}
 		})
 		cfg := projections.Config{
-			Store: memory.New(time.Now), DB: db, Now: time.Now, Projections: []func() projections.Projection{inbox.New},
+			Store: memory.New(time.Now), DB: db, Now: time.Now, Projections: []func() projections.Projection{inbox.New, directory.New},
 			Decode: func(eventstore.Recorded) (any, error) { return nil, nil },
 		}
 		if err := projections.Prepare(b.Context(), cfg); err != nil {

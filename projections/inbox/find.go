@@ -7,6 +7,7 @@ import (
 
 	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
 )
 
@@ -21,34 +22,44 @@ type Search struct {
 	Limit     int      // 1 to 200; 0 means 50
 }
 
-func (s Search) query() (filtersql.Query, error) {
+// query returns s for its list, and what stands for what in it.
+func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, directory.Aliases, error) {
 	if s.Sort == "" {
 		s.Sort = ByActivity
 	}
-	_, err := orderOf(s.Sort)
+	if _, err := orderOf(s.Sort); err != nil {
+		return filtersql.Query{}, directory.Aliases{}, err
+	}
+	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
 	return filtersql.Query{
-		Workspace: s.Workspace, Filter: s.Filter, Scope: s.Scope, Except: s.Except, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
-	}, err
+		Workspace: s.Workspace, Filter: aliases.Expand(s.Filter), Scope: s.Scope, Except: s.Except, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
+	}, aliases, err
 }
 
 // Find returns a page of the chats that pass a filter. A page may be short, even
 // empty, though more follow: so many chats are looked at for one, and no more.
 func Find(ctx context.Context, tx sqldb.Tx, s Search) (Page, error) {
-	q, err := s.query()
+	q, aliases, err := s.query(ctx, tx)
 	if err != nil {
 		return Page{}, err
 	}
 	found, err := filtersql.Read(ctx, tx, filtered(), q, func(p *placed) (int64, string) { return p.Place, p.ID })
 	page := Page{Chats: make([]Chat, len(found.Items)), Next: found.Next}
 	for i := range found.Items {
-		page.Chats[i] = found.Items[i].Chat
+		page.Chats[i] = shown(found.Items[i].Chat, aliases)
 	}
 	return page, err
 }
 
+// shown returns a chat with the status and the tags that stand for its own now.
+func shown(c Chat, a directory.Aliases) Chat {
+	c.Status, c.Tags = a.Status(c.Status), a.Tags(c.Tags)
+	return c
+}
+
 // Count returns how many chats pass a filter, as far as it can tell at once.
 func Count(ctx context.Context, tx sqldb.Tx, s Search) (filtersql.Counted, error) {
-	q, err := s.query()
+	q, _, err := s.query(ctx, tx)
 	if err != nil {
 		return filtersql.Counted{}, err
 	}
@@ -64,7 +75,7 @@ type Ref struct {
 
 // Each calls visit for every chat that passes a filter. It is for jobs.
 func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(Ref) error) error {
-	q, err := s.query()
+	q, _, err := s.query(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -119,7 +130,7 @@ func filtered() *filtersql.List {
 	}
 	const ordered = "SELECT 1 FROM orders_v2 o WHERE o.chat_id = c.chat_id AND o.workspace = c.workspace"
 	return &filtersql.List{
-		Name: "inbox/find", Target: filter.Chats,
+		Name: findList, Target: filter.Chats,
 		Select: chatColumns, From: "inbox_chats c", Table: "inbox_chats", ID: "chat_id", Owner: "listed",
 		Columns: map[string]filtersql.Column{
 			"id":              {SQL: "c.chat_id"},

@@ -20,6 +20,7 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/testenv"
 	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
@@ -227,7 +228,7 @@ func draw(t *rapid.T, depth int) string {
 
 func TestFindIsWhatTheFilterMeans(t *testing.T) {
 	parts := viewstest.Parts{Log: func() eventstore.Store { return memory.New(time.Now) }, Postgres: testenv.Postgres, Now: time.Now}
-	views := []func() projections.Projection{inbox.New, visitor.New, orders.New}
+	views := []func() projections.Projection{inbox.New, visitor.New, orders.New, directory.New}
 	viewstest.OnBoth(t, parts, views, func(t *testing.T, l *viewstest.Ledger) {
 		all := population(t, l)
 		scope := filtersql.Scope{Now: sec(2200 + 3600), Me: "ann"}

@@ -11,8 +11,10 @@ import (
 
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/projections/cursor"
+	"github.com/chatledger/chatledger/projections/directory"
 )
 
 // Sort is an order of the list.
@@ -107,6 +109,14 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 	if q.Workspace == "" { // under which deleted chats are filed
 		return Page{}, nil
 	}
+	aliases, err := directory.ReadAliases(ctx, tx, q.Workspace)
+	if err != nil {
+		return Page{}, err
+	}
+	q.Status, q.Tag = aliases.Status(q.Status), aliases.Tag(q.Tag)
+	if len(aliases.All(directory.KindStatus, q.Status))+len(aliases.All(directory.KindTag, q.Tag)) > 2 {
+		return q.search(ctx, tx, limit)
+	}
 	list := "inbox/" + string(q.Sort)
 	var from *place
 	var asOf int64
@@ -141,8 +151,77 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 			page.Next = cursor.Encode(list, place{rows[i-1].Place, rows[i-1].ID, asOf})
 			break
 		}
-		page.Chats = append(page.Chats, rows[i].Chat)
+		page.Chats = append(page.Chats, shown(rows[i].Chat, aliases))
 	}
+	return page, nil
+}
+
+// findList is the name of the list of Find, for its cursors.
+const findList = "inbox/find"
+
+// search is List for a status or a tag that others stand for: no index has its
+// chats in order. Its cursors are those of List, so that a page follows another
+// also where something was merged in between.
+func (q Query) search(ctx context.Context, tx sqldb.Tx, limit int) (page Page, err error) {
+	var all filter.And
+	equal := func(field string, kind filter.Kind, value filter.Value) {
+		all = append(all, filter.Cond{Field: field, Kind: kind, Op: filter.Eq, Values: []filter.Value{value}})
+	}
+	for _, f := range []struct {
+		field string
+		kind  filter.Kind
+		value string
+	}{
+		{"status", filter.ID, q.Status},
+		{"status_category", filter.ID, q.Category},
+		{"team", filter.ID, q.Team},
+		{"tag", filter.Set, q.Tag},
+		{"channel", filter.ID, q.Channel},
+	} {
+		if f.value != "" {
+			equal(f.field, f.kind, filter.Value{Text: f.value})
+		}
+	}
+	if q.Assignee != nil {
+		equal("assignee", filter.ID, filter.Value{Text: *q.Assignee})
+	}
+	if q.Unread != nil {
+		equal("unread", filter.Bool, filter.Value{Bool: *q.Unread})
+	}
+	type found struct { // as filtersql has it
+		Value int64  `json:"k"`
+		ID    string `json:"i"`
+		AsOf  int64  `json:"t,omitempty"`
+	}
+	ours, theirs := "inbox/"+string(q.Sort), findList+"/"+string(q.Sort)
+	s := Search{Workspace: q.Workspace, Filter: filter.Filter{Target: filter.Chats, Root: all}, Sort: q.Sort}
+	if q.Cursor != "" {
+		var p place
+		if err := cursor.Decode(ours, q.Cursor, &p); err != nil {
+			return page, err
+		}
+		s.Cursor = cursor.Encode(theirs, found{p.Value, p.Chat, p.AsOf})
+	}
+	const tries = 10 // a page may come short before the end
+	for range tries {
+		s.Limit = limit - len(page.Chats)
+		part, err := Find(ctx, tx, s)
+		if err != nil {
+			return page, err
+		}
+		page.Chats = append(page.Chats, part.Chats...)
+		if s.Cursor = part.Next; s.Cursor == "" || len(page.Chats) == limit {
+			break
+		}
+	}
+	if s.Cursor == "" {
+		return page, nil
+	}
+	var p found
+	if err := cursor.Decode(theirs, s.Cursor, &p); err != nil {
+		return page, err
+	}
+	page.Next = cursor.Encode(ours, place{p.Value, p.ID, p.AsOf})
 	return page, nil
 }
 
@@ -244,7 +323,8 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Chat, error) {
 	if err != nil {
 		return Chat{}, fmt.Errorf("get chat: %w", err)
 	}
-	return c, nil
+	aliases, err := directory.ReadAliases(ctx, tx, workspace)
+	return shown(c, aliases), err
 }
 
 // Tally is how many chats there are of each sort. Each is what List would give
@@ -278,9 +358,13 @@ func Counts(ctx context.Context, tx sqldb.Tx, workspace, agent string) (Numbers,
 	if err != nil {
 		return c, fmt.Errorf("count chats: %w", err)
 	}
+	aliases, err := directory.ReadAliases(ctx, tx, workspace)
+	if err != nil {
+		return c, err
+	}
 	for _, r := range rows {
 		if r.Dimension == dimStatus {
-			c.Statuses[r.Value] += r.N
+			c.Statuses[aliases.Status(r.Value)] += r.N
 			continue
 		}
 		c.add(r, agent)

@@ -21,6 +21,7 @@ import (
 	"github.com/chatledger/chatledger/internal/testenv"
 	"github.com/chatledger/chatledger/projections"
 	"github.com/chatledger/chatledger/projections/cursor"
+	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/views/viewstest"
 )
@@ -31,7 +32,7 @@ func onBoth(t *testing.T, test func(*testing.T, *viewstest.Ledger)) {
 		Postgres: testenv.Postgres,
 		Now:      time.Now,
 	}
-	viewstest.OnBoth(t, parts, []func() projections.Projection{inbox.New}, test)
+	viewstest.OnBoth(t, parts, []func() projections.Projection{inbox.New, directory.New}, test)
 }
 
 // model is what the list should hold, kept in the simplest way.

@@ -11,6 +11,7 @@ import (
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/projections/cursor"
+	"github.com/chatledger/chatledger/projections/directory"
 )
 
 // Refusals.
@@ -33,7 +34,7 @@ type Query struct {
 	Status    string
 	Payment   string
 	Assignee  string
-	Tags      []string // ids: orders that have one of them, at least
+	Tag       string // its id
 	Chat      string
 	Cursor    string // of the page before; "" for the first
 	Limit     int    // 1 to 200; 0 means 50
@@ -65,7 +66,7 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	if strings.Contains(q.Status+q.Chat+q.Payment+q.Assignee+strings.Join(q.Tags, ""), "\x00") {
+	if strings.Contains(q.Status+q.Chat+q.Payment+q.Assignee+q.Tag, "\x00") {
 		return Page{}, ErrFilter
 	}
 	where, args := "o.workspace = $1", []any{q.Workspace}
@@ -81,11 +82,17 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 		}
 	}
 	from, at := "orders_v2 o", "o.placed_at, o.order_id"
-	if len(q.Tags) == 1 { // then the index of tags has the order of the list
+	aliases, err := directory.ReadAliases(ctx, tx, q.Workspace)
+	if err != nil {
+		return Page{}, err
+	}
+	switch tags := aliases.All(directory.KindTag, q.Tag); {
+	case q.Tag == "":
+	case len(tags) == 1: // then the index of tags has the order of the list
 		from, at = "orders_v2_tags t JOIN orders_v2 o ON o.order_id = t.order_id", "t.placed_at, t.order_id"
-		where += " AND t.workspace = $1 AND t.tag = " + arg(q.Tags[0])
-	} else if len(q.Tags) > 1 {
-		where += " AND o.order_id IN (SELECT order_id FROM orders_v2_tags WHERE workspace = $1 AND tag IN " + sqldb.In(&args, q.Tags) + ")"
+		where += " AND t.workspace = $1 AND t.tag = " + arg(tags[0])
+	default:
+		where += " AND o.order_id IN (SELECT order_id FROM orders_v2_tags WHERE workspace = $1 AND tag IN " + sqldb.In(&args, tags) + ")"
 	}
 	if q.Cursor != "" {
 		var p place
@@ -100,6 +107,9 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 		return Page{}, fmt.Errorf("list orders: %w", err)
 	}
 	page := Page{Orders: rows[:min(limit, len(rows))]}
+	for i := range page.Orders {
+		page.Orders[i].Tags = aliases.Tags(page.Orders[i].Tags)
+	}
 	if len(rows) > limit {
 		page.Next = cursor.Encode(list, place{rows[limit-1].PlacedAt, rows[limit-1].ID})
 	}
@@ -118,7 +128,9 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Full, error) {
 	if err != nil {
 		return Full{}, fmt.Errorf("get order: %w", err)
 	}
-	return o, nil
+	aliases, err := directory.ReadAliases(ctx, tx, workspace)
+	o.Tags = aliases.Tags(o.Tags)
+	return o, err
 }
 
 // Notes returns the notes on an order, oldest first.

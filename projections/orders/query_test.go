@@ -11,6 +11,7 @@ import (
 
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/order"
+	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/codec"
 	"github.com/chatledger/chatledger/eventstore/memory"
@@ -18,6 +19,7 @@ import (
 	"github.com/chatledger/chatledger/internal/testenv"
 	"github.com/chatledger/chatledger/projections"
 	"github.com/chatledger/chatledger/projections/cursor"
+	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/views/viewstest"
 	"github.com/chatledger/chatledger/projections/visitor"
@@ -29,7 +31,7 @@ func onBoth(t *testing.T, test func(*testing.T, *viewstest.Ledger)) {
 		Postgres: testenv.Postgres,
 		Now:      time.Now,
 	}
-	viewstest.OnBoth(t, parts, []func() projections.Projection{orders.New, visitor.New}, test)
+	viewstest.OnBoth(t, parts, []func() projections.Projection{orders.New, visitor.New, directory.New}, test)
 }
 
 func TestOrdersAreShownWithTheirVisitors(t *testing.T) {
@@ -83,14 +85,15 @@ func TestList(t *testing.T) {
 				vip, paid = append(vip, id), append(paid, id)
 			}
 			if i%3 == 0 {
-				facts = append(facts, order.TagsChanged{Added: []string{"late"}}, order.Assigned{To: "bob"})
+				facts = append(facts, order.TagsChanged{Added: []string{"old", "older"}}, order.Assigned{To: "bob"})
 				bobs = append(bobs, id)
 			}
-			if i%3 == 0 || i%4 == 0 {
+			if i%3 == 0 {
 				late = append(late, id)
 			}
 			l.Record(t, "order-"+id, facts...)
 		}
+		l.Record(t, "tags-acme", tag.Merged{Tag: "old", Into: "older"}, tag.Merged{Tag: "older", Into: "top"})
 		other := placed()
 		other.Workspace = "other"
 		l.RecordIn(t, "other", "order-else", other)
@@ -104,10 +107,11 @@ func TestList(t *testing.T) {
 					{orders.Query{Status: "confirmed"}, confirmed},
 					{orders.Query{Chat: "d"}, ofD},
 					{orders.Query{Chat: "d", Status: "placed"}, nil},
-					{orders.Query{Tags: []string{"vip"}}, vip},
-					{orders.Query{Tags: []string{"vip"}, Payment: "unpaid"}, nil},
-					{orders.Query{Tags: []string{"vip", "late"}}, late},
-					{orders.Query{Tags: []string{"none"}}, nil},
+					{orders.Query{Tag: "vip"}, vip},
+					{orders.Query{Tag: "vip", Payment: "unpaid"}, nil},
+					{orders.Query{Tag: "top"}, late},
+					{orders.Query{Tag: "old"}, late},
+					{orders.Query{Tag: "none"}, nil},
 					{orders.Query{Payment: "paid"}, paid},
 					{orders.Query{Assignee: "bob"}, bobs},
 				} {

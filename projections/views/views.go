@@ -12,6 +12,7 @@ import (
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/quickreplies"
+	"github.com/chatledger/chatledger/projections/usage"
 	"github.com/chatledger/chatledger/projections/visitor"
 )
 
@@ -27,5 +28,6 @@ func All() []func() projections.Projection {
 		deliveries.New,
 		bulk.New,
 		quickreplies.New,
+		usage.New,
 	}
 }
