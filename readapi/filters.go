@@ -12,6 +12,7 @@ import (
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections/filtersql"
 	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/orders"
 )
 
 // Paged is the part of a question that says which page to answer.
@@ -77,6 +78,45 @@ func (a *API) countFound(ctx context.Context, tx sqldb.Tx, r *web.Request, in *i
 		return Counted{}, none, err
 	}
 	n, err := inbox.Count(ctx, tx, s)
+	return Counted{n.N, n.Exact}, none, err
+}
+
+type inFindOrders struct {
+	web.Read
+	Body struct {
+		Filtered
+		Paged
+	}
+}
+
+func (a *API) searchOrders(r *web.Request, raw json.RawMessage) (s orders.Search, err error) {
+	f, err := filter.Parse(filter.Orders, raw)
+	return orders.Search{Workspace: r.Workspace, Filter: f, Scope: a.scope(r)}, err
+}
+
+func (a *API) findOrders(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inFindOrders) (web.List[Order], eventstore.Revision, error) {
+	s, err := a.searchOrders(r, in.Body.Filter)
+	if err != nil {
+		return web.List[Order]{}, none, err
+	}
+	s.Cursor, s.Limit = in.Body.Cursor, in.Body.Limit
+	page, err := orders.Find(ctx, tx, s)
+	if err != nil {
+		return web.List[Order]{}, none, err
+	}
+	items := make([]Order, len(page.Orders))
+	for i, o := range page.Orders {
+		items[i] = newOrder(o)
+	}
+	return web.NewList(items, page.Next), none, nil
+}
+
+func (a *API) countOrders(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inCountFound) (Counted, eventstore.Revision, error) {
+	s, err := a.searchOrders(r, in.Body.Filter)
+	if err != nil {
+		return Counted{}, none, err
+	}
+	n, err := orders.Count(ctx, tx, s)
 	return Counted{n.N, n.Exact}, none, err
 }
 

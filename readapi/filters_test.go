@@ -49,3 +49,36 @@ func TestFilters(t *testing.T) {
 		t.Errorf("fields: %v", fields)
 	}
 }
+
+func TestOrderFilters(t *testing.T) {
+	l := newLedger(t)
+	chat := l.receive(acme, "15551", "hello")
+	place := func(product string, price int) string {
+		body := fmt.Sprintf(`{"chat":%q,"currency":"EUR","lines":[{"product":%q,"name":"\"product\":\"x\"","quantity":1,"unit_price":%d}]}`, chat, product, price)
+		return l.must(201, agent.RoleAgent, "POST", "/v1/orders", body)["id"].(string)
+	}
+	tea, hat := place("tea", 100), place("hat", 2_000)
+	l.must(200, agent.RoleAgent, "POST", "/v1/orders/"+hat+"/confirm", "")
+	for filter, want := range map[string][]string{
+		`{}`: {hat, tea},
+		`{"field":"total","op":"between","value":[50,100]}`:    {tea},
+		`{"field":"status","op":"eq","value":"confirmed"}`:     {hat},
+		`{"field":"product","op":"in","value":["tea","none"]}`: {tea},
+		`{"field":"product","op":"eq","value":"x"}`:            {},
+		`{"and":[{"field":"phone","op":"contains","value":"15551"},{"field":"payment","op":"eq","value":"unpaid"},{"not":{"field":"items","op":"gt","value":1}}]}`: {hat, tea},
+		`{"field":"tag","op":"eq","value":"vip"}`: {},
+	} {
+		body := fmt.Sprintf(`{"filter":%s}`, filter)
+		items := l.must(200, agent.RoleAgent, "POST", "/v1/orders/query?min_position="+l.head(), body).items()
+		var got []string
+		for _, o := range items {
+			got = append(got, o["id"].(string))
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s: %v, want %v", filter, got, want)
+		}
+		if n := l.must(200, agent.RoleAgent, "POST", "/v1/orders/count?min_position="+l.head(), body); n["count"] != float64(len(want)) {
+			t.Errorf("%s: counted %v", filter, n)
+		}
+	}
+}

@@ -33,10 +33,8 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/chats", anyone, "List chats", views(inInbox, inStaff), listChats,
 			"Pages stay right while chats change: none is shown twice, and none that stays where it was is left out."),
 		read(a, "/v1/chats/counts", anyone, "How many chats there are on each tab", views(inInbox, inStaff), countChats),
-		ask(a, "/v1/chats/query", anyone, "Find chats with a filter", views(inInbox, inProfiles, inSales, inStaff), a.findChats,
-			"A page may be short, even empty, before the end of the list: so many chats are looked at for each, and no more. There are more pages as long as there is a next_cursor."),
-		ask(a, "/v1/chats/count", anyone, "Count chats with a filter", views(inInbox, inProfiles, inSales, inStaff), a.countFound,
-			"Counts as far as it can tell at once: exact is false if there may be more."),
+		ask(a, "/v1/chats/query", anyone, "Find chats with a filter", views(inInbox, inProfiles, inSales, inStaff), a.findChats, shortPages),
+		ask(a, "/v1/chats/count", anyone, "Count chats with a filter", views(inInbox, inProfiles, inSales, inStaff), a.countFound, countsShort),
 		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox, inStaff), getChat),
 		read(a, "/v1/chats/{chat}/messages", anyone, "Read a conversation", views(inInbox, inTalk), listMessages,
 			"Without before, after or cursor: the newest entries. Items are oldest first."),
@@ -46,6 +44,8 @@ func (a *API) Endpoints() []web.Endpoint {
 			"For every field: who gave it, how and when."),
 
 		read(a, "/v1/orders", anyone, "List orders, the latest first", views(inSales, inProfiles, inStaff), listOrders),
+		ask(a, "/v1/orders/query", anyone, "Find orders with a filter, the latest first", views(inSales, inProfiles, inStaff), a.findOrders, shortPages),
+		ask(a, "/v1/orders/count", anyone, "Count orders with a filter", views(inSales, inProfiles, inStaff), a.countOrders, countsShort),
 		read(a, "/v1/orders/{order}", anyone, "Get an order", views(inSales, inProfiles, inStaff), getOrder),
 
 		ask(a, "/v1/bulk/preview", seniors, "What a bulk operation would be about", views(inInbox, inProfiles, inSales, inStaff), a.previewBulk),
@@ -79,3 +79,8 @@ func (a *API) Endpoints() []web.Endpoint {
 		a.changes(),
 	}, a.health()...)
 }
+
+const (
+	shortPages  = "A page may be short, even empty, before the end of the list: so many rows are looked at for each, and no more. There are more pages as long as there is a next_cursor."
+	countsShort = "Counts as far as it can tell at once: exact is false if there may be more."
+)

@@ -116,6 +116,8 @@ a b s u y A  GET /v1/chats
 a b s u y A  GET /v1/chats/counts
 a b s u y A  POST /v1/chats/query
 a b s u y A  POST /v1/chats/count
+a b s u y A  POST /v1/orders/query
+a b s u y A  POST /v1/orders/count
 a b s u y A  GET /v1/filters/{target}
 . . s . . A  POST /v1/bulk
 . . s . . A  POST /v1/bulk/preview
@@ -337,6 +339,8 @@ func TestBadInput(t *testing.T) {
 		{"POST /v1/chats/query?min_position=x", `{}`, 400, "query.min_position"},
 		{"POST /v1/chats/count", `{"filter":{"field":"created","op":"gt","value":"soon"}}`, 400, "body.filter.value"},
 		{"GET /v1/filters/cars", "", 404, ""},
+		{"POST /v1/orders/query", `{"filter":{"field":"unread","op":"eq","value":true}}`, 400, "body.filter.field"},
+		{"POST /v1/orders/count", `{"filter":{"field":"total","op":"gt","value":1.5}}`, 400, "body.filter.value"},
 		{"POST /v1/bulk", `{"action":"close","target":"chats","selection":{}}`, 400, "body.selection"},
 		{"POST /v1/bulk", `{"action":"close","target":"chats","selection":{"filter":{"field":"x","op":"eq","value":1}}}`, 400, "body.selection.filter.field"},
 		{"POST /v1/bulk", `{"action":"burn","target":"chats","selection":{"filter":{}}}`, 400, "body.action"},

@@ -26,7 +26,8 @@ type Column struct {
 	// passes if one of them does.
 	In string
 
-	List bool // of a Set: a JSON array of text, as encoding/json writes it
+	List   bool   // of a Set: a JSON array of text, as encoding/json writes it
+	Member string // of a List: an array of objects, with the texts in this member
 }
 
 // Scope is what a filter is asked with.
@@ -105,14 +106,14 @@ func exists(query string) string { return "EXISTS (" + query + " LIMIT 1 OFFSET 
 func (c *compiler) set(n filter.Cond, expr string, col Column) string {
 	one := func(v filter.Value) string {
 		if col.List {
-			return c.holds(expr, quoted(v.Text))
+			return c.holds(expr, col.before()+quoted(v.Text))
 		}
 		return expr + " = " + c.arg(v.Text)
 	}
 	var tests []string
 	if n.Op == filter.Exists {
 		if col.List {
-			return c.holds(expr, `"`)
+			return c.holds(expr, col.before()+`"`)
 		}
 		return exists(col.In)
 	}
@@ -124,6 +125,15 @@ func (c *compiler) set(n filter.Cond, expr string, col Column) string {
 		return test
 	}
 	return exists(col.In + " AND " + test)
+}
+
+// before returns what precedes each text of a List. It cannot be in a text, whose
+// quotes are escaped.
+func (c Column) before() string {
+	if c.Member == "" {
+		return ""
+	}
+	return quoted(c.Member) + ":"
 }
 
 // test compares a field of one value.

@@ -1,0 +1,108 @@
+package orders
+
+import (
+	"context"
+
+	"github.com/chatledger/chatledger/domain/filter"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/projections/directory"
+	"github.com/chatledger/chatledger/projections/filtersql"
+)
+
+// Search says which orders to find, the latest first.
+type Search struct {
+	Workspace string
+	Filter    filter.Filter // of orders
+	Scope     filtersql.Scope
+	Cursor    string // of the page before; "" for the first
+	Limit     int    // 1 to 200; 0 means 50
+}
+
+const byPlaced = "placed"
+
+// query returns s for its list, and what stands for what in it.
+func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, directory.Aliases, error) {
+	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
+	return filtersql.Query{
+		Workspace: s.Workspace, Filter: aliases.Expand(s.Filter), Scope: s.Scope, Sort: byPlaced, Cursor: s.Cursor, Limit: s.Limit,
+	}, aliases, err
+}
+
+type placed struct {
+	Full
+	Place int64 `db:"place"`
+}
+
+// Find returns a page of the orders that pass a filter. A page may be short, even
+// empty, though more follow: so many orders are looked at for one, and no more.
+func Find(ctx context.Context, tx sqldb.Tx, s Search) (Page, error) {
+	q, aliases, err := s.query(ctx, tx)
+	if err != nil {
+		return Page{}, err
+	}
+	found, err := filtersql.Read(ctx, tx, filtered(), q, func(p *placed) (int64, string) { return p.Place, p.ID })
+	page := Page{Orders: make([]Full, len(found.Items)), Next: found.Next}
+	for i := range found.Items {
+		page.Orders[i] = found.Items[i].Full
+		page.Orders[i].Tags = aliases.Tags(page.Orders[i].Tags)
+	}
+	return page, err
+}
+
+// Count returns how many orders pass a filter, as far as it can tell at once.
+func Count(ctx context.Context, tx sqldb.Tx, s Search) (filtersql.Counted, error) {
+	q, _, err := s.query(ctx, tx)
+	if err != nil {
+		return filtersql.Counted{}, err
+	}
+	return filtersql.Count(ctx, tx, filtered(), q)
+}
+
+// filtered says where the fields of a filter are, and which indexes serve it.
+func filtered() *filtersql.List {
+	of := func(sql string) string {
+		return "COALESCE((SELECT " + sql + " FROM visitor_profiles v WHERE v.chat_id = c.chat_id AND v.workspace = c.workspace), '')"
+	}
+	said := func(field string) filtersql.Column {
+		return filtersql.Column{SQL: of("json_extract(v.fields, '$." + field + ".value')"), Postgres: of("v.fields::json #>> '{" + field + ",value}'")}
+	}
+	held := map[string]string{"id": "order_id", "placed": "placed_at"}
+	return &filtersql.List{
+		Name: "orders/find", Target: filter.Orders,
+		Select: "c.*, " + of("v.name") + " AS visitor_name, " + of("v.email") + " AS visitor_email, " + of("v.phone") + " AS visitor_phone",
+		From:   "orders_v2 c", Table: "orders_v2", ID: "order_id", Owner: "workspace",
+		Columns: map[string]filtersql.Column{
+			"id":          {SQL: "c.order_id"},
+			"external_id": {SQL: "c.external_id"},
+			"status":      {SQL: "c.status"},
+			"payment":     {SQL: "c.payment"},
+			"source":      {SQL: "c.source"},
+			"chat":        {SQL: "c.chat_id"},
+			"channel":     {SQL: "c.channel"},
+			"assignee":    {SQL: "c.assignee"},
+			"tag":         {SQL: "c.tags", List: true},
+			"product":     {SQL: "c.lines", List: true, Member: "product"},
+			"placed":      {SQL: "c.placed_at"},
+			"updated":     {SQL: "c.updated_at"},
+			"items":       {SQL: "c.items"},
+			"total":       {SQL: "c.total"},
+			"currency":    {SQL: "c.currency"},
+			"carrier":     {SQL: "c.carrier"},
+			"tracking":    {SQL: "c.tracking"},
+			"comment":     {SQL: "c.comment_text"},
+			"name":        {SQL: of("v.name")},
+			"phone":       {SQL: of("v.phone")},
+			"email":       {SQL: of("v.email")},
+			"city":        said("city"),
+			"country":     said("country"),
+		},
+		Sorts: map[string]filtersql.Sort{byPlaced: {Column: "placed_at"}},
+		Paths: []filtersql.Path{
+			{Table: "orders_v2_tags", Equal: map[string]string{"tag": "tag"}, Holds: held},
+			{Equal: map[string]string{"status": "status"}, Holds: held},
+			{Equal: map[string]string{"payment": "payment"}, Holds: held},
+			{Equal: map[string]string{"assignee": "assignee"}, Holds: held},
+			{Holds: held},
+		},
+	}
+}
