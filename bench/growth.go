@@ -19,6 +19,7 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/projections"
 	"github.com/chatledger/chatledger/projections/conversation"
+	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/inbox"
 )
 
@@ -295,7 +296,7 @@ func foldGrowth(ctx context.Context, args []string) (err error) {
 	most := make(chan usage, 1)
 	go func() { most <- mostMemory(watching) }()
 	began := now()
-	cfg := (&engine{log: log}).config(db, inbox.New, conversation.New)
+	cfg := (&engine{log: log}).config(db, inbox.New, conversation.New, directory.New)
 	err = projections.RebuildAll(ctx, cfg, []string{"inbox.v1", "conversation.v2"}, nil)
 	took := now().Sub(began)
 	stop()

@@ -28,6 +28,7 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/visitor"
@@ -77,7 +78,7 @@ func openReader(ctx context.Context, p place) (_ *reader, err error) {
 	}
 	c := commands.Codec()
 	r.config = projections.Config{
-		Store: r.log, DB: r.db, Now: now, Alone: true, Waiter: projections.NewWaiter(r.db), Projections: []func() projections.Projection{inbox.New, visitor.New, orders.New},
+		Store: r.log, DB: r.db, Now: now, Alone: true, Waiter: projections.NewWaiter(r.db), Projections: []func() projections.Projection{inbox.New, visitor.New, orders.New, directory.New},
 		Decode: func(e eventstore.Recorded) (any, error) { return c.Decode(e) },
 	}
 	read := readapi.New(readapi.Config{
