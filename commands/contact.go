@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/chatledger/chatledger/domain/contact"
-	"github.com/chatledger/chatledger/domain/tag"
+	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/internal/ids"
 )
 
@@ -153,42 +153,24 @@ func (c Contacts) Edit(ctx context.Context, o Origin, id contact.ID, cmd contact
 // ChangeTags adds and removes tags, as Chats.ChangeTags does.
 func (c Contacts) ChangeTags(ctx context.Context, o Origin, id contact.ID, cmd ChangeTags) (Result, error) {
 	return c.contacts.do(ctx, o, "contact.change_tags", string(id), func(ctx context.Context, s contact.State) ([]contact.Event, error) {
-		var delta contact.ChangeTags
-		typed := func(names []string) (out []contact.TagID) {
-			for _, n := range names {
-				out = append(out, contact.TagID(n))
-			}
-			return out
-		}
 		// Decide first on what is known, so that no tag is made for a contact that
 		// cannot be tagged.
-		if _, err := (contact.ChangeTags{Add: typed(cmd.Add), Remove: typed(cmd.Remove)}).Decide(s); err != nil {
+		if _, err := (contact.ChangeTags{Add: contactTags(cmd.Add), Remove: contactTags(cmd.Remove)}).Decide(s); err != nil {
 			return nil, err
 		}
-		for _, name := range cmd.Remove {
-			t, err := c.tags.find(ctx, o.Workspace, name)
-			if errors.Is(err, tag.ErrNotFound) {
-				continue // it cannot be on the contact either
-			} else if err != nil {
-				return nil, err
-			}
-			delta.Remove = append(delta.Remove, contact.TagID(t))
+		found, err := c.tags.resolve(ctx, o, cmd, func(id string) bool { _, there := s.Tags[contact.TagID(id)]; return there })
+		if err != nil {
+			return nil, err
 		}
-		for _, name := range cmd.Add {
-			t, err := c.tags.find(ctx, o.Workspace, name)
-			if errors.Is(err, tag.ErrNotFound) && cmd.MayCreate {
-				t, err = c.tags.make(ctx, o, name)
-			}
-			if err != nil {
-				return nil, err
-			}
-			delta.Add = append(delta.Add, contact.TagID(t))
-		}
-		if len(delta.Add)+len(delta.Remove) == 0 {
-			return nil, nil
-		}
-		return delta.Decide(s)
+		return contact.ChangeTags{Add: contactTags(found.Add), Remove: contactTags(found.Remove)}.Decide(s)
 	})
+}
+
+func contactTags(names []string) (tags []contact.TagID) {
+	for _, n := range names {
+		tags = append(tags, contact.TagID(n))
+	}
+	return tags
 }
 
 // AddNote puts a private note on the contact.
@@ -209,11 +191,24 @@ func (c Contacts) DeleteNote(ctx context.Context, o Origin, id contact.ID, cmd c
 // SetStatus moves the contact to a status of the workspace, given by id or name.
 func (c Contacts) SetStatus(ctx context.Context, o Origin, id contact.ID, nameOrID string) (Result, error) {
 	return c.contacts.do(ctx, o, "contact.set_status", string(id), func(ctx context.Context, s contact.State) ([]contact.Event, error) {
-		to, err := c.statuses.find(ctx, o.Workspace, nameOrID)
+		var to status.Item
+		shown := false
+		err := c.statuses.statuses.with(ctx, o.Workspace, func(all status.State) error {
+			found, ok := all.Find(nameOrID)
+			if !ok {
+				return status.ErrNotFound
+			}
+			to, shown = found, s.Status != string(found.ID) && all.Resolve(status.ID(s.Status)) == found.ID
+			return nil
+		})
 		if err != nil {
 			return nil, err
 		}
-		return contact.SetStatus{Status: string(to.ID), Category: contact.Category(to.Category)}.Decide(s)
+		events, err := contact.SetStatus{Status: string(to.ID), Category: contact.Category(to.Category)}.Decide(s)
+		if err != nil || len(events) == 0 || shown {
+			return nil, err
+		}
+		return events, c.statuses.use(ctx, o, to)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/ids"
@@ -75,9 +76,10 @@ func (c Statuses) Archive(ctx context.Context, o Origin, cmd status.Archive) (Re
 	return c.statuses.do(ctx, o, "status.archive", o.Workspace, decides(cmd.Decide))
 }
 
-// wasGiven reports whether a chat ever had a status.
+// wasGiven reports whether a chat or a contact ever had a status.
 func (c Statuses) wasGiven(ctx context.Context, workspace string, id status.ID) (bool, error) {
-	q := eventstore.AllQuery{Categories: []string{"chat"}, Types: []string{
+	q := eventstore.AllQuery{Categories: []string{"chat", "contact"}, Types: []string{
+		contact.Added{}.EventType(), contact.StatusSet{}.EventType(),
 		chat.Opened{}.EventType(), chat.StatusSet{}.EventType(), chat.Closed{}.EventType(), chat.Reopened{}.EventType(),
 	}}
 	for r, err := range c.store.ReadAll(ctx, q) {
@@ -131,12 +133,18 @@ func (c Statuses) give(ctx context.Context, o Origin, chatState chat.State, name
 	if err != nil || len(events) == 0 || shown {
 		return nil, err
 	}
-	if !item.Used {
-		o.IfMatch, o.Keyed, o.Fingerprint = nil, false, ""
-		o.Command = ids.Command("use status", o.Workspace, string(item.ID)) // once, whoever is first
-		_, err = c.statuses.do(ctx, o, "status.use", o.Workspace, decides(status.Use{Status: item.ID}.Decide))
+	return events, c.use(ctx, o, item)
+}
+
+// use notes the first time that a status is given.
+func (c Statuses) use(ctx context.Context, o Origin, item status.Item) error {
+	if item.Used {
+		return nil
 	}
-	return events, err
+	o.IfMatch, o.Keyed, o.Fingerprint = nil, false, ""
+	o.Command = ids.Command("use status", o.Workspace, string(item.ID)) // once, whoever is first
+	_, err := c.statuses.do(ctx, o, "status.use", o.Workspace, decides(status.Use{Status: item.ID}.Decide))
+	return err
 }
 
 // find returns the status with this id or name.

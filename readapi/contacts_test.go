@@ -1,6 +1,7 @@
 package readapi_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,4 +118,106 @@ func TestMergingContacts(t *testing.T) {
 	}
 	l.must(200, anAgent, "PATCH", "/v1/contacts/"+b, `{"city":"Rome"}`)
 	l.must(200, anAgent, "POST", into(b), other(add("d")))
+}
+
+func TestReadingContacts(t *testing.T) {
+	l := newLedger(t)
+	add := func(body string) string {
+		return l.must(201, anAgent, "POST", "/v1/contacts", body)["id"].(string)
+	}
+	ana := add(`{"name":"Ana Lima","phones":["+15551230001"],"emails":["ana@example.com"],"city":"Lisbon"}`)
+	bob := add(`{"name":"Bob","emails":["ANA@example.com","bob@example.com"],"phones":["+15559"]}`)
+	eve := add(`{"name":"Eve"}`)
+	path := "/v1/contacts/" + ana
+	l.must(200, anAgent, "POST", path+"/tags", `{"add":["VIP"]}`)
+	note := l.must(201, anAgent, "POST", path+"/notes", `{"text":"careful"}`)["id"].(string)
+	l.must(200, anAgent, "PATCH", path+"/notes/"+note, `{"text":"kind"}`)
+	l.must(200, anAgent, "POST", path+"/status", `{"status":"REVIEW"}`)
+	l.must(200, anAgent, "POST", path+"/assign", `{"agent":"`+l.agents[anAgent]+`"}`)
+	l.must(200, anAgent, "POST", path+"/block", `{"reason":"spam"}`)
+
+	c := l.get(path)
+	for at, want := range map[string]any{
+		"name": "Ana Lima", "email": "ana@example.com", "phone": "+15551230001", "city": "Lisbon", "status": "REVIEW", "status_category": "pending",
+		"tags.0": "vip", "assignee": l.agents[anAgent], "blocked": true, "reason": "typed_in", "added.by": l.agents[anAgent],
+		"fields.0.field": "name", "fields.0.values.0.value": "Ana Lima", "fields.0.values.0.source.kind": "typed_in", "fields.0.values.0.source.by": l.agents[anAgent],
+		"notes.0.id": note, "notes.0.text": "kind", "notes.0.edited_by": l.agents[anAgent], "more_notes": false,
+	} {
+		if got := c.at(at); got != want {
+			t.Errorf("%s is %v, want %v", at, got, want)
+		}
+	}
+	for query, want := range map[string][]any{
+		"":                               {eve, bob, ana},
+		"?sort=updated&limit=1":          {ana},
+		"?assignee=none":                 {eve, bob},
+		"?assignee=" + l.agents[anAgent]: {ana},
+		"?status=REVIEW&tag=vip":         {ana},
+		"?blocked=false":                 {eve, bob},
+		"?blocked=true&assignee=me&status=REVIEW": nil, // an admin asks
+	} {
+		if got := l.get("/v1/contacts" + query).field("id"); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", query, got, want)
+		}
+	}
+	find := `{"filter":{"and":[{"field":"name","op":"prefix","value":"b"},{"field":"blocked","op":"eq","value":false}]}}`
+	if got := l.must(200, anAgent, "POST", "/v1/contacts/query?min_position="+l.head(), find).field("id"); !slices.Equal(got, []any{bob}) {
+		t.Errorf("found %v", got)
+	}
+	if n := l.must(200, anAgent, "POST", "/v1/contacts/count?min_position="+l.head(), find); n["count"] != 1.0 || n["exact"] != true {
+		t.Errorf("counted %v", n)
+	}
+	if n := len(l.must(200, anAgent, "GET", "/v1/filters/contacts", "").items()); n < 15 {
+		t.Errorf("%d fields", n)
+	}
+	if d := l.get(path + "/duplicates"); d.at("items.0.contact.id") != bob || d.at("items.0.value") != "ana@example.com" || len(d.items()) != 1 {
+		t.Errorf("duplicates %v", d)
+	}
+
+	// Merged, they are one; and two again afterwards.
+	l.must(200, anAgent, "POST", path+"/merge", `{"contact":"`+bob+`"}`)
+	c = l.get("/v1/contacts/" + bob)
+	if c["id"] != ana || c.at("merged.0.id") != bob || c.at("merged.0.name") != "Bob" || len(l.get("/v1/contacts").items()) != 2 {
+		t.Errorf("merged: %v", c)
+	}
+	l.must(200, anAgent, "POST", path+"/unmerge", `{"contact":"`+bob+`"}`)
+	if c = l.get("/v1/contacts/" + bob); c["id"] != bob || c["phone"] != "+15559" {
+		t.Errorf("unmerged: %v", c)
+	}
+
+	// A tag that was merged and a status that was remapped show as what they are now.
+	l.must(201, aSenior, "POST", "/v1/tags", `{"name":"Gold"}`)
+	l.must(200, aSenior, "POST", "/v1/tags/vip/merge", `{"into":"gold"}`)
+	l.must(200, aSenior, "DELETE", "/v1/statuses/REVIEW?remap_to=ONHOLD", "")
+	if got := l.get("/v1/contacts?tag=gold&status=ONHOLD"); got.at("items.0.id") != ana || got.at("items.0.status") != "ONHOLD" || got.at("items.0.tags.0") != "gold" {
+		t.Errorf("by tag and status: %v", got)
+	}
+	if again := l.must(200, anAgent, "POST", path+"/tags", `{"add":["gold"]}`); again["changed"] != false {
+		t.Error("it has the tag already")
+	}
+	if again := l.must(200, anAgent, "POST", path+"/status", `{"status":"ONHOLD"}`); again["changed"] != false {
+		t.Error("it shows the status already")
+	}
+	l.must(200, anAgent, "POST", path+"/tags", `{"remove":["gold"]}`)
+	if got := l.get("/v1/contacts?tag=gold"); len(got.items()) != 0 {
+		t.Errorf("without the tag: %v", got)
+	}
+	l.must(200, anAgent, "POST", "/v1/contacts/"+eve+"/status", `{"status":"DEPENDENCY"}`)
+	l.must(409, aSenior, "DELETE", "/v1/statuses/DEPENDENCY", "")
+
+	l.must(200, aSenior, "DELETE", "/v1/contacts/"+eve, "")
+	l.must(404, anAgent, "GET", "/v1/contacts/"+eve+"?min_position="+l.head(), "")
+	l.must(200, aSenior, "POST", "/v1/contacts/"+eve+"/restore", "")
+	l.get("/v1/contacts/" + eve)
+	l.must(404, l.stranger(), "GET", "/v1/contacts/"+eve, "")
+
+	l.must(201, aSenior, "POST", "/v1/attributes", `{"name":"Size","kind":"choice","choices":["S","M"]}`)
+	l.must(201, aSenior, "POST", "/v1/attributes", `{"name":"Old","kind":"text"}`)
+	l.must(200, aSenior, "DELETE", "/v1/attributes/old", "")
+	if a := l.get("/v1/attributes"); a.at("items.0.id") != "size" || a.at("items.0.choices.1") != "M" || len(a.items()) != 1 {
+		t.Errorf("attributes %v", a)
+	}
+	if a := l.get("/v1/attributes?all=true"); len(a.items()) != 2 {
+		t.Errorf("all attributes %v", a)
+	}
 }

@@ -138,7 +138,7 @@ type FilterFields struct {
 	Items []FilterField `json:"items" nullable:"false"`
 }
 
-var errTarget = fault.New(fault.NotFound, "filter.unknown_target", "there are no such things to filter; want chats or orders")
+var errTarget = fault.New(fault.NotFound, "filter.unknown_target", "there are no such things to filter; want chats, contacts or orders")
 
 func describeFilter(_ context.Context, _ sqldb.Tx, _ *web.Request, in *inFilter) (out FilterFields, _ eventstore.Revision, _ error) {
 	list := filter.Fields(filter.Target(in.Target))

@@ -3,6 +3,7 @@ package readapi
 import (
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections/bulk"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/deliveries"
 	"github.com/chatledger/chatledger/projections/directory"
@@ -27,6 +28,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		inAnswers  = (*quickreplies.Projection)(nil).Name()
 		inPost     = (*deliveries.Projection)(nil).Name()
 		inBulk     = (*bulk.Projection)(nil).Name()
+		inPeople   = (*contacts.Projection)(nil).Name()
 	)
 	views := func(names ...string) []string { return names }
 	return append([]web.Endpoint{
@@ -43,6 +45,17 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/chats/{chat}/visitor", anyone, "Who is in the chat", views(inInbox, inProfiles, inSales, inStaff), getVisitor,
 			"For every field: who gave it, how and when."),
 
+		read(a, "/v1/contacts", anyone, "List contacts", views(inPeople, inStaff), a.listContacts),
+		ask(a, "/v1/contacts/query", anyone, "Find contacts with a filter", views(inPeople, inStaff), a.findContacts,
+			"A page may be short, even empty, before the end of the list: so many contacts are looked at for each, and no more. There are more pages as long as there is a next_cursor."),
+		ask(a, "/v1/contacts/count", anyone, "Count contacts with a filter", views(inPeople, inStaff), a.countContacts,
+			"Counts as far as it can tell at once: exact is false if there may be more."),
+		read(a, "/v1/contacts/{contact}", anyone, "All that is known of a contact", views(inPeople, inStaff), getContact,
+			"For every value: who gave it, how and when. A contact that was merged into another is answered with that one."),
+		read(a, "/v1/contacts/{contact}/duplicates", anyone, "Who may be the same person", views(inPeople, inStaff), listDuplicates,
+			"Other contacts with an e-mail address or a phone number of this one."),
+		read(a, "/v1/attributes", anyone, "The workspace's own fields of contacts", views(inPeople), listAttributes),
+
 		read(a, "/v1/orders", anyone, "List orders, the latest first", views(inSales, inProfiles, inStaff), listOrders),
 		ask(a, "/v1/orders/query", anyone, "Find orders with a filter, the latest first", views(inSales, inProfiles, inStaff), a.findOrders, shortPages),
 		ask(a, "/v1/orders/count", anyone, "Count orders with a filter", views(inSales, inProfiles, inStaff), a.countOrders, countsShort),
@@ -54,7 +67,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/bulk/{job}/items", seniors, "What became of the items of a bulk operation", views(inBulk), listJobItems),
 
 		read(a, "/v1/filters/{target}", anyone, "What can be filtered by", views(inInbox), describeFilter,
-			"The fields of chats or orders, each with its operators. docs/filters.md is the reference of the language."),
+			"The fields of chats, contacts or orders, each with its operators. docs/filters.md is the reference of the language."),
 
 		read(a, "/v1/quick-replies", anyone, "List quick replies, by shortcut", views(inAnswers, inStaff), listQuickReplies,
 			"Those of the workspace, of your teams, and your own. Supervisors, auditors, analysts and admins see those of every team. Nobody sees what is personal to another."),

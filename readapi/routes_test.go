@@ -56,6 +56,12 @@ a . s . . A  POST /v1/chats/{chat}/unread
 . . s . . A  POST /v1/chats/{chat}/restore
 a b s u y A  GET /v1/chats/{chat}/transcript
 a . s . . A  POST /v1/contacts
+a b s u y A  GET /v1/contacts
+a b s u y A  POST /v1/contacts/query
+a b s u y A  POST /v1/contacts/count
+a b s u y A  GET /v1/contacts/{contact}
+a b s u y A  GET /v1/contacts/{contact}/duplicates
+a b s u y A  GET /v1/attributes
 a . s . . A  PATCH /v1/contacts/{contact}
 a b s . . A  POST /v1/contacts/{contact}/tags
 a b s . . A  POST /v1/contacts/{contact}/notes
@@ -338,6 +344,23 @@ func TestBadInput(t *testing.T) {
 		{"POST /v1/chats/query", `{"cursor":"x"}`, 400, "body.cursor"},
 		{"POST /v1/chats/query?min_position=x", `{}`, 400, "query.min_position"},
 		{"POST /v1/chats/count", `{"filter":{"field":"created","op":"gt","value":"soon"}}`, 400, "body.filter.value"},
+		{"GET /v1/contacts?limit=201", "", 400, "query.limit"},
+		{"GET /v1/contacts?cursor=x", "", 400, "query.cursor"},
+		{"GET /v1/contacts?sort=size", "", 400, "query.sort"},
+		{"GET /v1/contacts/none", "", 404, ""},
+		{"GET /v1/contacts/none/duplicates", "", 404, ""},
+		{"POST /v1/contacts/query", `{"filter":{"field":"shoe","op":"eq","value":1}}`, 400, "body.filter.field"},
+		{"POST /v1/contacts/count", `{"filter":{"field":"created","op":"gt","value":"soon"}}`, 400, "body.filter.value"},
+		{"POST /v1/contacts", `{"city":"Rome"}`, 400, "body.name"},
+		{"POST /v1/contacts", `{"name":"Ana","emails":["x"]}`, 400, "body.emails"},
+		{"POST /v1/contacts", `{"name":"Ana","phones":["x"]}`, 400, "body.phones"},
+		{"POST /v1/contacts", `{"name":"Ana","attributes":{"none":"x"}}`, 404, "body.attributes.none"},
+		{"PATCH /v1/contacts/none", `{"name":"Ana"}`, 404, ""},
+		{"POST /v1/contacts/none/tags", `{"add":["x"]}`, 404, ""},
+		{"POST /v1/contacts/none/notes", `{"text":""}`, 400, "body.text"},
+		{"POST /v1/contacts/none/merge", `{"contact":""}`, 400, "body.contact"},
+		{"POST /v1/attributes", `{"name":"x","kind":"colour"}`, 400, "body.kind"},
+		{"POST /v1/attributes", `{"name":"x","kind":"choice"}`, 400, "body.choices"},
 		{"GET /v1/filters/cars", "", 404, ""},
 		{"POST /v1/orders/query", `{"filter":{"field":"unread","op":"eq","value":true}}`, 400, "body.filter.field"},
 		{"POST /v1/orders/count", `{"filter":{"field":"total","op":"gt","value":1.5}}`, 400, "body.filter.value"},

@@ -50,6 +50,8 @@ func Lookup(t Target, name string) (Field, bool) {
 
 var orderStatuses = []string{"placed", "confirmed", "processing", "shipped", "delivered", "cancelled", "returned", "refused"}
 
+var contactReasons = []string{"contact_card", "form", "import", "typed_in", "chatflow"}
+
 var fields = map[Target][]Field{
 	Chats: {
 		{Name: "id", Kind: ID},
@@ -73,6 +75,26 @@ var fields = map[Target][]Field{
 		{Name: "company", Kind: Word},
 		{Name: "city", Kind: Word},
 		{Name: "country", Kind: Word},
+	},
+	Contacts: {
+		{Name: "id", Kind: ID},
+		{Name: "status", Kind: ID},
+		{Name: "status_category", Kind: ID, Words: []string{"open", "pending", "closed"}},
+		{Name: "assignee", Kind: ID, Me: true},
+		{Name: "tag", Kind: Set},
+		{Name: "blocked", Kind: Bool},
+		{Name: "has_chat", Kind: Bool},
+		{Name: "reason", Kind: ID, Words: contactReasons},
+		{Name: "created", Kind: Time},
+		{Name: "updated", Kind: Time},
+		{Name: "name", Kind: Word},
+		{Name: "phone", Kind: Word},
+		{Name: "email", Kind: Word},
+		{Name: "company", Kind: Word},
+		{Name: "city", Kind: Word},
+		{Name: "country", Kind: Word},
+		{Name: "gender", Kind: Word},
+		{Name: "language", Kind: Word},
 	},
 	Orders: {
 		{Name: "id", Kind: ID},

@@ -88,8 +88,9 @@ type Target string
 
 // The targets.
 const (
-	Chats  Target = "chats"
-	Orders Target = "orders"
+	Chats    Target = "chats"
+	Orders   Target = "orders"
+	Contacts Target = "contacts"
 )
 
 // Bounds. What is beyond is refused with ErrSize.

@@ -109,7 +109,7 @@ func (a Aliases) expand(t filter.Target, n filter.Node) filter.Node {
 	case filter.Not:
 		return filter.Not{Of: a.expand(t, n.Of)}
 	case filter.Cond:
-		if n.Field == KindTag || n.Field == KindStatus && t == filter.Chats {
+		if n.Field == KindTag || n.Field == KindStatus && t != filter.Orders {
 			return a.cond(n)
 		}
 	}

@@ -5,6 +5,7 @@ package views
 import (
 	"github.com/chatledger/chatledger/projections"
 	"github.com/chatledger/chatledger/projections/bulk"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/deliveries"
 	"github.com/chatledger/chatledger/projections/directory"
@@ -29,5 +30,6 @@ func All() []func() projections.Projection {
 		bulk.New,
 		quickreplies.New,
 		usage.New,
+		contacts.New,
 	}
 }

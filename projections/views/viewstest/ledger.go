@@ -10,9 +10,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/status"
@@ -101,6 +103,8 @@ func catalogue() (all []codec.Event) {
 	add(&all, workspace.Events)
 	add(&all, webhook.Events)
 	add(&all, bulk.Events)
+	add(&all, contact.Events)
+	add(&all, attribute.Events)
 	add(&all, quickreply.Events)
 	return all
 }

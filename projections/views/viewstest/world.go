@@ -10,9 +10,11 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/status"
@@ -135,6 +137,7 @@ func kinds() (list []kind) {
 	return append(list, kindOf("order", order.Events), kindOf("agent", agent.Events), kindOf("teams", team.Events),
 		kindOf("tags", tag.Events), kindOf("statuses", status.Events), kindOf("channel", channel.Events),
 		kindOf("workspace", workspace.Events), kindOf("webhook", webhook.Events), kindOf("bulk", bulk.Events),
+		kindOf("contact", contact.Events), kindOf("attributes", attribute.Events),
 		kindOf("quickreplies", quickreply.Events))
 }
 
@@ -199,6 +202,8 @@ func words(of reflect.Type) []string {
 		return []string{"queued", "sent", "delivered", "read", "failed"}
 	case reflect.TypeFor[bulk.Outcome]():
 		return []string{"done", "no_change", "conflict", "missing", "undone"}
+	case reflect.TypeFor[contact.ID]():
+		return []string{"1", "2", "a", "é\x00"} // streams among them
 	case reflect.TypeFor[chat.TransferKind]():
 		return []string{"agent", "team", "bot"}
 	}

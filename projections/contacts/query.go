@@ -1,0 +1,216 @@
+package contacts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/domain/filter"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/projections/directory"
+	"github.com/chatledger/chatledger/projections/filtersql"
+)
+
+// Sort is an order of the list.
+type Sort string
+
+// The orders of the list.
+const (
+	ByCreated Sort = "created" // the newest contact first
+	ByUpdated Sort = "updated" // what was changed last first
+)
+
+// ErrSort refuses an order that there is not.
+var ErrSort = fault.Bad("sort", "sort.invalid", "want created or updated")
+
+// Search says which contacts to find.
+type Search struct {
+	Workspace string
+	Filter    filter.Filter // of contacts
+	Scope     filtersql.Scope
+	Except    []string // ids that are left out
+	Sort      Sort     // ByCreated if empty
+	Cursor    string   // of the page before; "" for the first
+	Limit     int      // 1 to 200; 0 means 50
+}
+
+// Page is a part of the list.
+type Page struct {
+	Contacts []Listed
+	Next     string // cursor of the next page; "" if this is the last
+}
+
+type placed struct {
+	Listed
+	Place int64 `db:"place"`
+}
+
+// query returns s for its list, and what stands for what in it.
+func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, directory.Aliases, error) {
+	if s.Sort == "" {
+		s.Sort = ByCreated
+	}
+	if s.Sort != ByCreated && s.Sort != ByUpdated {
+		return filtersql.Query{}, directory.Aliases{}, ErrSort
+	}
+	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
+	return filtersql.Query{
+		Workspace: s.Workspace, Filter: aliases.Expand(s.Filter), Scope: s.Scope, Except: s.Except, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
+	}, aliases, err
+}
+
+// standIn returns a contact with the status and the tags that stand for its own now.
+func standIn(c Listed, a directory.Aliases) Listed {
+	c.Status, c.Tags = a.Status(c.Status), a.Tags(c.Tags)
+	return c
+}
+
+// Find returns a page of the contacts that pass a filter. A page may be short, even
+// empty, though more follow: so many contacts are looked at for one, and no more.
+func Find(ctx context.Context, tx sqldb.Tx, s Search) (Page, error) {
+	q, aliases, err := s.query(ctx, tx)
+	if err != nil {
+		return Page{}, err
+	}
+	found, err := filtersql.Read(ctx, tx, filtered(), q, func(p *placed) (int64, string) { return p.Place, p.ID })
+	page := Page{Contacts: make([]Listed, len(found.Items)), Next: found.Next}
+	for i := range found.Items {
+		page.Contacts[i] = standIn(found.Items[i].Listed, aliases)
+	}
+	return page, err
+}
+
+// Count returns how many contacts pass a filter, as far as it can tell at once.
+func Count(ctx context.Context, tx sqldb.Tx, s Search) (filtersql.Counted, error) {
+	q, _, err := s.query(ctx, tx)
+	if err != nil {
+		return filtersql.Counted{}, err
+	}
+	return filtersql.Count(ctx, tx, filtered(), q)
+}
+
+// filtered says where the fields of a filter are, and which indexes serve it.
+func filtered() *filtersql.List {
+	named := func(fields ...string) map[string]string {
+		out := map[string]string{}
+		for _, f := range fields {
+			out[f] = f
+		}
+		for field, column := range map[string]string{"id": "contact_id", "status_category": "category", "created": "created_at", "updated": "updated_at"} {
+			if _, ok := out[field]; ok {
+				out[field] = column
+			}
+		}
+		return out
+	}
+	created, updated := []string{string(ByCreated)}, []string{string(ByUpdated)}
+	text := func(column string) filtersql.Column { return filtersql.Column{SQL: "c." + column} }
+	return &filtersql.List{
+		Name: "contacts/find", Target: filter.Contacts,
+		Select: columns, From: "contacts c", Table: "contacts", ID: "contact_id", Owner: "listed",
+		Columns: map[string]filtersql.Column{
+			"id": text("contact_id"), "status": text("status"), "status_category": text("category"), "assignee": text("assignee"),
+			"tag": {SQL: "c.tags", List: true}, "blocked": text("blocked"), "has_chat": text("has_chat"), "reason": text("reason"),
+			"created": text("created_at"), "updated": text("updated_at"),
+			"name": text("name"), "phone": text("phone"), "email": text("email"), "company": text("company"),
+			"city": text("city"), "country": text("country"), "gender": text("gender"), "language": text("language"),
+		},
+		Sorts: map[string]filtersql.Sort{
+			string(ByCreated): {Column: "created_at"},
+			string(ByUpdated): {Column: "updated_at"},
+		},
+		Paths: []filtersql.Path{
+			{Sorts: created, Table: "contacts_tags", Equal: named("tag"), Holds: named("id", "created")},
+			{Sorts: updated, Table: "contacts_tags", Equal: named("tag"), Holds: named("id", "updated")},
+			{Sorts: created, Equal: named("assignee"), Holds: named("id", "created", "status", "status_category")},
+			{Sorts: created, Equal: named("status"), Holds: named("id", "created", "assignee")},
+			{Sorts: created, Holds: named("id", "created", "status", "status_category", "assignee", "blocked")},
+			{Sorts: updated, Holds: named("id", "updated", "status", "status_category", "assignee", "blocked")},
+		},
+	}
+}
+
+// Full is a contact with all that is known.
+type Full struct {
+	Row
+	Notes []Note // the latest of it and its parts, the latest first
+	More  bool   // there are more notes
+}
+
+// maxNotes is how many notes are shown.
+const maxNotes = 200
+
+// Get returns a contact, or the one that it is shown as a part of, or
+// contact.ErrNotFound.
+func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Full, error) {
+	var out Full
+	if strings.Contains(id, "\x00") || workspace == "" {
+		return out, contact.ErrNotFound
+	}
+	row, err := sqldb.Get[Row](ctx, tx, `SELECT * FROM contacts WHERE listed = $1 AND contact_id = COALESCE(
+		(SELECT merged_into FROM contacts_parts WHERE contact_id = $2 AND workspace = $1 AND merged_into <> ''), $2)`, workspace, id)
+	if errors.Is(err, sqldb.ErrNoRows) {
+		return out, contact.ErrNotFound
+	}
+	if err != nil {
+		return out, fmt.Errorf("get contact: %w", err)
+	}
+	aliases, err := directory.ReadAliases(ctx, tx, workspace)
+	if err != nil {
+		return out, err
+	}
+	out.Row = row
+	out.Listed = standIn(out.Listed, aliases)
+	args := []any{maxNotes + 1}
+	var parts []string
+	for _, p := range row.Parts {
+		parts = append(parts, p.ID)
+	}
+	out.Notes, err = sqldb.Select[Note](ctx, tx, "SELECT * FROM contacts_notes WHERE contact_id IN "+sqldb.In(&args, parts)+" ORDER BY at DESC, note_id DESC LIMIT $1", args...)
+	if err != nil {
+		return out, fmt.Errorf("get notes: %w", err)
+	}
+	if len(out.Notes) > maxNotes {
+		out.Notes, out.More = out.Notes[:maxNotes], true
+	}
+	return out, nil
+}
+
+// Duplicate is another contact that has something of a contact.
+type Duplicate struct {
+	Listed
+	Kind  string `db:"kind"`  // email or phone
+	Value string `db:"value"` // what both have
+}
+
+const maxDuplicates = 100
+
+// Duplicates returns the other contacts that have an e-mail address or a phone
+// number of a contact.
+func Duplicates(ctx context.Context, tx sqldb.Tx, workspace, id string) ([]Duplicate, error) {
+	rows, err := sqldb.Select[Duplicate](ctx, tx, "SELECT "+columns+`, k.kind, k.value FROM contacts_known_by own
+		JOIN contacts_known_by k ON k.listed = own.listed AND k.kind = own.kind AND k.value = own.value AND k.contact_id <> own.contact_id
+		JOIN contacts c ON c.contact_id = k.contact_id
+		WHERE own.contact_id = $1 AND own.listed = $2 ORDER BY k.kind, k.value, c.contact_id LIMIT $3`, id, workspace, maxDuplicates)
+	if err != nil {
+		return nil, fmt.Errorf("look for duplicates: %w", err)
+	}
+	aliases, err := directory.ReadAliases(ctx, tx, workspace)
+	for i := range rows {
+		rows[i].Listed = standIn(rows[i].Listed, aliases)
+	}
+	return rows, err
+}
+
+// Attributes returns a workspace's own fields, by id, also archived ones.
+func Attributes(ctx context.Context, tx sqldb.Tx, workspace string) ([]Attribute, error) {
+	rows, err := sqldb.Select[Attribute](ctx, tx, "SELECT * FROM contacts_attributes WHERE workspace = $1 ORDER BY attribute_id", workspace)
+	if err != nil {
+		return nil, fmt.Errorf("list attributes: %w", err)
+	}
+	return slices.Clip(rows), nil
+}
