@@ -156,6 +156,7 @@ func New(store eventstore.Store, o Options) *Commands {
 	c.QuickReplies = QuickReplies{
 		replies: newAggregate("quickreplies", store, cache, requests, o.Now, quickreply.Events, quickreply.Evolve, quickreply.ErrNotFound, func(s quickreply.State) string { return s.Workspace }),
 		chats:   chats, agents: c.Agents, teams: c.Teams, statuses: c.Statuses, channels: c.Channels, workspaces: workspaces,
+		contacts: c.Contacts, attributes: c.Attributes,
 	}
 	return c
 }

@@ -9,8 +9,10 @@ import (
 	"strings"
 
 	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/status"
@@ -29,6 +31,8 @@ type QuickReplies struct {
 	teams      Teams
 	statuses   Statuses
 	channels   Channels
+	contacts   Contacts
+	attributes Attributes
 	workspaces *aggregate[workspace.State, workspace.Event]
 }
 
@@ -53,35 +57,63 @@ func (c QuickReplies) Create(ctx context.Context, o Origin, w Writer, cmd quickr
 			slug := freeSlug(quickreply.Shortcut(cmd.Shortcut), func(slug string) bool { _, used := s.Get(cmd.Place.ID(slug)); return used })
 			cmd.Reply = cmd.Place.ID(slug)
 		}
-		return cmd.Decide(s)
+		var err error
+		cmd.Attributes, err = c.named(ctx, o, cmd.Text)
+		return after(err, cmd.Decide, s)
 	})
+}
+
+// named returns the ids of the workspace's attributes that a text names. What is
+// wrong with the text is for the command to refuse.
+func (c QuickReplies) named(ctx context.Context, o Origin, text string) (known []string, err error) {
+	var ids []string
+	if t, err := quickreply.Parse(text); err == nil {
+		ids = t.Attributes()
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	err = c.attributes.attributes.with(ctx, o.Workspace, func(s attribute.State) error {
+		for _, id := range ids {
+			if a, ok := s.Find(id); ok && string(a.ID) == id {
+				known = append(known, id)
+			}
+		}
+		return nil
+	})
+	return known, err
 }
 
 // Edit makes a new version of a quick reply.
 func (c QuickReplies) Edit(ctx context.Context, o Origin, w Writer, cmd quickreply.Edit) (Result, error) {
 	cmd.By = o.Actor
-	return c.change(ctx, o, w, "quickreply.edit", cmd.Reply, cmd.Decide)
+	return c.change(ctx, o, w, "quickreply.edit", cmd.Reply, func(ctx context.Context, s quickreply.State) (_ []quickreply.Event, err error) {
+		if cmd.Text != nil {
+			cmd.Attributes, err = c.named(ctx, o, *cmd.Text)
+		}
+		return after(err, cmd.Decide, s)
+	})
 }
 
 // Archive takes a quick reply out of use.
 func (c QuickReplies) Archive(ctx context.Context, o Origin, w Writer, cmd quickreply.Archive) (Result, error) {
 	cmd.By = o.Actor
-	return c.change(ctx, o, w, "quickreply.archive", cmd.Reply, cmd.Decide)
+	return c.change(ctx, o, w, "quickreply.archive", cmd.Reply, decides(cmd.Decide))
 }
 
 // Restore takes an archived quick reply back into use.
 func (c QuickReplies) Restore(ctx context.Context, o Origin, w Writer, cmd quickreply.Restore) (Result, error) {
 	cmd.By = o.Actor
-	return c.change(ctx, o, w, "quickreply.restore", cmd.Reply, cmd.Decide)
+	return c.change(ctx, o, w, "quickreply.restore", cmd.Reply, decides(cmd.Decide))
 }
 
-func (c QuickReplies) change(ctx context.Context, o Origin, w Writer, name string, id quickreply.ID, decide func(quickreply.State) ([]quickreply.Event, error)) (Result, error) {
+func (c QuickReplies) change(ctx context.Context, o Origin, w Writer, name string, id quickreply.ID, decide decideFunc[quickreply.State, quickreply.Event]) (Result, error) {
 	at, ok := id.Place()
 	refusal := mayChange(w, at)
 	if !ok {
 		refusal = quickreply.ErrNotFound
 	}
-	res, err := c.do(ctx, o, refusal, name, at.String(), decides(decide))
+	res, err := c.do(ctx, o, refusal, name, at.String(), decide)
 	res.ID = string(id)
 	return res, err
 }
@@ -219,9 +251,15 @@ func (c QuickReplies) fill(ctx context.Context, o Origin, id chat.ID, s chat.Sta
 	if err != nil {
 		return f, err
 	}
+	var known map[string]string
+	if slices.ContainsFunc(t.Names(), func(name string) bool { return strings.HasPrefix(name, "contact.") }) {
+		if known, err = c.contact(ctx, o, s); err != nil {
+			return f, err
+		}
+	}
 	values := map[string]string{}
 	for _, name := range t.Names() {
-		if values[name], err = c.value(ctx, o, id, s, u.By, name); err != nil {
+		if values[name], err = c.value(ctx, o, id, s, known, u.By, name); err != nil {
 			return f, err
 		}
 	}
@@ -231,11 +269,11 @@ func (c QuickReplies) fill(ctx context.Context, o Origin, id chat.ID, s chat.Sta
 
 // value returns what a placeholder stands for, as the log has it; "" if there
 // is nothing.
-func (c QuickReplies) value(ctx context.Context, o Origin, id chat.ID, s chat.State, w Writer, name string) (v string, err error) {
+func (c QuickReplies) value(ctx context.Context, o Origin, id chat.ID, s chat.State, known map[string]string, w Writer, name string) (v string, err error) {
 	about, field, _ := strings.Cut(name, ".")
 	switch about {
 	case "contact":
-		return contactValue(s, field), nil
+		return known[field], nil
 	case "agent":
 		err = c.agents.Look(ctx, o.Workspace, agent.ID(w.Agent), func(a agent.State) error {
 			v = map[string]string{"name": a.Name, "first_name": firstName(a.Name), "email": a.Email}[field]
@@ -252,28 +290,44 @@ func (c QuickReplies) value(ctx context.Context, o Origin, id chat.ID, s chat.St
 	return v, absent(err)
 }
 
-func contactValue(s chat.State, field string) string {
+// contact returns what is known of the customer of a chat: what the contact says,
+// and until there is one what was shared in the chat itself.
+func (c QuickReplies) contact(ctx context.Context, o Origin, s chat.State) (map[string]string, error) {
 	k := s.Known
-	switch field {
-	case "name":
-		return k.BestName()
-	case "first_name":
-		return firstName(k.BestName())
-	case "phone":
-		if k.Phone.Value == "" && s.Customer != "" && strings.Trim(s.Customer, "0123456789") == "" {
-			return "+" + s.Customer // WhatsApp's id of a customer
-		}
-		return k.Phone.Value
-	case "email":
-		return k.Email.Value
-	case "company":
-		return k.Company.Value
-	case "city":
-		return k.City.Value
-	case "country":
-		return k.Country.Value
+	known := map[string]string{
+		"name": k.Name.Value, "phone": k.Phone.Value, "email": k.Email.Value, "company": k.Company.Value, "city": k.City.Value, "country": k.Country.Value,
 	}
-	return ""
+	id := ContactID(o.Workspace, s.Customer)
+	for range 2 { // the contact, and the one that it may be a part of
+		err := c.contacts.Look(ctx, o.Workspace, id, func(s contact.State) error {
+			switch {
+			case !s.Exists || s.Deleted:
+			case s.Into != "":
+				id = s.Into
+			default:
+				clear(known)
+				for field, held := range s.Fields {
+					switch {
+					case len(held.Values) == 0:
+					case contact.Many(field): // the first of emails or phones
+						known[strings.TrimSuffix(field, "s")] = held.Values[0]
+					default:
+						known[field] = strings.Join(held.Values, ", ")
+					}
+				}
+			}
+			return nil
+		})
+		if absent(err) != nil {
+			return nil, err
+		}
+	}
+	known["name"] = cmp.Or(known["name"], k.Profile.Value)
+	known["first_name"] = firstName(known["name"])
+	if known["phone"] == "" && s.Customer != "" && strings.Trim(s.Customer, "0123456789") == "" {
+		known["phone"] = "+" + s.Customer // WhatsApp's id of a customer
+	}
+	return known, nil
 }
 
 func (c QuickReplies) chatValue(ctx context.Context, o Origin, id chat.ID, s chat.State, field string) (v string, err error) {

@@ -107,7 +107,7 @@ func placeholders() (list string) {
 	for _, p := range quickreply.Placeholders {
 		list += "{{" + p + "}}, "
 	}
-	return list + "and {{custom.<name>}}, whose values come with each use"
+	return list + "{{contact.attributes.<id>}}, and {{custom.<name>}}, whose values come with each use"
 }
 
 func (a *api) createQuickReply(ctx context.Context, c caller, in *with[NewQuickReplyBody]) (result, error) {

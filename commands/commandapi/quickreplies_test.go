@@ -8,6 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/attribute"
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/memory"
 )
@@ -82,13 +86,73 @@ func TestPlaceholders(t *testing.T) {
 			t.Errorf("{{%s}} without a value: %q", name, got)
 		}
 	}
-	s.must(201, sue, "POST", "/v1/teams", `{"name":"Billing"}`)
-	s.must(200, ann, "POST", path+"/transfer", `{"team":"billing"}`)
-	s.must(200, ann, "POST", path+"/claim", ``)
-	for name, want := range map[string]string{"chat.assignee": "<The agent>", "chat.team": "<Billing>"} {
-		w := s.must(200, ann, "POST", "/v1/quick-replies/workspace."+strings.ReplaceAll(name, ".", "-")+"/preview", fmt.Sprintf(`{"chat":%q}`, id))
+	again := func(status int, name, want string) {
+		t.Helper()
+		shortcut := strings.NewReplacer(".", "-", "_", "-").Replace(name)
+		w := s.must(status, ann, "POST", "/v1/quick-replies/workspace."+shortcut+"/preview", fmt.Sprintf(`{"chat":%q}`, id))
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("{{%s}} is %s, want %s", name, w.Body, want)
 		}
 	}
+	s.must(201, sue, "POST", "/v1/teams", `{"name":"Billing"}`)
+	s.must(200, ann, "POST", path+"/transfer", `{"team":"billing"}`)
+	s.must(200, ann, "POST", path+"/claim", ``)
+	again(200, "chat.assignee", "<The agent>")
+	again(200, "chat.team", "<Billing>")
+
+	// What was shared in the chat counts until there is a contact.
+	_, err := s.commands.Chats.ShareDetails(t.Context(), s.origin(), chat.ID(id), chat.ShareDetails{
+		Reason: chat.ByForm, Name: "Ana Lima", Emails: []string{"ana@example.com", "lima@example.com"}, City: "Ulm", At: time.Now(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again(200, "contact.first_name", "<Ana>")
+	again(200, "contact.email", "<ana@example.com>")
+	again(200, "contact.city", "<Ulm>")
+
+	// An attribute is one of the workspace, or no placeholder.
+	const sized = `{"scope":"workspace","shortcut":"size","text":"You: {{contact.attributes.shoe-size}}"}`
+	if w := s.must(400, sue, "POST", "/v1/quick-replies", sized); !strings.Contains(w.Body.String(), "{{contact.attributes.shoe-size}} at character 6 is no placeholder") {
+		t.Errorf("an unknown attribute: %s", w.Body)
+	}
+	if _, err := s.commands.Attributes.Define(t.Context(), s.origin(), attribute.Define{Name: "Shoe size", Kind: attribute.Number}); err != nil {
+		t.Fatal(err)
+	}
+	s.must(201, sue, "POST", "/v1/quick-replies", sized)
+	if w := s.must(400, sue, "PATCH", "/v1/quick-replies/workspace.size", `{"text":"{{contact.attributes.hat-size}}"}`); !strings.Contains(w.Body.String(), "hat-size") {
+		t.Errorf("edited to an unknown attribute: %s", w.Body)
+	}
+	again(409, "size", "{{contact.attributes.shoe-size}}")
+
+	// What the contact says counts, and what it says no more does not.
+	record := func(customer string, changes ...contact.Change) {
+		t.Helper()
+		_, err := s.commands.Contacts.Share(t.Context(), s.origin(), contact.Record{
+			Link: contact.Link{Chat: id, Channel: "shop", Customer: customer}, Changes: changes, Source: contact.Source{Reason: contact.ByForm}, At: time.Now(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	one := func(field string, values ...string) contact.Change {
+		return contact.Change{Field: field, Values: values}
+	}
+	record("4915", one("name", "Dr. Ana Lima"), one("phones", "+491512345678", "+491587654321"), one("attributes.Shoe size", "42"), one("gender", "female"))
+	again(200, "contact.name", "<Dr. Ana Lima>")
+	again(200, "contact.phone", "<+491512345678>")
+	again(200, "size", "You: 42")
+	again(409, "contact.city", "{{contact.city}}")
+	if got := preview(200, "contact.gender"); got != "<female>" {
+		t.Errorf("gender %q", got)
+	}
+
+	// A contact that is a part of another is that one.
+	record("4916", one("name", "Ana Maria Lima"), one("city", "Bonn"))
+	into, part := commands.ContactID("acme", "4916"), commands.ContactID("acme", "4915")
+	if _, err := s.commands.Contacts.Merge(t.Context(), s.origin(), into, part, contact.Merge{By: "ann", At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	again(200, "contact.name", "<Ana Maria Lima>")
+	again(200, "contact.city", "<Bonn>")
 }

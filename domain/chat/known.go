@@ -33,14 +33,6 @@ func (d *dated) tell(value string, at time.Time) {
 	}
 }
 
-// BestName returns the name that was shared, else that in the channel.
-func (k Known) BestName() string {
-	if k.Name.Value != "" {
-		return k.Name.Value
-	}
-	return k.Profile.Value
-}
-
 func (k *Known) tell(e DetailsShared) {
 	first := func(list []string) string {
 		if len(list) == 0 {

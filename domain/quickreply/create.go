@@ -9,6 +9,8 @@ type Create struct {
 	Shortcut  string
 	Text      string
 	By        string
+
+	Attributes []string // ids of those that the text names and the workspace has
 }
 
 // Decide implements the command.
@@ -26,7 +28,7 @@ func (c Create) Decide(s State) ([]Event, error) {
 	if err := checkShortcut(shortcut); err != nil {
 		return nil, err
 	}
-	if err := checkText(c.Text); err != nil {
+	if err := checkText(c.Text, c.Attributes); err != nil {
 		return nil, err
 	}
 	if at, ok := c.Reply.Place(); !ok || at != c.Place {
@@ -56,6 +58,8 @@ type Edit struct {
 	Shortcut *string // nil: it stays
 	Text     *string // nil: it stays
 	By       string
+
+	Attributes []string // ids of those that the text names and the workspace has
 }
 
 // Decide implements the command.
@@ -79,7 +83,7 @@ func (c Edit) Decide(s State) ([]Event, error) {
 	}
 	if c.Text != nil {
 		e.Text = *c.Text
-		if err := checkText(e.Text); err != nil {
+		if err := checkText(e.Text, c.Attributes); err != nil {
 			return nil, err
 		}
 	}

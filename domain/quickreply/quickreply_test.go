@@ -78,6 +78,16 @@ func TestDecisions(t *testing.T) {
 		{Name: "create with half a placeholder", When: saying("Hello {{contact.name"), Err: quickreply.ErrUnclosed},
 		{Name: "create with too much to fill in", When: saying(strings.Repeat("{{chat.id}}", 101)), Err: quickreply.ErrTooManyToFill},
 
+		{
+			Name: "create with an attribute", When: create(func(c *quickreply.Create) {
+				c.Text, c.Attributes = "Size {{contact.attributes.shoe-size}}", []string{"shoe-size"}
+			}), Then: past{quickreply.Created{
+				Workspace: "acme", Scope: "workspace", Reply: "workspace.hello", Version: 1, Shortcut: "hello", Text: "Size {{contact.attributes.shoe-size}}", By: "sue",
+			}},
+		},
+		{Name: "create with an unknown attribute", When: saying("Size {{contact.attributes.shoe-size}}"), Err: quickreply.ErrPlaceholder},
+		{Name: "edit to an unknown attribute", Given: past{hello}, When: quickreply.Edit{Reply: "workspace.hello", Text: str("{{contact.attributes.x}}"), By: "ann"}, Err: quickreply.ErrPlaceholder},
+
 		{Name: "edit the shortcut", Given: past{hello}, When: quickreply.Edit{Reply: "workspace.hello", Shortcut: str("/hi"), By: "ann"}, Then: past{hi}},
 		{Name: "edit the text", Given: past{hello, hi}, When: quickreply.Edit{Reply: "workspace.hello", Text: str("Hey"), By: "ann"}, Then: past{
 			quickreply.Edited{Reply: "workspace.hello", Version: 3, Shortcut: "hi", Text: "Hey", By: "ann"},
@@ -152,6 +162,8 @@ func TestParse(t *testing.T) {
 		"{{contact.name}} {{}}":                      "{{}} at character 18 is no placeholder",
 		`\{{x}} {{y}}`:                               "{{y}} at character 8 is no placeholder",
 		"{{custom.A}}":                               "{{custom.A}} at character 1 is no placeholder",
+		"{{contact.attributes.}}":                    "{{contact.attributes.}} at character 1 is no placeholder",
+		"{{contact.attributes.a b}}":                 "{{contact.attributes.a b}} at character 1 is no placeholder",
 		"{{custom.}}":                                "{{custom.}} at character 1 is no placeholder",
 		"{{Contact.name}}":                           "{{Contact.name}} at character 1 is no placeholder",
 		"{{{contact.name}}}":                         "{{{contact.name}} at character 1 is no placeholder",
@@ -164,6 +176,12 @@ func TestParse(t *testing.T) {
 		}
 	}
 	got, err := quickreply.Parse("{{ contact.name }}, {{custom.a_1}} {{contact.name}} }} {")
+	if got := got.Attributes(); len(got) != 0 {
+		t.Errorf("attributes %q", got)
+	}
+	if got, err := quickreply.Parse("{{contact.attributes.größe}}"); err != nil || !slices.Equal(got.Attributes(), []string{"größe"}) {
+		t.Errorf("attributes %q, %v", got.Attributes(), err)
+	}
 	if want := []string{"contact.name", "custom.a_1"}; err != nil || !slices.Equal(got.Names(), want) {
 		t.Errorf("names %q, %v; want %q", got.Names(), err, want)
 	}

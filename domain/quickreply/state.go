@@ -111,12 +111,15 @@ func checkShortcut(shortcut string) error {
 
 // checkText refuses a text that cannot be sent, or that has a placeholder
 // nobody can fill.
-func checkText(s string) error {
+func checkText(s string, attributes []string) error {
 	if err := replyText.Check(s); err != nil {
 		return err
 	}
-	_, err := Parse(s)
-	return err
+	t, err := Parse(s)
+	if err != nil {
+		return err
+	}
+	return t.check(attributes)
 }
 
 // Refusals.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/chatledger/chatledger/domain/internal/text"
@@ -14,13 +15,17 @@ const (
 	maxValue        = 1_000 // runes of a custom value
 	customPrefix    = "custom."
 	maxCustomName   = 40
+	attributePrefix = "contact.attributes."
+	maxAttribute    = 200 // bytes of an id
 )
 
 // Placeholders are the names between {{ and }} that have a value by themselves.
-// Besides, there is custom.<name> for every name of small letters, digits and
-// underscores, whose value comes with each use.
+// Besides, there is contact.attributes.<id> for every attribute of the workspace's
+// own, and custom.<name> for every name of small letters, digits and underscores,
+// whose value comes with each use.
 var Placeholders = []string{
 	"contact.name", "contact.first_name", "contact.phone", "contact.email", "contact.company", "contact.city", "contact.country",
+	"contact.gender", "contact.language",
 	"agent.name", "agent.first_name", "agent.email",
 	"chat.id", "chat.customer", "chat.channel", "chat.status", "chat.assignee", "chat.team",
 	"workspace.name",
@@ -29,8 +34,11 @@ var Placeholders = []string{
 // Template is a text with its placeholders found.
 type Template struct{ parts []part }
 
-// part is text as it is, or a placeholder.
-type part struct{ literal, name string }
+// part is text as it is, or a placeholder and the character it begins at.
+type part struct {
+	literal, name string
+	place         int
+}
 
 // Parse finds the placeholders of a text. A refusal says at which character what
 // is wrong is; the first is 1. "\{{" is "{{" as it is.
@@ -64,18 +72,43 @@ func Parse(s string) (t Template, err error) {
 		}
 		name := strings.TrimSpace(inner)
 		if !isPlaceholder(name) {
-			return Template{}, ErrPlaceholder.With(fmt.Sprintf("{{%s}} at character %d is no placeholder: want %s or custom.<name>", short(name), place, strings.Join(Placeholders, ", ")))
+			return Template{}, unknown(name, place)
 		}
 		flush()
 		if found++; found > maxPlaceholders {
 			return Template{}, ErrTooManyToFill
 		}
-		t.parts = append(t.parts, part{name: name})
+		t.parts = append(t.parts, part{name: name, place: place})
 		place += utf8.RuneCountInString(inner) + 4
 		rest = tail
 	}
 	flush()
 	return t, nil
+}
+
+func unknown(name string, place int) error {
+	return ErrPlaceholder.With(fmt.Sprintf("{{%s}} at character %d is no placeholder: want %s, contact.attributes.<id of an attribute> or custom.<name>",
+		short(name), place, strings.Join(Placeholders, ", ")))
+}
+
+// Attributes returns the ids of the workspace's own attributes that the text names.
+func (t Template) Attributes() (ids []string) {
+	for _, name := range t.Names() {
+		if id, ok := strings.CutPrefix(name, attributePrefix); ok {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// check refuses attributes that are not among those given.
+func (t Template) check(attributes []string) error {
+	for _, p := range t.parts {
+		if id, ok := strings.CutPrefix(p.name, attributePrefix); ok && !slices.Contains(attributes, id) {
+			return unknown(p.name, p.place)
+		}
+	}
+	return nil
 }
 
 // short keeps a refusal readable.
@@ -90,6 +123,11 @@ func short(name string) string {
 func isPlaceholder(name string) bool {
 	if custom, ok := strings.CutPrefix(name, customPrefix); ok {
 		return custom != "" && len(custom) <= maxCustomName && strings.Trim(custom, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+	}
+	if id, ok := strings.CutPrefix(name, attributePrefix); ok {
+		return id != "" && len(id) <= maxAttribute && !strings.ContainsFunc(id, func(r rune) bool {
+			return r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
+		})
 	}
 	return slices.Contains(Placeholders, name)
 }

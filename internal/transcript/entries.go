@@ -356,7 +356,7 @@ func (t *Transcript) summary(chatID string) About {
 	a := About{
 		AsOf: int64(t.opts.AsOf), Chat: chatID, Revision: int64(x.revision),
 		Workspace: Ref{s.Workspace, t.names.workspace}, Channel: Ref{s.Channel, t.names.channel},
-		Customer: Ref{s.Customer, cmp.Or(x.shared.value, x.profile.value)}, Status: Ref{s.Status, t.names.statuses[s.Status]},
+		Customer: Ref{s.Customer, cmp.Or(t.names.contact, x.shared.value, x.profile.value)}, Status: Ref{s.Status, t.names.statuses[s.Status]},
 		Assignee: ref(t.names.agents, string(s.Assignee)), Team: ref(t.names.teams, string(s.Team)), Tags: []Ref{}, Deleted: s.Deleted,
 		OpenedAt: x.openedAt.In(t.opts.Zone), LastEventAt: x.lastAt.In(t.opts.Zone), TimeZone: t.opts.Zone.String(),
 		Notes: t.opts.Notes, Events: t.opts.Events,

@@ -5,21 +5,24 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/channel"
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/domain/team"
 	"github.com/chatledger/chatledger/domain/workspace"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/codec"
+	"github.com/chatledger/chatledger/internal/ids"
 )
 
 // names are those that things had at the position, by id. What had none is not
 // in it.
 type names struct {
-	workspace, channel            string
+	workspace, channel, contact   string
 	agents, teams, tags, statuses map[string]string
 }
 
@@ -88,6 +91,9 @@ func readNames(ctx context.Context, store eventstore.Store, x *index, asOf event
 	if err != nil {
 		return n, err
 	}
+	if n.contact, err = contactName(ctx, store, x, asOf); err != nil {
+		return n, err
+	}
 	err = fold(ctx, store, "workspace-"+own, asOf, workspace.Events, func(e workspace.Event) {
 		switch f := e.(type) {
 		case workspace.Created:
@@ -97,6 +103,26 @@ func readNames(ctx context.Context, store eventstore.Store, x *index, asOf event
 		}
 	})
 	return n, err
+}
+
+// contactName returns the name of the contact that the customer was, or was a part
+// of; "" if there was none.
+func contactName(ctx context.Context, store eventstore.Store, x *index, asOf eventstore.Position) (string, error) {
+	id := contact.ID(ids.Contact(x.state.Workspace, x.state.Customer))
+	for range 2 {
+		var s contact.State
+		err := fold(ctx, store, "contact-"+string(id), asOf, contact.Events, func(e contact.Event) { s = contact.Evolve(s, e) })
+		switch {
+		case err != nil:
+			return "", err
+		case !s.Exists || s.Deleted || s.Workspace != x.state.Workspace:
+			return "", nil
+		case s.Into == "":
+			return strings.Join(s.Fields[contact.Name].Values, ", "), nil
+		}
+		id = s.Into
+	}
+	return "", nil
 }
 
 // fold calls use with the events of a stream up to a position.

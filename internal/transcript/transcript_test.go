@@ -24,6 +24,7 @@ import (
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/domain/team"
@@ -33,6 +34,7 @@ import (
 	"github.com/chatledger/chatledger/eventstore/memory"
 	"github.com/chatledger/chatledger/eventstore/postgres"
 	"github.com/chatledger/chatledger/eventstore/sqlite"
+	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/internal/testenv"
 	"github.com/chatledger/chatledger/internal/transcript"
 	"github.com/chatledger/chatledger/projections/views/viewstest"
@@ -163,6 +165,9 @@ func (l *teller) story() {
 		l.customer(chat.MessageReceived{Message: chat.MessageID(fmt.Sprintf("in-c%d", i)), ProviderID: fmt.Sprintf("wamid.c%d", i), Content: c, At: l.now()})
 	}
 	l.agent(chat.Transferred{Kind: chat.ToBot, From: "bob"}, chat.TranscriptDownloaded{Format: "txt", Zone: "UTC", AsOf: 9, By: "ann"}, chat.Restored{By: "ann"})
+	l.contact("4915", contact.Added{Workspace: "acme"}, named("Ana Lima"))
+	l.contact("other", contact.Added{Workspace: "acme"}, named("Ana Lima-Silva"))
+	l.contact("4915", contact.Merged{Into: contact.ID(ids.Contact("acme", "other"))})
 	l.by("system", "setup", "tags-acme", tag.Renamed{Tag: "vip", Name: "Gold", From: "VIP"})
 	l.by("system", "setup", "teams-acme", team.Renamed{Team: "billing", Name: "Invoices", From: "Billing"})
 	l.by("system", "setup", "statuses-acme", status.Renamed{Status: "REVIEW", Name: "Checking", From: "Review"})
@@ -170,11 +175,20 @@ func (l *teller) story() {
 	l.by("system", "setup", "workspace-acme", workspace.Renamed{Name: "ACME Ltd"})
 }
 
+func (l *teller) contact(unique string, facts ...codec.Event) {
+	l.by("agent", "ann", "contact-"+ids.Contact("acme", unique), facts...)
+}
+
+func named(name string) contact.DetailsSet {
+	return contact.DetailsSet{Changes: []contact.Change{{Field: contact.Name, Values: []string{name}}}}
+}
+
 // later is what must not show in a transcript of the time before.
 func (l *teller) later(n int) {
 	l.by("system", "setup", "tags-acme", tag.Renamed{Tag: "vip", Name: "Platinum", From: "Gold"})
 	l.by("system", "setup", "statuses-acme", status.Renamed{Status: "OPEN", Name: "New", From: "Open"})
 	l.by("system", "setup", "channel-shop", channel.Renamed{Name: "Closed shop"})
+	l.contact("other", named("Ana Somebody"))
 	l.by("system", "setup", "agent-zoe", agent.Invited{Workspace: "acme", Name: "Zoe", Role: agent.RoleAgent})
 	for i := range n {
 		l.customer(chat.MessageReceived{
