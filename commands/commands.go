@@ -18,6 +18,7 @@ import (
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/domain/export"
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/request"
@@ -109,6 +110,7 @@ type Commands struct {
 	Workspaces Workspaces
 	Webhooks   Webhooks
 	Bulk       Bulk
+	Exports    Exports
 
 	QuickReplies QuickReplies
 }
@@ -132,6 +134,7 @@ func New(store eventstore.Store, o Options) *Commands {
 		orders     = newAggregate("order", store, cache, requests, o.Now, order.Events, order.Evolve, order.ErrNotFound, func(s order.State) string { return s.Workspace })
 		agents     = newAggregate("agent", store, cache, requests, o.Now, agent.Events, agent.Evolve, agent.ErrNotFound, func(s agent.State) string { return s.Workspace })
 		channels   = newAggregate("channel", store, cache, requests, o.Now, channel.Events, channel.Evolve, channel.ErrNotFound, func(s channel.State) string { return s.Workspace })
+		exports    = newAggregate("export", store, nil, requests, o.Now, export.Events, export.Evolve, export.ErrNotFound, func(s export.State) string { return s.Workspace })
 		jobs       = newAggregate("bulk", store, cache, requests, o.Now, bulk.Events, bulk.Evolve, bulk.ErrNotFound, func(s bulk.State) string { return s.Workspace })
 		webhooks   = newAggregate("webhook", store, nil, requests, o.Now, webhook.Events, webhook.Evolve, webhook.ErrNotFound, func(s webhook.State) string { return s.Workspace })
 		teams      = newAggregate("teams", store, cache, requests, o.Now, team.Events, team.Evolve, nil, nil)
@@ -152,6 +155,7 @@ func New(store eventstore.Store, o Options) *Commands {
 	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses}
 	c.Attributes = Attributes{attributes}
 	c.Contacts = Contacts{contacts, c.Attributes, c.Agents, c.Tags, c.Statuses}
+	c.Exports = Exports{exports}
 	c.Bulk = Bulk{jobs, &c.Chats}
 	c.QuickReplies = QuickReplies{
 		replies: newAggregate("quickreplies", store, cache, requests, o.Now, quickreply.Events, quickreply.Evolve, quickreply.ErrNotFound, func(s quickreply.State) string { return s.Workspace }),
@@ -176,6 +180,7 @@ func Events() []codec.Event {
 	add(&all, attribute.Events)
 	add(&all, order.Events)
 	add(&all, bulk.Events)
+	add(&all, export.Events)
 	add(&all, quickreply.Events)
 	add(&all, request.Events)
 	return all

@@ -88,6 +88,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/channels/{channel}/deliveries", examiners, "What was delivered by webhook, the latest first", views(inStaff, inPost), listDeliveries),
 		read(a, "/v1/channels/{channel}/deliveries/{delivery}", examiners, "Get a delivery", views(inPost), getDelivery),
 		a.deliveryBody(),
+		a.exportFile(),
 
 		a.changes(),
 	}, a.health()...)

@@ -125,6 +125,8 @@ a b s u y A  POST /v1/chats/count
 a b s u y A  POST /v1/orders/query
 a b s u y A  POST /v1/orders/count
 a b s u y A  GET /v1/filters/{target}
+. . s . y A  POST /v1/exports
+. . s . y A  GET /v1/exports/{export}/file
 . . s . . A  POST /v1/bulk
 . . s . . A  POST /v1/bulk/preview
 . . s . . A  GET /v1/bulk
@@ -362,6 +364,11 @@ func TestBadInput(t *testing.T) {
 		{"POST /v1/attributes", `{"name":"x","kind":"colour"}`, 400, "body.kind"},
 		{"POST /v1/attributes", `{"name":"x","kind":"choice"}`, 400, "body.choices"},
 		{"GET /v1/filters/cars", "", 404, ""},
+		{"POST /v1/exports", `{"target":"cars","format":"csv"}`, 400, "body.target"},
+		{"POST /v1/exports", `{"target":"chats","format":"pdf"}`, 400, "body.format"},
+		{"POST /v1/exports", `{"target":"chats","format":"csv","columns":["hue"]}`, 400, "body.columns"},
+		{"POST /v1/exports", `{"target":"orders","format":"csv","filter":{"field":"unread","op":"eq","value":true}}`, 400, "body.filter.field"},
+		{"GET /v1/exports/none/file", "", 404, ""},
 		{"POST /v1/orders/query", `{"filter":{"field":"unread","op":"eq","value":true}}`, 400, "body.filter.field"},
 		{"POST /v1/orders/count", `{"filter":{"field":"total","op":"gt","value":1.5}}`, 400, "body.filter.value"},
 		{"POST /v1/bulk", `{"action":"close","target":"chats","selection":{}}`, 400, "body.selection"},

@@ -118,6 +118,11 @@ func (a *api) routes() []web.Endpoint {
 				return a.Bulk.Undo(ctx, c.Origin, in.Job, bulk.Undo{By: string(c.By), At: c.At})
 			}, answers(202), "What anything has happened to since is left alone and listed as touched."),
 
+		respond(a, "POST /v1/exports", takers, "Ask for a file with a list",
+			func(ctx ctx, c caller, in *with[ExportBody]) (result, error) {
+				return a.Exports.Request(ctx, c.Origin, commands.NewExport(c.Origin), in.Body.command(c))
+			}, requestedExport, answers(201), "Who took what is in the log. The file has the list as it is when it is fetched."),
+
 		write(a, "POST /v1/orders", anyone, "Place an order",
 			func(ctx ctx, c caller, in *with[OrderBody]) (result, error) {
 				cmd, err := in.Body.command(c)

@@ -33,14 +33,15 @@ var layers = []struct{ pkg, may string }{
 	{"commands", "domain/** eventstore eventstore/codec internal/ids github.com/google/uuid golang.org/x/sync/**"},
 	{"commands/commandapi", "commands internal/transcript domain/** eventstore eventstore/codec internal/ids internal/web " + http},
 
-	{"internal/transcript", "domain/** eventstore eventstore/codec internal/ids"},
+	{"internal/transcript", "domain/** eventstore eventstore/codec internal/ids internal/csvtext"},
+	{"internal/csvtext", ""},
 
 	{"projections/projectionstest", "projections domain/** eventstore eventstore/codec internal/ids internal/sqldb " + forTests},
 	{"projections/views/viewstest", "projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb " + forTests},
 	{"projections/viewsapi", "projections projections/cursor domain/** eventstore internal/sqldb internal/web " + http},
 	{"projections", "domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
 	{"projections/**", "projections projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
-	{"readapi", "projections projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb internal/web " + http},
+	{"readapi", "projections projections/** domain/** eventstore eventstore/codec internal/csvtext internal/ids internal/sqldb internal/web " + http},
 
 	{"reactors/**", "commands domain/** eventstore eventstore/codec eventstore/feed channels/** internal/ids " + watermill + " github.com/google/uuid golang.org/x/sync/** golang.org/x/time/rate"},
 	{"channels/**", "channels/** commands domain/** eventstore eventstore/codec internal/ids internal/web github.com/google/uuid github.com/nyaruka/phonenumbers golang.org/x/time/rate"},

@@ -5,8 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/chatledger/chatledger/internal/csvtext"
 )
 
 // asCSV writes a line for each entry, as RFC 4180 has it, in UTF-8.
@@ -56,45 +56,6 @@ func (f *asCSV) entry(e *Entry) error {
 }
 
 func (f *asCSV) line(cells []string) error {
-	var b strings.Builder
-	for i, c := range cells {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(cell(c))
-	}
-	b.WriteString("\r\n")
-	_, err := io.WriteString(f.w, b.String())
+	_, err := f.w.Write(csvtext.Line(cells))
 	return err
-}
-
-// cell returns the value of a cell, in quotes if it needs them. A value that a
-// spreadsheet might take for a formula is preceded by an apostrophe, which makes
-// it text. Only what people typed can begin so: no number of ours does.
-func cell(value string) string {
-	if isFormula(value) {
-		value = "'" + value
-	}
-	if !strings.ContainsAny(value, ",\"\r\n") && !strings.HasPrefix(value, " ") {
-		return value
-	}
-	return `"` + strings.ReplaceAll(value, `"`, `""`) + `"`
-}
-
-// isFormula follows OWASP's list of what begins a formula, "= + - @", a tab or a
-// line break, and their full-width forms. Spaces and invisible characters before
-// them do not count, as some spreadsheets pass over them.
-func isFormula(value string) bool {
-	for value != "" {
-		r, size := utf8.DecodeRuneInString(value)
-		switch r {
-		case '=', '+', '-', '@', '\t', '\r', '\n', '\uff1d', '\uff0b', '\uff0d', '\uff20', '\u2212', '|', '%':
-			return true
-		}
-		if !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) && !unicode.IsControl(r) {
-			return false
-		}
-		value = value[size:]
-	}
-	return false
 }

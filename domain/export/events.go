@@ -1,0 +1,26 @@
+package export
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Events is the catalogue of everything that can happen to an export.
+var Events = []Event{Requested{}}
+
+// Requested is the download of a list.
+type Requested struct {
+	Workspace string          `json:"workspace"`
+	Target    string          `json:"target"`
+	Format    Format          `json:"format"`
+	Filter    json.RawMessage `json:"filter,omitempty"`
+	Columns   []string        `json:"columns"`
+	By        string          `json:"by"`
+	At        time.Time       `json:"at"`
+	Until     time.Time       `json:"until"` // when it can be fetched no more
+}
+
+// EventType names Requested in the log.
+func (Requested) EventType() string { return "export.requested.v1" }
+
+func (e Requested) apply(s *State) { s.Workspace = e.Workspace }

@@ -1,0 +1,37 @@
+package export_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/chatledger/chatledger/domain/export"
+	"github.com/chatledger/chatledger/domain/internal/domaintest"
+)
+
+func TestCatalogue(t *testing.T) { domaintest.Catalogue(t, export.Events) }
+
+func TestDecisions(t *testing.T) {
+	at := time.Unix(1, 0).UTC()
+	request := func(change func(*export.Request)) export.Request {
+		r := export.Request{Workspace: "acme", Target: "chats", Format: export.CSV, Columns: []string{"phone", "id"}, By: "sue", At: at}
+		change(&r)
+		return r
+	}
+	none := func(*export.Request) {}
+	requested := export.Requested{Workspace: "acme", Target: "chats", Format: export.CSV, Columns: []string{"phone", "id"}, By: "sue", At: at, Until: at.Add(time.Hour)}
+	all := requested
+	all.Target, all.Format, all.Columns, all.Filter = "orders", export.NDJSON, export.Columns("orders"), json.RawMessage(`{}`)
+	domaintest.Run(t, export.Evolve, []domaintest.Case[export.State, export.Event]{
+		{Name: "request", When: request(none), Then: []export.Event{requested}},
+		{Name: "again", Given: []export.Event{requested}, When: request(none)},
+		{Name: "all columns", When: request(func(r *export.Request) {
+			r.Target, r.Format, r.Columns, r.Filter = "orders", export.NDJSON, nil, []byte(`{}`)
+		}), Then: []export.Event{all}},
+		{Name: "cars", When: request(func(r *export.Request) { r.Target = "cars" }), Err: export.ErrTarget},
+		{Name: "paper", When: request(func(r *export.Request) { r.Format = "pdf" }), Err: export.ErrFormat},
+		{Name: "a column twice", When: request(func(r *export.Request) { r.Columns = []string{"id", "id"} }), Err: export.ErrColumns},
+		{Name: "no such column", When: request(func(r *export.Request) { r.Columns = []string{"total"} }), Err: export.ErrColumns},
+		{Name: "nobody", When: request(func(r *export.Request) { r.By = "" }), Err: export.ErrBy},
+	})
+}

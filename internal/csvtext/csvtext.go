@@ -1,0 +1,52 @@
+// Package csvtext writes CSV, as RFC 4180 has it, that is safe to open in a
+// spreadsheet: what people typed is never taken for a formula.
+package csvtext
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Line returns a line of cells, with its line break.
+func Line(cells []string) []byte {
+	var b []byte
+	for i, c := range cells {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, cell(c)...)
+	}
+	return append(b, "\r\n"...)
+}
+
+// cell returns the value of a cell, in quotes if it needs them. A value that a
+// spreadsheet might take for a formula is preceded by an apostrophe, which makes
+// it text. Only what people typed can begin so: no number of ours does.
+func cell(value string) string {
+	if isFormula(value) {
+		value = "'" + value
+	}
+	if !strings.ContainsAny(value, ",\"\r\n") && !strings.HasPrefix(value, " ") {
+		return value
+	}
+	return `"` + strings.ReplaceAll(value, `"`, `""`) + `"`
+}
+
+// isFormula follows OWASP's list of what begins a formula, "= + - @", a tab or a
+// line break, and their full-width forms. Spaces and invisible characters before
+// them do not count, as some spreadsheets pass over them.
+func isFormula(value string) bool {
+	for value != "" {
+		r, size := utf8.DecodeRuneInString(value)
+		switch r {
+		case '=', '+', '-', '@', '\t', '\r', '\n', '\uff1d', '\uff0b', '\uff0d', '\uff20', '\u2212', '|', '%':
+			return true
+		}
+		if !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r) && !unicode.IsControl(r) {
+			return false
+		}
+		value = value[size:]
+	}
+	return false
+}
