@@ -343,7 +343,7 @@ func (c QuickReplies) chatValue(ctx context.Context, o Origin, id chat.ID, s cha
 		})
 	case "status":
 		err = c.statuses.statuses.with(ctx, o.Workspace, func(all status.State) error {
-			item, _ := all.Get(status.ID(s.Status))
+			item, _ := all.Get(all.Resolve(status.ID(s.Status)))
 			v = cmp.Or(item.Name, s.Status)
 			return nil
 		})

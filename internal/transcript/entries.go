@@ -261,7 +261,12 @@ func (t *Transcript) entry(i item, facts map[eventstore.Revision]chat.Event) *En
 func (t *Transcript) system(e chat.Event) *System {
 	agent := func(id chat.AgentID) *Ref { return ref(t.names.agents, string(id)) }
 	team := func(id string) *Ref { return ref(t.names.teams, id) }
-	status := func(id string) *Ref { return ref(t.names.statuses, id) }
+	status := func(id string) *Ref {
+		if id == "" {
+			return nil
+		}
+		return &Ref{id, t.names.statuses[id].Name}
+	}
 	switch f := e.(type) {
 	case chat.SystemNoticed:
 		return &System{Type: "noticed", Text: f.Text, Notice: f.Kind, NewNumber: f.NewNumber}
@@ -338,7 +343,7 @@ func (t *Transcript) replyTo(c *chat.Context) *ReplyTo {
 
 func (t *Transcript) tags(ids []chat.TagID) (all []Ref) {
 	for _, id := range ids {
-		all = append(all, Ref{string(id), t.names.tags[string(id)]})
+		all = append(all, Ref{string(id), t.names.tags[string(id)].Name})
 	}
 	return all
 }
@@ -351,18 +356,28 @@ func ref(names map[string]string, id string) *Ref {
 	return &Ref{id, names[id]}
 }
 
+// shown returns what something stood for at the position.
+func shown(names map[string]Ref, id string) Ref {
+	if r, ok := names[id]; ok {
+		return r
+	}
+	return Ref{ID: id}
+}
+
 func (t *Transcript) summary(chatID string) About {
 	x, s := t.index, t.index.state
 	a := About{
 		AsOf: int64(t.opts.AsOf), Chat: chatID, Revision: int64(x.revision),
 		Workspace: Ref{s.Workspace, t.names.workspace}, Channel: Ref{s.Channel, t.names.channel},
-		Customer: Ref{s.Customer, cmp.Or(t.names.contact, x.shared.value, x.profile.value)}, Status: Ref{s.Status, t.names.statuses[s.Status]},
+		Customer: Ref{s.Customer, cmp.Or(t.names.contact, x.shared.value, x.profile.value)}, Status: shown(t.names.statuses, s.Status),
 		Assignee: ref(t.names.agents, string(s.Assignee)), Team: ref(t.names.teams, string(s.Team)), Tags: []Ref{}, Deleted: s.Deleted,
 		OpenedAt: x.openedAt.In(t.opts.Zone), LastEventAt: x.lastAt.In(t.opts.Zone), TimeZone: t.opts.Zone.String(),
 		Notes: t.opts.Notes, Events: t.opts.Events,
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.Tags)) {
-		a.Tags = append(a.Tags, Ref{string(id), t.names.tags[string(id)]})
+		a.Tags = append(a.Tags, shown(t.names.tags, string(id)))
 	}
+	slices.SortFunc(a.Tags, func(a, b Ref) int { return cmp.Compare(a.ID, b.ID) })
+	a.Tags = slices.Compact(a.Tags)
 	return a
 }

@@ -20,17 +20,20 @@ import (
 )
 
 // names are those that things had at the position, by id. What had none is not
-// in it.
+// in it. A tag that was merged and a status that was remapped are what they stand
+// for.
 type names struct {
-	workspace, channel, contact   string
-	agents, teams, tags, statuses map[string]string
+	workspace, channel, contact string
+
+	agents, teams  map[string]string
+	tags, statuses map[string]Ref
 }
 
 // readNames reads the names that an index needs from the streams of what has
 // them: one for each agent, one for all teams, tags or statuses.
 func readNames(ctx context.Context, store eventstore.Store, x *index, asOf eventstore.Position) (n names, err error) {
 	own := x.state.Workspace
-	n = names{agents: map[string]string{}, teams: map[string]string{}, tags: map[string]string{}, statuses: map[string]string{}}
+	n = names{agents: map[string]string{}, teams: map[string]string{}, tags: map[string]Ref{}, statuses: map[string]Ref{}}
 	for _, id := range slices.Sorted(maps.Keys(x.agents)) {
 		err := fold(ctx, store, "agent-"+id, asOf, agent.Events, func(e agent.Event) {
 			if f, ok := e.(agent.Invited); ok && f.Workspace == own {
@@ -55,28 +58,26 @@ func readNames(ctx context.Context, store eventstore.Store, x *index, asOf event
 		}
 	}
 	if len(x.tags) > 0 {
-		err = fold(ctx, store, "tags-"+own, asOf, tag.Events, func(e tag.Event) {
-			switch f := e.(type) {
-			case tag.Created:
-				n.tags[string(f.Tag)] = f.Name
-			case tag.Renamed:
-				n.tags[string(f.Tag)] = f.Name
-			}
-		})
+		var all tag.State
+		err = fold(ctx, store, "tags-"+own, asOf, tag.Events, func(e tag.Event) { all = tag.Evolve(all, e) })
 		if err != nil {
 			return n, err
 		}
-	}
-	err = fold(ctx, store, "statuses-"+own, asOf, status.Events, func(e status.Event) {
-		switch f := e.(type) {
-		case status.Created:
-			n.statuses[string(f.Status)] = f.Name
-		case status.Renamed:
-			n.statuses[string(f.Status)] = f.Name
+		for id := range x.tags {
+			if t, ok := all.Get(all.Resolve(tag.ID(id))); ok {
+				n.tags[id] = Ref{string(t.ID), t.Name}
+			}
 		}
-	})
+	}
+	var all status.State
+	err = fold(ctx, store, "statuses-"+own, asOf, status.Events, func(e status.Event) { all = status.Evolve(all, e) })
 	if err != nil {
 		return n, err
+	}
+	for id := range x.statuses {
+		if item, ok := all.Get(all.Resolve(status.ID(id))); ok {
+			n.statuses[id] = Ref{string(item.ID), item.Name}
+		}
 	}
 	err = fold(ctx, store, "channel-"+x.state.Channel, asOf, channel.Events, func(e channel.Event) {
 		switch f := e.(type) {

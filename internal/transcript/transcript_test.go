@@ -168,9 +168,11 @@ func (l *teller) story() {
 	l.contact("4915", contact.Added{Workspace: "acme"}, named("Ana Lima"))
 	l.contact("other", contact.Added{Workspace: "acme"}, named("Ana Lima-Silva"))
 	l.contact("4915", contact.Merged{Into: contact.ID(ids.Contact("acme", "other"))})
-	l.by("system", "setup", "tags-acme", tag.Renamed{Tag: "vip", Name: "Gold", From: "VIP"})
+	l.by("system", "setup", "tags-acme", tag.Renamed{Tag: "vip", Name: "Gold", From: "VIP"},
+		tag.Created{Tag: "unknown", Name: "Not for long"}, tag.Merged{Tag: "unknown", Into: "vip"})
 	l.by("system", "setup", "teams-acme", team.Renamed{Team: "billing", Name: "Invoices", From: "Billing"})
-	l.by("system", "setup", "statuses-acme", status.Renamed{Status: "REVIEW", Name: "Checking", From: "Review"})
+	l.by("system", "setup", "statuses-acme", status.Renamed{Status: "REVIEW", Name: "Checking", From: "Review"},
+		status.Created{Status: "NEW", Name: "New", Category: status.Open}, status.Remapped{Status: "OPEN", To: "NEW"})
 	l.by("system", "setup", "channel-shop", channel.Renamed{Name: "Big shop"})
 	l.by("system", "setup", "workspace-acme", workspace.Renamed{Name: "ACME Ltd"})
 }
@@ -186,7 +188,7 @@ func named(name string) contact.DetailsSet {
 // later is what must not show in a transcript of the time before.
 func (l *teller) later(n int) {
 	l.by("system", "setup", "tags-acme", tag.Renamed{Tag: "vip", Name: "Platinum", From: "Gold"})
-	l.by("system", "setup", "statuses-acme", status.Renamed{Status: "OPEN", Name: "New", From: "Open"})
+	l.by("system", "setup", "statuses-acme", status.Renamed{Status: "NEW", Name: "Newer", From: "New"})
 	l.by("system", "setup", "channel-shop", channel.Renamed{Name: "Closed shop"})
 	l.contact("other", named("Ana Somebody"))
 	l.by("system", "setup", "agent-zoe", agent.Invited{Workspace: "acme", Name: "Zoe", Role: agent.RoleAgent})
