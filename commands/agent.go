@@ -28,6 +28,11 @@ func (c Agents) SetAvailability(ctx context.Context, o Origin, id agent.ID, cmd 
 	return c.agents.do(ctx, o, "agent.set_availability", string(id), decides(cmd.Decide))
 }
 
+// SetCapacity bounds how many open chats an agent is given by a team's rule.
+func (c Agents) SetCapacity(ctx context.Context, o Origin, id agent.ID, cmd agent.SetCapacity) (Result, error) {
+	return c.agents.do(ctx, o, "agent.set_capacity", string(id), decides(cmd.Decide))
+}
+
 // Deactivate ends an agent's access.
 func (c Agents) Deactivate(ctx context.Context, o Origin, id agent.ID, cmd agent.Deactivate) (Result, error) {
 	return c.agents.do(ctx, o, "agent.deactivate", string(id), decides(cmd.Decide))

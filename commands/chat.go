@@ -91,6 +91,14 @@ func (c Chats) Assign(ctx context.Context, o Origin, id chat.ID, cmd chat.Assign
 	})
 }
 
+// AssignByRule gives a chat that waits in a team to the member whom the team's
+// rule chose.
+func (c Chats) AssignByRule(ctx context.Context, o Origin, id chat.ID, cmd chat.AssignByRule) (Result, error) {
+	return c.chats.do(ctx, o, "chat.assign_by_rule", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
+		return after(c.agents.mayHold(ctx, o.Workspace, string(cmd.To)), cmd.Decide, s)
+	})
+}
+
 // Unassign leaves the chat to nobody.
 func (c Chats) Unassign(ctx context.Context, o Origin, id chat.ID, cmd chat.Unassign) (Result, error) {
 	return c.chats.do(ctx, o, "chat.unassign", string(id), decides(cmd.Decide))

@@ -53,6 +53,22 @@ func (c Teams) Archive(ctx context.Context, o Origin, cmd team.Archive) (Result,
 	return c.teams.do(ctx, o, "team.archive", o.Workspace, decides(cmd.Decide))
 }
 
+// SetRule says how chats that are handed to a team are given to its members.
+func (c Teams) SetRule(ctx context.Context, o Origin, cmd team.SetRule) (Result, error) {
+	return c.teams.do(ctx, o, "team.set_rule", o.Workspace, decides(cmd.Decide))
+}
+
+// SetHours says when a team works.
+func (c Teams) SetHours(ctx context.Context, o Origin, cmd team.SetHours) (Result, error) {
+	return c.teams.do(ctx, o, "team.set_hours", o.Workspace, decides(cmd.Decide))
+}
+
+// Look calls use with the present state of a workspace's teams, which use must
+// neither keep nor change.
+func (c Teams) Look(ctx context.Context, workspace string, use func(team.State) error) error {
+	return c.teams.with(ctx, workspace, use)
+}
+
 // exists refuses a team that is none, or is archived.
 func (c Teams) exists(ctx context.Context, workspace string, id team.ID) error {
 	return c.teams.with(ctx, workspace, func(s team.State) error { return s.Check(id) })

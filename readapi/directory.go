@@ -44,11 +44,12 @@ type Agent struct {
 	Role         string    `json:"role" enum:"agent,supervisor,auditor,analyst,admin,bot"`
 	Active       bool      `json:"active"`
 	Availability string    `json:"availability" enum:"online,away,offline"`
+	Capacity     int64     `json:"capacity" doc:"How many open chats a team's rule gives them at most; 0 means no bound."`
 	InvitedAt    time.Time `json:"invited_at"`
 }
 
 func newAgent(a directory.Agent) Agent {
-	return Agent{a.ID, a.Revision, a.Name, a.Email, a.Role, a.Active, a.Availability, moment(a.InvitedAt)}
+	return Agent{a.ID, a.Revision, a.Name, a.Email, a.Role, a.Active, a.Availability, a.Capacity, moment(a.InvitedAt)}
 }
 
 type inAgent struct {
@@ -72,11 +73,54 @@ type Team struct {
 	Revision int64    `json:"revision" doc:"Of the workspace's list of teams, for If-Match."`
 	Name     string   `json:"name"`
 	Members  []string `json:"members" nullable:"false" doc:"Ids of agents."`
+	Rule     string   `json:"rule" enum:"manual,round_robin,least_busy" doc:"How chats that are handed to the team are given to members."`
+	Hours    *Hours   `json:"hours" doc:"When the team works; null: always."`
 	Archived bool     `json:"archived"`
 }
 
+// Hours is when a team works, in its time zone.
+type Hours struct {
+	Zone       string        `json:"zone" example:"Europe/Berlin"`
+	Weekly     []Span        `json:"weekly" nullable:"false"`
+	Exceptions []DayOfItsOwn `json:"exceptions" nullable:"false"`
+}
+
+// Span is a part of a day of the week.
+type Span struct {
+	Day  int    `json:"day" doc:"1 is Monday, 7 Sunday."`
+	From string `json:"from" example:"09:00"`
+	To   string `json:"to" example:"17:30"`
+}
+
+// DayOfItsOwn is a date with hours of its own, perhaps none.
+type DayOfItsOwn struct {
+	Date string       `json:"date" example:"2026-12-24"`
+	Open []SpanOfADay `json:"open" nullable:"false"`
+}
+
+// SpanOfADay is a part of a day.
+type SpanOfADay struct {
+	From string `json:"from" example:"09:00"`
+	To   string `json:"to" example:"12:00"`
+}
+
 func newTeam(t directory.Team) Team {
-	return Team{t.ID, t.Revision, t.Name, orEmpty(t.Members), t.Archived}
+	out := Team{ID: t.ID, Revision: t.Revision, Name: t.Name, Members: orEmpty(t.Members), Rule: t.Rule, Archived: t.Archived}
+	if t.Hours.Zone == "" {
+		return out
+	}
+	out.Hours = &Hours{t.Hours.Zone, []Span{}, []DayOfItsOwn{}}
+	for _, s := range t.Hours.Weekly {
+		out.Hours.Weekly = append(out.Hours.Weekly, Span(s))
+	}
+	for _, e := range t.Hours.Exceptions {
+		day := DayOfItsOwn{e.Date, []SpanOfADay{}}
+		for _, s := range e.Open {
+			day.Open = append(day.Open, SpanOfADay{s.From, s.To})
+		}
+		out.Hours.Exceptions = append(out.Hours.Exceptions, day)
+	}
+	return out
 }
 
 type inTeam struct {

@@ -105,6 +105,9 @@ a . s . . A  PUT /v1/me/availability
 . . s . . A  POST /v1/teams
 . . s . . A  PATCH /v1/teams/{team}
 . . s . . A  DELETE /v1/teams/{team}
+. . s . . A  PUT /v1/agents/{agent}/capacity
+. . s . . A  PUT /v1/teams/{team}/rule
+. . s . . A  PUT /v1/teams/{team}/hours
 . . s . . A  POST /v1/teams/{team}/members
 . . s . . A  DELETE /v1/teams/{team}/members/{agent}
 . . s . . A  POST /v1/tags
@@ -317,6 +320,15 @@ func TestBadInput(t *testing.T) {
 		{"POST /v1/me/availability", `{"availability":"asleep"}`, 400, "body.availability"},
 		{"POST /v1/teams", `{"name":""}`, 400, "body.name"},
 		{"POST /v1/teams/none/members", `{"agent":"x"}`, 404, ""},
+		{"PUT /v1/agents/none/capacity", `{"capacity":-1}`, 400, "body.capacity"},
+		{"PUT /v1/agents/none/capacity", `{"capacity":1}`, 404, ""},
+		{"PUT /v1/teams/none/rule", `{"rule":"dice"}`, 400, "body.rule"},
+		{"PUT /v1/teams/none/rule", `{"rule":"manual"}`, 404, ""},
+		{"PUT /v1/teams/none/hours", `{"zone":"Mars/Olympus"}`, 400, "body.zone"},
+		{"PUT /v1/teams/none/hours", `{"weekly":[{"day":1,"from":"09:00","to":"17:00"}]}`, 400, "body.zone"},
+		{"PUT /v1/teams/none/hours", `{"zone":"UTC","weekly":[{"day":1,"from":"9","to":"17:00"}]}`, 400, "body.weekly"},
+		{"PUT /v1/teams/none/hours", `{"zone":"UTC","exceptions":[{"date":"soon"}]}`, 400, "body.exceptions"},
+		{"PUT /v1/teams/none/hours", `{}`, 404, ""},
 		{"POST /v1/tags", `{"name":"VIP","colour":"red"}`, 400, "body.colour"},
 		{"PATCH /v1/tags/none", `{"name":"x"}`, 404, ""},
 		{"POST /v1/tags/none/merge", `{"into":"none"}`, 400, "body.into"},

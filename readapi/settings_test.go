@@ -129,3 +129,35 @@ func TestRemapStatuses(t *testing.T) {
 		t.Errorf("archive what an older version gave: %v", o)
 	}
 }
+
+func TestTeamsAtWork(t *testing.T) {
+	l := newLedger(t)
+	me := l.agents[ann]
+	l.must(201, sue, "POST", "/v1/teams", `{"name":"Sales"}`)
+	if got := l.get("/v1/teams/sales"); got["rule"] != "manual" || got["hours"] != nil {
+		t.Errorf("a new team: %v", got)
+	}
+	l.must(200, sue, "PUT", "/v1/teams/sales/rule", `{"rule":"least_busy"}`)
+	const hours = `{"zone":"Europe/Berlin","weekly":[{"day":1,"from":"09:00","to":"17:30"}],"exceptions":[{"date":"2026-12-24"},{"date":"2026-12-31","open":[{"from":"09:00","to":"12:00"}]}]}`
+	l.must(200, sue, "PUT", "/v1/teams/sales/hours", hours)
+	if again := l.must(200, sue, "PUT", "/v1/teams/sales/hours", hours); again["changed"] != false {
+		t.Errorf("the same hours: %v", again)
+	}
+	got := l.get("/v1/teams/sales")
+	for path, want := range map[string]any{
+		"rule": "least_busy", "hours.zone": "Europe/Berlin", "hours.weekly.0.day": 1.0, "hours.weekly.0.to": "17:30", "hours.exceptions.1.open.0.to": "12:00",
+	} {
+		if got.at(path) != want {
+			t.Errorf("%s = %v, want %v", path, got.at(path), want)
+		}
+	}
+	l.must(200, sue, "PUT", "/v1/teams/sales/hours", `{}`)
+	if got := l.get("/v1/teams/sales"); got["hours"] != nil {
+		t.Errorf("always: %v", got)
+	}
+	l.must(200, ann, "PUT", "/v1/me/availability", `{"availability":"online"}`)
+	l.must(200, sue, "PUT", "/v1/agents/"+me+"/capacity", `{"capacity":3}`)
+	if got := l.get("/v1/agents/" + me); got["availability"] != "online" || got["capacity"] != 3.0 {
+		t.Errorf("agent %v", got)
+	}
+}

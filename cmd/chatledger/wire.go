@@ -298,6 +298,9 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, choose reactors.S
 		}.Reactor(),
 		reactors.KeepContacts{Chats: p.commands.Chats, Contacts: p.commands.Contacts}.Reactor(),
 		reactors.RunBulk{Bulk: p.commands.Bulk, Select: choose, Now: now}.Reactor(),
+		reactors.AssignChats{
+			Store: p.log, Chats: p.commands.Chats, Teams: p.commands.Teams, Agents: p.commands.Agents, Now: now,
+		}.Reactor(),
 		reactors.NotifyCustomers{Orders: p.commands.Orders, Chats: p.commands.Chats}.Reactor(),
 	}
 }
@@ -592,5 +595,5 @@ func (p *parts) parkedEvents(ctx context.Context, reactor string) ([]reactors.Pa
 }
 
 func reactorNames() []string {
-	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.NotifyCustomersName, reactors.KeepContactsName}
+	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName}
 }

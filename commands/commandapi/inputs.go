@@ -14,6 +14,7 @@ import (
 	"github.com/chatledger/chatledger/domain/team"
 	"github.com/chatledger/chatledger/domain/webhook"
 	"github.com/chatledger/chatledger/internal/ids"
+	"github.com/chatledger/chatledger/internal/transcript"
 	"github.com/chatledger/chatledger/internal/web"
 )
 
@@ -287,6 +288,60 @@ type RoleBody struct {
 // AvailabilityBody says whether somebody is at work.
 type AvailabilityBody struct {
 	Availability string `json:"availability" example:"online" doc:"online, away or offline"`
+}
+
+// CapacityBody is how many chats an agent can take.
+type CapacityBody struct {
+	Capacity int64 `json:"capacity" example:"5" doc:"Open chats at once, at most 10,000; 0 means no bound."`
+}
+
+// RuleBody names a rule.
+type RuleBody struct {
+	Rule string `json:"rule" example:"least_busy" doc:"manual, round_robin or least_busy"`
+}
+
+// HoursBody is when a team works.
+type HoursBody struct {
+	Zone       string          `json:"zone,omitempty" example:"Europe/Berlin" doc:"An IANA name. None: the team always works."`
+	Weekly     []SpanBody      `json:"weekly,omitempty" maxItems:"70"`
+	Exceptions []ExceptionBody `json:"exceptions,omitempty" maxItems:"400"`
+}
+
+// SpanBody is a part of a day of the week.
+type SpanBody struct {
+	Day  int    `json:"day" example:"1" doc:"1 is Monday, 7 Sunday."`
+	From string `json:"from" example:"09:00"`
+	To   string `json:"to" example:"17:30" doc:"At most 24:00: the first minute that is out."`
+}
+
+// ExceptionBody is a date with hours of its own.
+type ExceptionBody struct {
+	Date string        `json:"date" example:"2026-12-24"`
+	Open []DaySpanBody `json:"open,omitempty" maxItems:"10" doc:"None: it is a day off."`
+}
+
+// DaySpanBody is a part of a day.
+type DaySpanBody struct {
+	From string `json:"from" example:"09:00"`
+	To   string `json:"to" example:"12:00"`
+}
+
+func (b HoursBody) hours() (h team.Hours, err error) {
+	if _, err := transcript.Zone(b.Zone); err != nil {
+		return h, team.ErrZone
+	}
+	h.Zone = b.Zone
+	for _, s := range b.Weekly {
+		h.Weekly = append(h.Weekly, team.Span(s))
+	}
+	for _, e := range b.Exceptions {
+		x := team.Exception{Date: e.Date}
+		for _, s := range e.Open {
+			x.Open = append(x.Open, team.Span{From: s.From, To: s.To})
+		}
+		h.Exceptions = append(h.Exceptions, x)
+	}
+	return h, nil
 }
 
 // NameBody is a name.

@@ -226,6 +226,11 @@ func (a *api) routes() []web.Endpoint {
 		write(a, "POST /v1/me/availability", staff, "Say whether you are at work", a.setMyAvailability),
 		write(a, "PUT /v1/me/availability", staff, "Say whether you are at work", a.setMyAvailability),
 
+		write(a, "PUT /v1/agents/{agent}/capacity", seniors, "Bound how many open chats an agent is given",
+			func(ctx ctx, c caller, in *agentWith[CapacityBody]) (result, error) {
+				return a.Agents.SetCapacity(ctx, c.Origin, in.Agent, agent.SetCapacity{Capacity: in.Body.Capacity})
+			}, "By the rules of their teams: what they take themselves, or are assigned, is not bounded."),
+
 		write(a, "POST /v1/teams", seniors, "Make a team",
 			func(ctx ctx, c caller, in *with[NameBody]) (result, error) {
 				r, err := a.Teams.Create(ctx, c.Origin, team.Create{Name: in.Body.Name})
@@ -241,6 +246,20 @@ func (a *api) routes() []web.Endpoint {
 				r, err := a.Teams.Archive(ctx, c.Origin, team.Archive{Team: in.Team})
 				return called(string(in.Team), r, err)
 			}, listRevision),
+		write(a, "PUT /v1/teams/{team}/rule", seniors, "Say how a team's chats are given to its members",
+			func(ctx ctx, c caller, in *teamWith[RuleBody]) (result, error) {
+				r, err := a.Teams.SetRule(ctx, c.Origin, team.SetRule{Team: in.Team, Rule: team.Rule(in.Body.Rule)})
+				return called(string(in.Team), r, err)
+			}, "Of chats that are handed to the team. With manual, members take them; else each is given to a member who is online and has room, in the team's hours. The assignment says why. "+listRevision),
+		write(a, "PUT /v1/teams/{team}/hours", seniors, "Say when a team works",
+			func(ctx ctx, c caller, in *teamWith[HoursBody]) (result, error) {
+				hours, err := in.Body.hours()
+				if err != nil {
+					return result{}, err
+				}
+				r, err := a.Teams.SetHours(ctx, c.Origin, team.SetHours{Team: in.Team, Hours: hours})
+				return called(string(in.Team), r, err)
+			}, "Without a zone: always. Exceptions are dates with hours of their own, or none. "+listRevision),
 		write(a, "POST /v1/teams/{team}/members", seniors, "Put an agent into a team",
 			func(ctx ctx, c caller, in *teamWith[MemberBody]) (result, error) {
 				r, err := a.Teams.AddMember(ctx, c.Origin, team.AddMember{Team: in.Team, Agent: in.Body.Agent})

@@ -55,6 +55,13 @@ func TestDecisions(t *testing.T) {
 		{Name: "be somewhere", Given: past{bob}, When: agent.SetAvailability{Availability: "somewhere"}, Err: agent.ErrAvailability},
 		{Name: "come online after leaving", Given: past{bob, left}, When: agent.SetAvailability{Availability: agent.Online}, Err: agent.ErrInactive},
 
+		{Name: "set a capacity", Given: past{bob}, When: agent.SetCapacity{Capacity: 5}, Then: past{agent.CapacitySet{Capacity: 5}}},
+		{Name: "set it again", Given: past{bob, agent.CapacitySet{Capacity: 5}}, When: agent.SetCapacity{Capacity: 5}},
+		{Name: "take it away", Given: past{bob, agent.CapacitySet{Capacity: 5}}, When: agent.SetCapacity{}, Then: past{agent.CapacitySet{From: 5}}},
+		{Name: "set less than none", Given: past{bob}, When: agent.SetCapacity{Capacity: -1}, Err: agent.ErrCapacity},
+		{Name: "set too much", Given: past{bob}, When: agent.SetCapacity{Capacity: agent.MaxCapacity + 1}, Err: agent.ErrCapacity},
+		{Name: "set the capacity of who left", Given: past{bob, left}, When: agent.SetCapacity{Capacity: 5}, Err: agent.ErrInactive},
+
 		{Name: "deactivate", Given: past{bob}, When: agent.Deactivate{Reason: "left"}, Then: past{left}},
 		{Name: "deactivate again", Given: past{bob, left}, When: agent.Deactivate{}},
 		{Name: "deactivate nobody", When: agent.Deactivate{}, Err: agent.ErrNotFound},

@@ -14,6 +14,7 @@ type State struct {
 	Email        string
 	Role         Role
 	Availability Availability // "" until it was set
+	Capacity     int64        // open chats at once; 0 means no bound
 }
 
 // Evolve returns the state after e.
@@ -68,6 +69,7 @@ var (
 	ErrEmail         = fault.Bad("email", "agent.bad_email", "the e-mail address is not of the form name@domain")
 	ErrRole          = fault.Bad("role", "agent.unknown_role", "the role is agent, supervisor, auditor, analyst, admin or bot")
 	ErrAvailability  = fault.Bad("availability", "agent.unknown_availability", "the availability is online, away or offline")
+	ErrCapacity      = fault.Bad("capacity", "agent.bad_capacity", "a capacity is a whole number from 0 to 10,000; 0 means no bound")
 	ErrReasonTooLong = fault.Bad("reason", "agent.reason_too_long", "the reason is longer than 1,000 characters")
 	ErrReasonInvalid = fault.Bad("reason", "agent.reason_invalid", "the reason is not UTF-8 or holds U+0000")
 )

@@ -34,3 +34,24 @@ func (Unassign) Decide(s State) ([]Event, error) {
 	}
 	return []Event{Unassigned{From: s.Assignee}}, nil
 }
+
+// AssignByRule gives a chat that waits for a member of a team to one whom the
+// team's rule chose. If it does not wait for that any more, because somebody took
+// it, it was handed on or closed, that is no event.
+type AssignByRule struct {
+	To     AgentID
+	Choice Choice
+}
+
+// Decide implements the command.
+func (c AssignByRule) Decide(s State) ([]Event, error) {
+	switch {
+	case c.To == "":
+		return nil, ErrAgentMissing
+	case c.Choice.Team == "":
+		return nil, ErrTeamMissing
+	case !s.Exists || s.Deleted || s.Closed() || s.Assignee != "" || s.Team != c.Choice.Team:
+		return nil, nil
+	}
+	return []Event{Assigned{To: c.To, Choice: &c.Choice}}, nil
+}

@@ -424,3 +424,18 @@ func TestDownloadTranscript(t *testing.T) {
 		{Name: "before the log", Given: past{opened}, When: with(func(c *chat.DownloadTranscript) { c.AsOf = 0 }), Err: chat.ErrAsOf},
 	})
 }
+
+func TestAssignByRule(t *testing.T) {
+	toSales := chat.Transferred{Kind: chat.ToTeam, To: "sales"}
+	choice := chat.Choice{Team: "sales", Rule: "round_robin", Reason: "next in turn", Able: 2}
+	assign := chat.AssignByRule{To: "ann", Choice: choice}
+	run(t, cases{
+		{Name: "waiting", Given: past{opened, toSales}, When: assign, Then: past{chat.Assigned{To: "ann", Choice: &choice}}},
+		{Name: "taken meanwhile", Given: past{opened, toSales, chat.Claimed{By: "bob"}}, When: assign},
+		{Name: "handed on meanwhile", Given: past{opened, toSales, chat.Transferred{Kind: chat.ToBot}}, When: assign},
+		{Name: "closed meanwhile", Given: past{opened, toSales, chat.Closed{Status: "CLOSED", Category: chat.CategoryClosed}}, When: assign},
+		{Name: "deleted meanwhile", Given: past{opened, toSales, gone}, When: assign},
+		{Name: "to nobody", Given: past{opened, toSales}, When: chat.AssignByRule{Choice: choice}, Err: chat.ErrAgentMissing},
+		{Name: "of no team", Given: past{opened, toSales}, When: chat.AssignByRule{To: "ann"}, Err: chat.ErrTeamMissing},
+	})
+}

@@ -131,8 +131,9 @@ type Claimed struct {
 
 // Assigned makes To responsible for the chat.
 type Assigned struct {
-	To   AgentID `json:"to"`
-	From AgentID `json:"from,omitempty"`
+	To     AgentID `json:"to"`
+	From   AgentID `json:"from,omitempty"`
+	Choice *Choice `json:"choice,omitempty"` // if the rule of a team chose To: why
 }
 
 // Unassigned leaves the chat to nobody.
@@ -233,6 +234,17 @@ type TranscriptDownloaded struct {
 	Zone   string           `json:"zone"`   // of its times: an IANA name
 	AsOf   int64            `json:"as_of"`  // a position of the log: nothing behind it is in it
 	By     AgentID          `json:"by"`
+}
+
+// Choice is why the rule of a team chose an agent.
+type Choice struct {
+	Team    TeamID `json:"team"`
+	Rule    string `json:"rule"`    // round_robin or least_busy
+	Reason  string `json:"reason"`  // in words
+	Load    int64  `json:"load"`    // open chats that the agent had
+	Able    int64  `json:"able"`    // members who could have got it
+	Offline int64  `json:"offline"` // members passed over since they were not online
+	Full    int64  `json:"full"`    // since they had as many chats as they can take
 }
 
 // Content is what a message holds. Kind says which of the fields matter.

@@ -1,7 +1,7 @@
 package team
 
 // Events is the catalogue of everything that can happen to a workspace's teams.
-var Events = []Event{Created{}, Renamed{}, MemberAdded{}, MemberRemoved{}, Archived{}}
+var Events = []Event{Created{}, Renamed{}, MemberAdded{}, MemberRemoved{}, Archived{}, RuleSet{}, HoursSet{}}
 
 // Created adds a team.
 type Created struct {
@@ -33,17 +33,33 @@ type Archived struct {
 	Team ID `json:"team"`
 }
 
+// RuleSet says how chats that are handed to the team are given to its members.
+type RuleSet struct {
+	Team ID   `json:"team"`
+	Rule Rule `json:"rule"`
+	From Rule `json:"from"`
+}
+
+// HoursSet says when the team works.
+type HoursSet struct {
+	Team  ID    `json:"team"`
+	Hours Hours `json:"hours"`
+}
+
 func (Created) EventType() string       { return "team.created.v1" }
 func (Renamed) EventType() string       { return "team.renamed.v1" }
 func (MemberAdded) EventType() string   { return "team.member_added.v1" }
 func (MemberRemoved) EventType() string { return "team.member_removed.v1" }
 func (Archived) EventType() string      { return "team.archived.v1" }
 
+func (RuleSet) EventType() string  { return "team.rule_set.v1" }
+func (HoursSet) EventType() string { return "team.hours_set.v1" }
+
 func (e Created) apply(s *State) {
 	if s.teams == nil {
 		s.teams = map[ID]*entry{}
 	}
-	s.teams[e.Team] = &entry{id: e.Team, name: e.Name, members: map[string]struct{}{}}
+	s.teams[e.Team] = &entry{id: e.Team, name: e.Name, members: map[string]struct{}{}, rule: Manual}
 	s.names.Add(e.Team, e.Name)
 }
 
@@ -71,5 +87,17 @@ func (e Archived) apply(s *State) {
 	if t := s.teams[e.Team]; t != nil {
 		t.archived = true
 		s.names.Release(t.id, t.name)
+	}
+}
+
+func (e RuleSet) apply(s *State) {
+	if t := s.teams[e.Team]; t != nil {
+		t.rule = e.Rule
+	}
+}
+
+func (e HoursSet) apply(s *State) {
+	if t := s.teams[e.Team]; t != nil {
+		t.hours = e.Hours
 	}
 }

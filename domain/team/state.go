@@ -27,6 +27,8 @@ type entry struct {
 	name     string
 	archived bool
 	members  map[string]struct{}
+	rule     Rule
+	hours    Hours
 }
 
 // Evolve returns the state after e.
@@ -69,6 +71,35 @@ func (s State) Members(id ID) []string {
 	return slices.Sorted(maps.Keys(t.members))
 }
 
+// Rule returns how a team in use gives chats to its members; Manual for any other.
+func (s State) Rule(id ID) Rule {
+	t, err := s.live(id)
+	if err != nil {
+		return Manual
+	}
+	return t.rule
+}
+
+// Hours returns when a team works, which the caller must not change.
+func (s State) Hours(id ID) Hours {
+	if t := s.teams[id]; t != nil {
+		return t.hours
+	}
+	return Hours{}
+}
+
+// Automatic returns the teams in use that give chats to members by themselves,
+// sorted.
+func (s State) Automatic() (ids []ID) {
+	for id := range s.teams {
+		if s.Rule(id) != Manual {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // live returns a team that is in use.
 func (s State) live(id ID) (*entry, error) {
 	t := s.teams[id]
@@ -94,6 +125,10 @@ var (
 	ErrNameMissing  = fault.Bad("name", "team.name_missing", "a name is required")
 	ErrNameTooLong  = fault.Bad("name", "team.name_too_long", "the name is longer than 200 characters")
 	ErrNameInvalid  = fault.Bad("name", "team.name_invalid", "the name is not UTF-8 or holds U+0000")
+	ErrRule         = fault.Bad("rule", "team.unknown_rule", "the rule is manual, round_robin or least_busy")
+	ErrZone         = fault.Bad("zone", "team.bad_zone", "the time zone is an IANA name of at most 64 characters, such as Europe/Berlin; hours need one")
+	ErrSpan         = fault.Bad("weekly", "team.bad_hours", "hours are a day from 1 (Monday) to 7, and from and to as 09:00 and 17:30, at most 24:00, the first before the second; 10 a day at most")
+	ErrException    = fault.Bad("exceptions", "team.bad_exception", "an exception is a date such as 2026-12-24, each once, with hours of that day; 400 at most")
 	ErrAgentMissing = fault.Bad("agent", "team.agent_missing", "an agent is required")
 )
 

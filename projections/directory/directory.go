@@ -95,6 +95,8 @@ func (p *Projection) agent(e projections.Event, fact agent.Event) {
 			a.Availability = string(f.Availability)
 		case agent.Deactivated:
 			a.Active = false
+		case agent.CapacitySet:
+			a.Capacity = f.Capacity
 		case agent.Reactivated:
 			a.Active = true
 		}
@@ -126,9 +128,28 @@ func (p *Projection) team(e projections.Event, fact team.Event) {
 		change(f.Team, func(t *Team) {
 			t.Members = slices.DeleteFunc(slices.Clone(t.Members), func(m string) bool { return m == f.Agent })
 		})
+	case team.RuleSet:
+		change(f.Team, func(t *Team) { t.Rule = string(f.Rule) })
+	case team.HoursSet:
+		change(f.Team, func(t *Team) { t.Hours = hours(f.Hours) })
 	case team.Archived:
 		change(f.Team, func(t *Team) { t.Archived = true })
 	}
+}
+
+// hours returns the hours of an event as a row keeps them.
+func hours(h team.Hours) Hours {
+	spans := func(list []team.Span) (out []Span) {
+		for _, s := range list {
+			out = append(out, Span(s))
+		}
+		return out
+	}
+	out := Hours{Zone: h.Zone, Weekly: spans(h.Weekly)}
+	for _, e := range h.Exceptions {
+		out.Exceptions = append(out.Exceptions, Exception{e.Date, spans(e.Open)})
+	}
+	return out
 }
 
 func (p *Projection) tag(e projections.Event, fact tag.Event) {

@@ -51,6 +51,10 @@ func TestAgents(t *testing.T) {
 	want.Role, want.Availability, want.Active, want.Revision = "admin", "online", false, 3
 	check(t, fold[directory.Agent](t, "directory_v2_agents", "agent-1", invited,
 		agent.RoleChanged{Role: agent.RoleAdmin}, agent.AvailabilitySet{Availability: agent.Online}, agent.Deactivated{}), want)
+	capped := want
+	capped.Capacity = 5
+	check(t, fold[directory.Agent](t, "directory_v2_agents", "agent-1", invited,
+		agent.RoleChanged{Role: agent.RoleAdmin}, agent.AvailabilitySet{Availability: agent.Online}, agent.Deactivated{}, agent.CapacitySet{Capacity: 5}), func() directory.Agent { capped.Revision = 4; return capped }())
 	want.Active, want.Revision = true, 4
 	check(t, fold[directory.Agent](t, "directory_v2_agents", "agent-1", invited,
 		agent.RoleChanged{Role: agent.RoleAdmin}, agent.AvailabilitySet{Availability: agent.Online}, agent.Deactivated{}, agent.Reactivated{}), want)
@@ -64,6 +68,13 @@ func TestTeams(t *testing.T) {
 	), directory.Team{ItemKey: key, Name: "Trade", SortName: "trade", Rule: "manual", Members: []string{"a", "c"}, Revision: 5})
 	check(t, fold[directory.Team](t, "directory_v2_teams", "teams-acme", team.Created{Team: "sales", Name: "Sales"}, team.Archived{Team: "sales"}),
 		directory.Team{ItemKey: key, Name: "Sales", SortName: "sales", Rule: "manual", Archived: true, Revision: 1})
+	check(t, fold[directory.Team](t, "directory_v2_teams", "teams-acme", team.Created{Team: "sales", Name: "Sales"},
+		team.RuleSet{Team: "sales", Rule: team.LeastBusy, From: team.Manual}, team.HoursSet{Team: "sales", Hours: team.Hours{
+			Zone: "Europe/Berlin", Weekly: []team.Span{{Day: 1, From: "09:00", To: "17:00"}}, Exceptions: []team.Exception{{Date: "2026-12-24"}},
+		}}),
+		directory.Team{ItemKey: key, Name: "Sales", SortName: "sales", Rule: "least_busy", Revision: 2, Hours: directory.Hours{
+			Zone: "Europe/Berlin", Weekly: []directory.Span{{Day: 1, From: "09:00", To: "17:00"}}, Exceptions: []directory.Exception{{Date: "2026-12-24"}},
+		}})
 }
 
 func TestTags(t *testing.T) {

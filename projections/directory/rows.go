@@ -42,7 +42,7 @@ type Hours struct {
 
 // Span is a part of a day of the week.
 type Span struct {
-	Day  int    `json:"day"`  // 1 is Monday, 7 Sunday
+	Day  int    `json:"day"`  // 1 is Monday, 7 Sunday; of an exception 0
 	From string `json:"from"` // "09:00"
 	To   string `json:"to"`   // "17:30", at most "24:00"
 }

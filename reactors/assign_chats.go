@@ -1,0 +1,260 @@
+package reactors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/team"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/codec"
+	"github.com/chatledger/chatledger/internal/ids"
+)
+
+// AssignChatsName names the reactor.
+const AssignChatsName = "assign_chats.v1"
+
+// AssignChats gives chats that are handed to a team to its members, by the team's
+// rule: not to who is offline, not outside of the team's hours, and to nobody more
+// than they can take. What cannot be given waits, and is tried again when a member
+// comes online or gets room, or the team changes.
+//
+// Who has how many chats, and whose turn it is, follows from the log, up to its
+// end: it is folded here, once, and kept up to date. One event is handled at a
+// time, so a choice sees those before it. A chat that somebody took in between is
+// left alone: the command decides on the chat's own stream.
+type AssignChats struct {
+	Store  eventstore.Store
+	Chats  commands.Chats
+	Teams  commands.Teams
+	Agents commands.Agents
+	Now    func() time.Time
+}
+
+// Reactor returns it, ready for a Host.
+func (a AssignChats) Reactor() Reactor {
+	d := &desk{
+		AssignChats: a, events: codec.New(chat.Events),
+		holders: map[string]string{}, waiting: map[string]waiting{}, unsure: map[string]string{}, turns: map[teamKey]string{},
+		load: map[string]int64{},
+	}
+	return Reactor{
+		Name:       AssignChatsName,
+		Categories: []string{"chat", "agent", "teams"},
+		Types: []string{
+			chat.Transferred{}.EventType(), chat.Unassigned{}.EventType(), chat.Closed{}.EventType(), chat.Deleted{}.EventType(),
+			agent.AvailabilitySet{}.EventType(), agent.CapacitySet{}.EventType(), agent.RoleChanged{}.EventType(), agent.Reactivated{}.EventType(),
+			team.RuleSet{}.EventType(), team.HoursSet{}.EventType(), team.MemberAdded{}.EventType(),
+		},
+		Keys:      func(eventstore.Recorded) []string { return []string{AssignChatsName} },
+		Unordered: true, // what an event leads to follows from the log, not from the events before it
+		Handle:    d.handle,
+	}
+}
+
+// desk is what is known of who has which chat.
+type desk struct {
+	AssignChats
+	events codec.Codec[chat.Event]
+
+	mu      sync.Mutex
+	at      eventstore.Position
+	holders map[string]string  // by chat: open chats that somebody has
+	waiting map[string]waiting // by chat: those that were handed to a team and not taken since
+	unsure  map[string]string  // by chat its workspace: opened again, so that the chat knows who has it
+	turns   map[teamKey]string // who was chosen last
+	load    map[string]int64   // by agent
+}
+
+type teamKey struct{ workspace, team string }
+
+type waiting struct {
+	teamKey
+	since eventstore.Position
+	event string // that handed it over: the choice is made once for each
+}
+
+func (d *desk) handle(ctx context.Context, e eventstore.Recorded) error {
+	meta, err := eventstore.DecodeMetadata(e)
+	if err != nil {
+		return Permanent(err)
+	}
+	var automatic []team.ID
+	err = d.Teams.Look(ctx, meta.Workspace, func(s team.State) error {
+		automatic = s.Automatic()
+		return nil
+	})
+	if err != nil || len(automatic) == 0 {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range automatic {
+		if err := d.serve(ctx, e, meta, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serve gives out the chats that wait for a team, the oldest first, as far as its
+// members can take them.
+func (d *desk) serve(ctx context.Context, e eventstore.Recorded, meta eventstore.Metadata, id team.ID) error {
+	tried := map[string]bool{}
+	key := teamKey{meta.Workspace, string(id)}
+	for {
+		if err := d.catchUp(ctx); err != nil {
+			return err
+		}
+		next := ""
+		for c, w := range d.waiting {
+			if w.teamKey == key && !tried[c] && (next == "" || w.since < d.waiting[next].since) {
+				next = c
+			}
+		}
+		if next == "" {
+			return nil
+		}
+		tried[next] = true
+		w := d.waiting[next]
+		choice, rule, ok, err := d.choose(ctx, key)
+		if err != nil || !ok {
+			return err
+		}
+		o := commands.Origin{
+			Workspace: meta.Workspace, Actor: AssignChatsName, ActorKind: commands.ActorSystem,
+			Command:     ids.Command("assign by rule", w.event),
+			Correlation: meta.Correlation, Causation: e.ID.String(), Traceparent: meta.Traceparent,
+		}
+		_, err = d.Chats.AssignByRule(ctx, o, chat.ID(next), chat.AssignByRule{To: chat.AgentID(choice.Agent), Choice: chat.Choice{
+			Team: chat.TeamID(id), Rule: string(rule), Reason: choice.Reason,
+			Load: choice.Load, Able: choice.Able, Offline: choice.Offline, Full: choice.Full,
+		}})
+		if err != nil && (!commands.IsRefusal(err) || errors.Is(err, commands.ErrBusy)) {
+			return err
+		} // refused: the member left just now; the next event tries again
+	}
+}
+
+// choose applies the team's rule to its members as they are now.
+func (d *desk) choose(ctx context.Context, key teamKey) (choice team.Choice, rule team.Rule, ok bool, err error) {
+	var members []string
+	open := false
+	err = d.Teams.Look(ctx, key.workspace, func(s team.State) error {
+		members, rule = s.Members(team.ID(key.team)), s.Rule(team.ID(key.team))
+		hours := s.Hours(team.ID(key.team))
+		zone, err := time.LoadLocation(hours.Zone)
+		if err != nil {
+			return fmt.Errorf("hours of team %s: %w", key.team, err)
+		}
+		open = hours.Open(d.Now().In(zone))
+		return nil
+	})
+	if err != nil || !open {
+		return choice, rule, false, err
+	}
+	candidates := make([]team.Candidate, len(members))
+	for i, m := range members {
+		candidates[i] = team.Candidate{Agent: m, Load: d.load[m]}
+		err := d.Agents.Look(ctx, key.workspace, agent.ID(m), func(s agent.State) error {
+			candidates[i].Online = s.MayHold() == nil && s.Availability == agent.Online
+			candidates[i].Capacity = s.Capacity
+			return nil
+		})
+		if err != nil && !errors.Is(err, agent.ErrNotFound) {
+			return choice, rule, false, err
+		}
+	}
+	choice, ok = team.Choose(rule, d.turns[key], candidates)
+	return choice, rule, ok, nil
+}
+
+// catchUp folds what the log has to say about who has which chat.
+func (d *desk) catchUp(ctx context.Context) error {
+	q := eventstore.AllQuery{After: d.at, Categories: []string{"chat"}, Types: []string{
+		chat.Claimed{}.EventType(), chat.Assigned{}.EventType(), chat.Unassigned{}.EventType(), chat.Transferred{}.EventType(),
+		chat.Closed{}.EventType(), chat.Reopened{}.EventType(), chat.Deleted{}.EventType(), chat.Restored{}.EventType(),
+	}}
+	for r, err := range d.Store.ReadAll(ctx, q) {
+		if err != nil {
+			return fmt.Errorf("read who has which chat: %w", err)
+		}
+		if !r.IsMark() {
+			fact, err := d.events.Decode(r)
+			if err != nil {
+				return Permanent(err)
+			}
+			meta, err := eventstore.DecodeMetadata(r)
+			if err != nil {
+				return Permanent(err)
+			}
+			d.fold(r, meta.Workspace, fact)
+		}
+		d.at = r.Position
+	}
+	for _, id := range slices.Sorted(maps.Keys(d.unsure)) {
+		err := d.Chats.Look(ctx, d.unsure[id], chat.ID(id), func(s chat.State) error {
+			if s.Exists && !s.Deleted && !s.Closed() {
+				d.hold(id, string(s.Assignee))
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, chat.ErrNotFound) {
+			return err
+		}
+		delete(d.unsure, id)
+	}
+	return nil
+}
+
+func (d *desk) fold(r eventstore.Recorded, workspace string, fact chat.Event) {
+	id := strings.TrimPrefix(r.Stream, "chat-")
+	delete(d.unsure, id)
+	delete(d.waiting, id)
+	switch f := fact.(type) {
+	case chat.Claimed:
+		d.hold(id, string(f.By))
+	case chat.Assigned:
+		d.hold(id, string(f.To))
+		if f.Choice != nil {
+			d.turns[teamKey{workspace, string(f.Choice.Team)}] = string(f.To)
+		}
+	case chat.Transferred:
+		switch f.Kind {
+		case chat.ToAgent:
+			d.hold(id, f.To)
+		case chat.ToTeam:
+			d.hold(id, "")
+			d.waiting[id] = waiting{teamKey{workspace, f.To}, r.Position, r.ID.String()}
+		case chat.ToBot:
+			d.hold(id, "")
+		}
+	case chat.Unassigned, chat.Closed, chat.Deleted:
+		d.hold(id, "")
+	case chat.Reopened, chat.Restored:
+		d.hold(id, "")
+		d.unsure[id] = workspace
+	}
+}
+
+// hold notes who has an open chat; "" is nobody.
+func (d *desk) hold(id, by string) {
+	if old, held := d.holders[id]; held {
+		if d.load[old]--; d.load[old] == 0 {
+			delete(d.load, old)
+		}
+		delete(d.holders, id)
+	}
+	if by != "" {
+		d.holders[id] = by
+		d.load[by]++
+	}
+}
