@@ -36,6 +36,7 @@ type options struct {
 	span        time.Duration
 	latencySpan time.Duration
 	chats       int
+	messages    int
 	sizes       []int
 	data        string
 	conns       int
@@ -122,10 +123,11 @@ func parse(args []string) (o options, err error) {
 	flags.IntVar(&o.conns, "conns", 32, "connections to PostgreSQL that each peer may use")
 	flags.IntVar(&o.scanned, "scan", 200_000, "events to scan")
 	flags.IntVar(&o.rebuilt, "rebuild", 1_000_000, "events to rebuild views from")
-	engines := flags.String("engines", "SQLite,PostgreSQL", "engines that rebuild, latency and list are measured on")
+	engines := flags.String("engines", "SQLite,PostgreSQL", "engines that rebuild, latency, list and search are measured on")
 	flags.BoolVar(&o.history, "history", true, "rebuild the history too")
 	flags.DurationVar(&o.latencySpan, "latency", 3*time.Second, "how long each measurement of latencies lasts")
 	flags.IntVar(&o.chats, "chats", 1_000_000, "chats in the inbox that list asks")
+	flags.IntVar(&o.messages, "messages", 2_000_000, "messages that search looks through")
 	sizes := flags.String("growth", "100000,1000000", "events in the logs that growth compares, in ascending order")
 	flags.StringVar(&o.data, "data", "", "keep the logs and views that are filled in this folder, for the next run")
 	only := flags.String("only", "", "a regular expression for the names of the stores that appends and batches measure")
@@ -157,8 +159,8 @@ func parse(args []string) (o options, err error) {
 			return o, fmt.Errorf("-engines %q: want some of %s,%s", *engines, engineSQLite, enginePostgres)
 		}
 	}
-	if o.rounds < 1 || o.scanned < 1_000 || o.rebuilt < 1_000 || o.chats < 1_000 || o.conns < 1 {
-		return o, errors.New("-rounds and -conns must be at least 1, -scan, -rebuild and -chats at least 1000")
+	if o.rounds < 1 || o.scanned < 1_000 || o.rebuilt < 1_000 || o.chats < 1_000 || o.messages < 1_000 || o.conns < 1 {
+		return o, errors.New("-rounds and -conns must be at least 1, -scan, -rebuild, -chats and -messages at least 1000")
 	}
 	return o, nil
 }
@@ -177,7 +179,7 @@ func numbers(text string, least int) (ns []int, err error) {
 
 // known lists the sections in the order of the page.
 func known() []string {
-	return []string{"appends", "batches", "scan", "rebuild", "latency", "list", "growth"}
+	return []string{"appends", "batches", "scan", "rebuild", "latency", "list", "search", "growth"}
 }
 
 // bench is one run.
@@ -196,6 +198,7 @@ func (b *bench) sections() map[string]func(context.Context) (*report, error) {
 		"rebuild": b.rebuild,
 		"latency": b.latency,
 		"list":    b.list,
+		"search":  b.search,
 		"growth":  b.growth,
 	}
 }

@@ -184,6 +184,7 @@ type tableWrites struct {
 	sqldb.Table
 	inserts, updates, deletes sqldb.Vectors
 	changed                   []uint64 // columns, of each row of updates
+	words                     *words   // nil if no index of them changes
 }
 
 // writes returns the last state of each row that changed.
@@ -193,12 +194,18 @@ func (g *target) writes() []tableWrites {
 		list[i].Table = t.stored(t.Name() + g.suffix)
 		list[i].inserts, list[i].updates, list[i].deletes = t.writes()
 		list[i].changed = t.updated()
+		if list[i].words = t.wordsOf(); list[i].words != nil {
+			list[i].words.table = wordsTable(t.Name(), g.suffix)
+		}
 	}
 	return list
 }
 
 func store(ctx context.Context, tx sqldb.Tx, list []tableWrites) error {
 	for _, w := range list {
+		if err := w.words.store(ctx, tx); err != nil {
+			return err
+		}
 		if err := sqldb.Delete(ctx, tx, w.Table, w.deletes); err != nil {
 			return err
 		}

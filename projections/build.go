@@ -317,7 +317,7 @@ func (b *builder) tell(phase string, total eventstore.Position) {
 // take longer than a lease; but the transaction has the build's row locked, so
 // nobody takes it over meanwhile unless this process dies.
 func (b *builder) index(ctx context.Context) error {
-	for _, sql := range indexes(b.p, b.suffix, b.state.Generation) {
+	for _, sql := range indexes(b.cfg.DB.Engine(), b.p, b.suffix, b.state.Generation) {
 		err := sqldb.WriteAlone(ctx, b.cfg.DB, func(tx sqldb.Tx) error {
 			err := one(tx.Exec(ctx, "UPDATE projection_builds SET lease_until = $1 WHERE name = $2 AND role = $3 AND epoch = $4",
 				b.cfg.leaseEnd(), b.state.Name, b.state.Role, b.state.Epoch))

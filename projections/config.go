@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,6 +21,10 @@ type Config struct {
 	Decode      func(eventstore.Recorded) (any, error) // pure; a codec.UnknownTypeError skips the event
 	Projections []func() Projection                    // each call makes a new instance
 	Now         func() time.Time
+
+	// Apart holds the databases of projections that have one of their own, by their
+	// names: what they write holds nobody else up. The others are in DB.
+	Apart map[string]sqldb.DB
 
 	Logger    *slog.Logger  // default: none
 	Waiter    *Waiter       // told of every advance; default: nobody
@@ -67,7 +72,9 @@ func (c Config) Validate() error {
 
 func (c *Config) setDefaults() {
 	setDefault(&c.Logger, slog.New(slog.DiscardHandler))
-	setDefault(&c.Waiter, NewWaiter(c.DB))
+	if c.Waiter == nil {
+		c.Waiter = NewWaiter(c.databases()...)
+	}
 	setDefault(&c.Owner, uuid.NewString())
 	setDefault(&c.BatchSize, 10_000)
 	setDefault(&c.ChunkSize, 200_000)
@@ -92,6 +99,56 @@ func (c Config) prepared() (Config, error) {
 	}
 	c.setDefaults()
 	return c, nil
+}
+
+// DBOf returns the database that a projection is in.
+func (c Config) DBOf(name string) sqldb.DB {
+	if db := c.Apart[name]; db != nil {
+		return db
+	}
+	return c.DB
+}
+
+// databases returns each of them once.
+func (c Config) databases() (list []sqldb.DB) {
+	for _, home := range c.homes() {
+		list = append(list, home.DB)
+	}
+	return list
+}
+
+// homes returns a Config for each database, with the projections that are in it:
+// first that of DB, whether or not it has any.
+func (c Config) homes() []Config {
+	first := c
+	first.Projections, first.Apart = nil, nil
+	list := []Config{first}
+	for _, create := range c.Projections {
+		db := c.DBOf(create().Name())
+		i := slices.IndexFunc(list, func(home Config) bool { return home.DB == db })
+		if i < 0 {
+			home := first
+			home.DB, home.Projections = db, nil
+			i, list = len(list), append(list, home)
+		}
+		list[i].Projections = append(list[i].Projections, create)
+	}
+	return list
+}
+
+// home returns the Config of the database that a projection is in, with its
+// defaults, or what is wrong with c.
+func (c Config) home(name string) (Config, error) {
+	c, err := c.prepared()
+	if err != nil {
+		return c, err
+	}
+	for _, home := range c.homes() {
+		if home.DB == c.DBOf(name) {
+			return home, nil
+		}
+	}
+	return c, nil // find says that there is no such projection
 }
 
 // ErrUnknown reports a name that no projection of the Config has.

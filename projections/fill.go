@@ -36,7 +36,7 @@ func (w *worker) beginFill(ctx context.Context) error {
 		return w.endFill(ctx)
 	}
 	err = w.alone(ctx, func(tx sqldb.Tx) error {
-		for _, name := range indexNames(w.p, w.state.Generation) {
+		for _, name := range indexNames(w.cfg.DB.Engine(), w.p, w.state.Generation) {
 			if _, err := tx.Exec(ctx, "DROP INDEX IF EXISTS "+name); err != nil {
 				return err
 			}
@@ -109,7 +109,7 @@ func (w *worker) endFill(ctx context.Context) error {
 		return nil
 	}
 	w.log.InfoContext(ctx, "projection has caught up: making its indexes", "checkpoint", int64(w.state.Checkpoint))
-	for _, sql := range indexes(w.p, "", w.state.Generation) {
+	for _, sql := range indexes(w.cfg.DB.Engine(), w.p, "", w.state.Generation) {
 		if err := w.alone(ctx, func(tx sqldb.Tx) error { return makeIndex(ctx, tx, sql) }); err != nil {
 			return fmt.Errorf("make index: %w", err)
 		}
@@ -134,7 +134,7 @@ func (w *worker) alone(ctx context.Context, do func(sqldb.Tx) error) error {
 func (w *worker) missingIndexes(ctx context.Context) (missing bool, err error) {
 	err = w.cfg.DB.Read(ctx, func(tx sqldb.Tx) error {
 		have, err := sqldb.Indexes(ctx, tx)
-		missing = slices.ContainsFunc(indexNames(w.p, w.state.Generation), func(name string) bool { return !slices.Contains(have, name) })
+		missing = slices.ContainsFunc(indexNames(w.cfg.DB.Engine(), w.p, w.state.Generation), func(name string) bool { return !slices.Contains(have, name) })
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,8 @@ package projections
 
 import (
 	"cmp"
+	"context"
+	"fmt"
 	"slices"
 	"unsafe"
 
@@ -20,9 +22,12 @@ type Journal[R any] struct {
 	key     func(*R) int64
 	indexes []Index
 	form    *form
+	words   func(*R) string // nil if no words are indexed
+	version string          // of words
 
 	changes []journalChange[R] // recorded by the batch
-	added   []R                // by the batch, in order
+	added   []R                // by the batch, in order when it ends
+	least   int64              // no key of theirs is less
 	removed []int64            // rows of earlier batches
 	kept    map[int64]R        // all there is, if nothing is stored elsewhere; else nil
 }
@@ -37,6 +42,24 @@ type journalChange[R any] struct {
 // reads the primary key of a row. It panics if R cannot be stored.
 func NewJournal[R any](name string, key func(*R) int64, indexes ...Index) *Journal[R] {
 	return &Journal[R]{name: name, key: key, indexes: indexes, form: newForm[int64, R](name)}
+}
+
+// IndexWords keeps an index of the words that each row has, for FindWords: words
+// returns them with spaces between, as sqldb.AddWords takes them. It depends on
+// nothing but the row. The version is another one when words returns others than it
+// did: the index must then be built anew, as if a column had changed.
+func (t *Journal[R]) IndexWords(version string, words func(*R) string) {
+	t.words, t.version = words, version
+}
+
+// FindWords returns the keys of rows of the table called journal, whose words are
+// indexed: as sqldb.FindWords does.
+func FindWords(ctx context.Context, tx sqldb.Tx, journal string, matches []sqldb.Match, below int64, limit int) ([]int64, error) {
+	ids, err := sqldb.FindWords(ctx, tx, wordsTable(journal, ""), matches, below, limit)
+	if err != nil {
+		return nil, fmt.Errorf("find words in %s: %w", journal, err)
+	}
+	return ids, nil
 }
 
 // Name returns the name of the table.
@@ -75,6 +98,9 @@ func (t *Journal[R]) fold() {
 	for i := range t.changes {
 		c := &t.changes[i]
 		if !c.remove {
+			if len(t.added) == 0 || c.key < t.least {
+				t.least = c.key
+			}
 			t.added = append(t.added, c.row)
 			continue
 		}
@@ -89,6 +115,9 @@ func (t *Journal[R]) fold() {
 
 // find looks for a row among those added, which as a rule are in order.
 func (t *Journal[R]) find(key int64) (at int, ok bool) {
+	if len(t.added) == 0 || key < t.least {
+		return 0, false
+	}
 	at, ok = slices.BinarySearchFunc(t.added, key, func(r R, key int64) int { return cmp.Compare(t.key(&r), key) })
 	if !ok {
 		at = slices.IndexFunc(t.added, func(r R) bool { return t.key(&r) == key })
@@ -96,7 +125,13 @@ func (t *Journal[R]) find(key int64) (at int, ok bool) {
 	return at, at >= 0
 }
 
-func (*Journal[R]) announce() {}
+// announce puts rows that a hook has added behind others in their places.
+func (t *Journal[R]) announce() {
+	byKey := func(a, b R) int { return cmp.Compare(t.key(&a), t.key(&b)) }
+	if !slices.IsSortedFunc(t.added, byKey) {
+		slices.SortStableFunc(t.added, byKey)
+	}
+}
 
 func (t *Journal[R]) held() int { return len(t.added) }
 
@@ -113,6 +148,19 @@ func (t *Journal[R]) writes() (inserts, updates, deletes sqldb.Vectors) {
 }
 
 func (*Journal[R]) updated() []uint64 { return nil }
+
+func (t *Journal[R]) wordsVersion() string { return t.version }
+
+func (t *Journal[R]) wordsOf() *words {
+	if t.words == nil || len(t.added)+len(t.removed) == 0 {
+		return nil
+	}
+	w := &words{removed: slices.Clone(t.removed), ids: make([]int64, len(t.added)), texts: make([]string, len(t.added))}
+	for i := range t.added {
+		w.ids[i], w.texts[i] = t.key(&t.added[i]), t.words(&t.added[i])
+	}
+	return w
+}
 
 func (t *Journal[R]) commit() {
 	if t.kept != nil {

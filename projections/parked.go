@@ -102,7 +102,7 @@ const lookedAt = 1_000
 func ListParkedStreams(ctx context.Context, cfg Config, q ParkedQuery) (page []ParkedStream, next eventstore.Position, err error) {
 	for looked := 0; looked < lookedAt; {
 		var list []ParkedStream
-		err := cfg.DB.Read(ctx, func(tx sqldb.Tx) (err error) {
+		err := cfg.DBOf(q.Projection).Read(ctx, func(tx sqldb.Tx) (err error) {
 			list, err = sqldb.Select[ParkedStream](ctx, tx, `SELECT p.projection, p.stream, f.events, p.position, p.revision, p.type, p.error, p.attempts, p.at
 				FROM (SELECT stream, count(*) AS events, min(position) AS first FROM parked WHERE projection = $1 AND `+ofLive+`
 					GROUP BY stream HAVING min(position) > $2 ORDER BY first LIMIT $3) AS f
@@ -137,7 +137,7 @@ func ListParkedStreams(ctx context.Context, cfg Config, q ParkedQuery) (page []P
 // FindParked returns the parked stream that has an event at a position, or that
 // is called stream if the position is 0. It returns ErrNotParked if there is none.
 func FindParked(ctx context.Context, cfg Config, projection, stream string, position eventstore.Position) (s ParkedStream, err error) {
-	err = cfg.DB.Read(ctx, func(tx sqldb.Tx) error {
+	err = cfg.DBOf(projection).Read(ctx, func(tx sqldb.Tx) error {
 		if position != 0 {
 			stream, err = sqldb.Get[string](ctx, tx, "SELECT stream FROM parked WHERE projection = $1 AND "+ofLive+" AND position = $2",
 				projection, int64(position))
@@ -227,7 +227,7 @@ func park(ctx context.Context, tx sqldb.Tx, cfg *Config, name string, generation
 // An event that fails again stays parked, and all behind it: that is a
 // *PoisonError. It works whether or not a Runner runs.
 func Retry(ctx context.Context, cfg Config, projection, stream string) (applied int, err error) {
-	cfg, err = cfg.prepared()
+	cfg, err = cfg.home(projection)
 	if err != nil {
 		return 0, err
 	}

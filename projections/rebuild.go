@@ -26,18 +26,34 @@ func Rebuild(ctx context.Context, cfg Config, name string, progress func(Progres
 	return RebuildAll(ctx, cfg, []string{name}, progress)
 }
 
-// RebuildAll is Rebuild for several projections, which read the log together:
-// each event is fetched and decoded once. Each is switched over by itself. The
+// RebuildAll is Rebuild for several projections. Those of one database read the log
+// together: each event is fetched and decoded once. Each is switched over by itself. The
 // first that fails ends the others, too. progress is called by one of them at a
 // time.
-func RebuildAll(ctx context.Context, cfg Config, names []string, progress func(Progress)) (err error) {
+func RebuildAll(ctx context.Context, cfg Config, names []string, progress func(Progress)) error {
 	if err := Prepare(ctx, cfg); err != nil {
 		return err
 	}
-	cfg, err = cfg.prepared()
+	cfg, err := cfg.prepared()
 	if err != nil {
 		return err
 	}
+	for _, name := range names {
+		if _, err := cfg.find(name); err != nil {
+			return err
+		}
+	}
+	for _, home := range cfg.homes() {
+		here := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return cfg.DBOf(name) != home.DB })
+		if err := rebuildAll(ctx, home, here, progress); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rebuildAll is RebuildAll for those of one database.
+func rebuildAll(ctx context.Context, cfg Config, names []string, progress func(Progress)) (err error) {
 	var told sync.Mutex
 	var builders []*builder
 	defer func() {
@@ -297,7 +313,7 @@ func Rollback(ctx context.Context, cfg Config, name string) error {
 	if err := Prepare(ctx, cfg); err != nil {
 		return err
 	}
-	cfg, err := cfg.prepared()
+	cfg, err := cfg.home(name)
 	if err != nil {
 		return err
 	}

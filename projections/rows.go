@@ -152,6 +152,11 @@ type workset interface {
 	// sqldb.Update takes them.
 	updated() []uint64
 
+	// wordsVersion returns which words are in the index beside the table, "" if it has
+	// none. wordsOf returns what writes changes in that, nil for nothing.
+	wordsVersion() string
+	wordsOf() *words
+
 	// commit ends the batch and keeps its rows in the cache; abort ends it and
 	// empties the cache.
 	commit()

@@ -37,18 +37,20 @@ func NewRunner(ctx context.Context, cfg Config) (*Runner, error) {
 	return &Runner{cfg: cfg, owner: cfg.Owner + "/" + uuid.NewString()[:8]}, nil
 }
 
-// Run projects until ctx ends. Those that are near the end of the log go
-// together, the others by themselves: one that is slow or stuck does not hold the
+// Run projects until ctx ends. Those of a database that are near the end of the log
+// go together, the others by themselves: one that is slow or stuck does not hold the
 // others up. It returns nil when all have stopped.
 func (r *Runner) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	near := newGroup(&r.cfg)
-	all.Go(func() { near.run(ctx) })
-	for _, create := range r.cfg.Projections {
-		p := create()
-		w := &worker{cfg: &r.cfg, owner: r.owner, near: near, gathering: gathering{target: newTarget(p, "", r.cfg.CacheRows), db: r.cfg.DB}}
-		w.log = r.cfg.Logger.With("projection", p.Name())
-		all.Go(func() { w.run(ctx) })
+	for _, home := range r.cfg.homes() {
+		near := newGroup(&home)
+		all.Go(func() { near.run(ctx) })
+		for _, create := range home.Projections {
+			p := create()
+			w := &worker{cfg: &home, owner: r.owner, near: near, gathering: gathering{target: newTarget(p, "", home.CacheRows), db: home.DB}}
+			w.log = home.Logger.With("projection", p.Name())
+			all.Go(func() { w.run(ctx) })
+		}
 	}
 	all.Wait()
 	return nil

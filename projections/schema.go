@@ -69,25 +69,31 @@ func Prepare(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	err = cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
+	for _, home := range cfg.homes() {
+		if err := home.prepare(ctx); err != nil {
+			return fmt.Errorf("prepare projections: %w", err)
+		}
+	}
+	return nil
+}
+
+// prepare makes what is missing in one database.
+func (c *Config) prepare(ctx context.Context) error {
+	return c.DB.Write(ctx, func(tx sqldb.Tx) error {
 		if err := sqldb.Lock(ctx, tx, "projections"); err != nil {
 			return err
 		}
 		if err := sqldb.Script(ctx, tx, metaTables+skippedTable); err != nil {
 			return err
 		}
-		for _, create := range cfg.Projections {
+		for _, create := range c.Projections {
 			p := create()
-			if err := prepare(ctx, tx, &cfg, p); err != nil {
+			if err := prepare(ctx, tx, c, p); err != nil {
 				return fmt.Errorf("%s: %w", p.Name(), err)
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("prepare projections: %w", err)
-	}
-	return nil
 }
 
 // prepare makes the row and the tables of one projection if it is new here.
@@ -101,7 +107,7 @@ func prepare(ctx context.Context, tx sqldb.Tx, cfg *Config, p Projection) error 
 	if err := createTables(ctx, tx, p, ""); err != nil {
 		return err
 	}
-	for _, sql := range indexes(p, "", 1) {
+	for _, sql := range indexes(cfg.DB.Engine(), p, "", 1) {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return err
 		}
@@ -118,14 +124,21 @@ func createTables(ctx context.Context, tx sqldb.Tx, p Projection, suffix string)
 		if err := sqldb.CreateTable(ctx, tx, t.stored(t.Name()+suffix)); err != nil {
 			return err
 		}
+		if t.wordsVersion() != "" {
+			if err := sqldb.CreateWords(ctx, tx, wordsTable(t.Name(), suffix)); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
 func dropTables(ctx context.Context, tx sqldb.Tx, p Projection, suffix string) error {
 	for _, t := range p.Tables() {
-		if _, err := tx.Exec(ctx, "DROP TABLE IF EXISTS "+t.Name()+suffix); err != nil {
-			return err
+		for _, name := range tableNames(t, suffix) {
+			if _, err := tx.Exec(ctx, "DROP TABLE IF EXISTS "+name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -133,25 +146,36 @@ func dropTables(ctx context.Context, tx sqldb.Tx, p Projection, suffix string) e
 
 // indexes returns the statements that make the secondary indexes of p. Their
 // names carry the generation, since they stay when tables are renamed.
-func indexes(p Projection, suffix string, generation int64) (list []string) {
+func indexes(e sqldb.Engine, p Projection, suffix string, generation int64) (list []string) {
 	for _, t := range p.Tables() {
+		if t.wordsVersion() != "" {
+			if sql := sqldb.WordsIndex(e, indexName(t, indexOfWords, generation), wordsTable(t.Name(), suffix)); sql != "" {
+				list = append(list, sql)
+			}
+		}
 		for _, ix := range t.Indexes() {
 			list = append(list, fmt.Sprintf("CREATE INDEX IF NOT EXISTS %s ON %s%s (%s)",
-				indexName(t, ix, generation), t.Name(), suffix, ix.Columns))
+				indexName(t, ix.Name, generation), t.Name(), suffix, ix.Columns))
 		}
 	}
 	return list
 }
 
-func indexName(t Table, ix Index, generation int64) string {
-	return fmt.Sprintf("%s_%s_g%d", t.Name(), ix.Name, generation)
+// indexOfWords names the index of words on an engine that has it beside a table.
+const indexOfWords = "words"
+
+func indexName(t Table, index string, generation int64) string {
+	return fmt.Sprintf("%s_%s_g%d", t.Name(), index, generation)
 }
 
 // indexNames returns the names of the secondary indexes of p.
-func indexNames(p Projection, generation int64) (list []string) {
+func indexNames(e sqldb.Engine, p Projection, generation int64) (list []string) {
 	for _, t := range p.Tables() {
+		if t.wordsVersion() != "" && sqldb.WordsIndex(e, "x", "x") != "" {
+			list = append(list, indexName(t, indexOfWords, generation))
+		}
 		for _, ix := range t.Indexes() {
-			list = append(list, indexName(t, ix, generation))
+			list = append(list, indexName(t, ix.Name, generation))
 		}
 	}
 	return list
@@ -164,15 +188,18 @@ func renameTables(ctx context.Context, tx sqldb.Tx, p Projection, from, to strin
 		return err
 	}
 	for _, t := range p.Tables() {
-		exists, err := sqldb.TableExists(ctx, tx, t.Name()+from)
-		if err != nil {
-			return err
-		}
-		if !exists {
-			continue
-		}
-		if _, err := tx.Exec(ctx, "ALTER TABLE "+t.Name()+from+" RENAME TO "+t.Name()+to); err != nil {
-			return err
+		names := tableNames(t, to)
+		for i, name := range tableNames(t, from) {
+			exists, err := sqldb.TableExists(ctx, tx, name)
+			if err != nil {
+				return err
+			}
+			if !exists {
+				continue
+			}
+			if _, err := tx.Exec(ctx, "ALTER TABLE "+name+" RENAME TO "+names[i]); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -184,6 +211,9 @@ func shapeOf(p Projection) string {
 	h := sha256.New()
 	for _, t := range p.Tables() {
 		fmt.Fprintln(h, t.stored(t.Name()), t.Indexes())
+		if v := t.wordsVersion(); v != "" {
+			fmt.Fprintln(h, "words", v)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

@@ -71,7 +71,7 @@ func (s Skip) Do(ctx context.Context, cfg Config) (done Skipped, applied int, er
 	if err := Prepare(ctx, cfg); err != nil {
 		return done, 0, err
 	}
-	if cfg, err = cfg.prepared(); err != nil {
+	if cfg, err = cfg.home(s.Projection); err != nil {
 		return done, 0, err
 	}
 	if _, err := cfg.find(s.Projection); err != nil {
@@ -138,7 +138,7 @@ func Unskip(ctx context.Context, cfg Config, projection string, position eventst
 	if err := Prepare(ctx, cfg); err != nil {
 		return undone, err
 	}
-	if cfg, err = cfg.prepared(); err != nil {
+	if cfg, err = cfg.home(projection); err != nil {
 		return undone, err
 	}
 	err = cfg.DB.Write(ctx, func(tx sqldb.Tx) error {

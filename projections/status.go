@@ -58,9 +58,14 @@ func ReadStatus(ctx context.Context, cfg Config) ([]Status, error) {
 	}
 	var list []Status
 	for _, create := range cfg.Projections {
-		s, err := readStatus(ctx, &cfg, create())
+		p := create()
+		home, err := cfg.home(p.Name())
 		if err != nil {
-			return nil, fmt.Errorf("status of %s: %w", create().Name(), err)
+			return nil, err
+		}
+		s, err := readStatus(ctx, &home, p)
+		if err != nil {
+			return nil, fmt.Errorf("status of %s: %w", p.Name(), err)
 		}
 		list = append(list, s)
 	}

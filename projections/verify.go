@@ -41,7 +41,7 @@ func Verify(ctx context.Context, cfg Config, name string) (diff Diff, err error)
 	if err := Prepare(ctx, cfg); err != nil {
 		return diff, err
 	}
-	cfg, err = cfg.prepared()
+	cfg, err = cfg.home(name)
 	if err != nil {
 		return diff, err
 	}

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
@@ -17,7 +18,7 @@ const pollCheckpoints = 20 * time.Millisecond
 // of the same process wakes it at once; the checkpoints of another process are
 // looked up while somebody waits. It is safe for concurrent use.
 type Waiter struct {
-	db sqldb.DB
+	dbs []sqldb.DB
 
 	mu      sync.Mutex
 	at      map[string]eventstore.Position
@@ -33,10 +34,10 @@ type waiting struct {
 	reached  chan struct{} // closed when it has come to an end
 }
 
-// NewWaiter returns a Waiter for the projections in db. Give it to the Runner,
-// too.
-func NewWaiter(db sqldb.DB) *Waiter {
-	return &Waiter{db: db, at: map[string]eventstore.Position{}, reports: map[string]int{}, waiting: map[*waiting]struct{}{}}
+// NewWaiter returns a Waiter for the projections in some databases. Give it to the
+// Runner, too.
+func NewWaiter(dbs ...sqldb.DB) *Waiter {
+	return &Waiter{dbs: dbs, at: map[string]eventstore.Position{}, reports: map[string]int{}, waiting: map[*waiting]struct{}{}}
 }
 
 // WaitFor is NewWaiter(db).Wait, for a process that waits once.
@@ -116,12 +117,15 @@ func (w *Waiter) poll(ctx context.Context) error {
 	before := maps.Clone(w.reports)
 	w.mu.Unlock()
 	found := map[string]eventstore.Position{}
-	err := w.db.Read(ctx, func(tx sqldb.Tx) error {
-		return tx.Query(ctx, "SELECT name, checkpoint FROM projections", nil, func(r sqldb.Row) error {
-			found[r.Text(0)] = eventstore.Position(r.Int64(1))
-			return nil
-		})
-	})
+	var err error
+	for _, db := range w.dbs {
+		err = errors.Join(err, db.Read(ctx, func(tx sqldb.Tx) error {
+			return tx.Query(ctx, "SELECT name, checkpoint FROM projections", nil, func(r sqldb.Row) error {
+				found[r.Text(0)] = eventstore.Position(r.Int64(1))
+				return nil
+			})
+		}))
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.polling = false

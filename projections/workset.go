@@ -172,6 +172,9 @@ func (t *Rows[K, R]) forgetFolded() {
 	t.folded = t.folded[:0]
 }
 
+func (*Rows[K, R]) wordsVersion() string { return "" }
+func (*Rows[K, R]) wordsOf() *words      { return nil }
+
 func (t *Rows[K, R]) held() int { return len(t.order) }
 
 func (t *Rows[K, R]) limit(rows int) { t.cache.limit(rows) }

@@ -20,6 +20,7 @@ func lists(chat, channel string) []string {
 	return []string{
 		"/v1/chats", "/v1/chats/" + chat + "/messages", "/v1/chats/" + chat + "/history", "/v1/orders", "/v1/tags", "/v1/agents", "/v1/teams",
 		"/v1/channels", "/v1/channels/" + channel + "/deliveries", "/v1/statuses", "/v1/chats/counts",
+		"/v1/search",
 	}
 }
 
@@ -52,6 +53,12 @@ func FuzzQuery(f *testing.F) {
 	} {
 		f.Add(uint8(0), q)
 		f.Add(uint8(1), q)
+	}
+	for _, q := range []string{
+		"q=hello", "q=hel&limit=1", "q=%22*()-%5E:%20AND%20OR%20NEAR(a,2)", "q=hello%00", "q=%F0%9F%98%80", "q=" + strings.Repeat("a", 10_000), "q=", "q=a&kind=chat",
+		"q=1555+123&kind=visitor", "q=%ff", "q=hello&cursor=eyJ2IjoxLCJsIjoic2VhcmNoIiwicCI6eyJpIjotMX19",
+	} {
+		f.Add(uint8(len(routes)-1), q)
 	}
 	f.Fuzz(func(t *testing.T, route uint8, query string) {
 		if given, _ := url.ParseQuery(query); given.Has("min_position") {

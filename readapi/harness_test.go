@@ -101,10 +101,11 @@ func newLedger(t testing.TB, change ...func(*readapi.Config, *web.Config)) *ledg
 		t.Fatal(err)
 	}
 	decode := commands.Codec()
-	waiter := projections.NewWaiter(db)
+	apart := map[string]sqldb.DB{"search.v1": openDB(t, "search.db")}
+	waiter := projections.NewWaiter(db, apart["search.v1"])
 	logger := slog.New(slog.NewTextHandler(l.log, nil))
 	l.views = projections.Config{
-		Store: l.store, DB: db, Projections: views.All(), Now: time.Now, Waiter: waiter, Logger: logger,
+		Store: l.store, DB: db, Apart: apart, Projections: views.All(), Now: time.Now, Waiter: waiter, Logger: logger,
 		Decode: func(r eventstore.Recorded) (any, error) { return decode.Decode(r) },
 	}
 	runner, err := projections.NewRunner(ctx, l.views)
@@ -112,7 +113,7 @@ func newLedger(t testing.TB, change ...func(*readapi.Config, *web.Config)) *ledg
 		t.Fatal(err)
 	}
 	metrics := prometheus.NewRegistry()
-	rc := readapi.Config{DB: db, Store: l.store, Waiter: waiter, Now: time.Now, Log: logger, Status: runner.Status, Metrics: metrics}
+	rc := readapi.Config{DB: db, Apart: apart, Store: l.store, Waiter: waiter, Now: time.Now, Log: logger, Status: runner.Status, Metrics: metrics}
 	wc := web.Config{Now: time.Now, Log: logger, Metrics: metrics, Authenticate: l.authenticate, Limits: web.Limits{Rate: 1e6, Burst: 1e6, FailureBurst: 1e6}}
 	for _, c := range change {
 		c(&rc, &wc)

@@ -25,8 +25,9 @@ import (
 // Config is what New needs. DB, Store, Waiter, Now, Status and Metrics
 // have no default.
 type Config struct {
-	DB     sqldb.DB         // of the views
-	Store  eventstore.Store // the log
+	DB     sqldb.DB            // of the views
+	Apart  map[string]sqldb.DB // of the views that have one of their own, by their names; as in projections.Config
+	Store  eventstore.Store    // the log
 	Waiter *projections.Waiter
 	Now    func() time.Time
 	Log    *slog.Logger // nil: nothing is logged
@@ -138,7 +139,7 @@ func answer[I, B any](a *API, route web.Route, views []string,
 			return nil, err
 		}
 		var out web.Answer[B]
-		err = a.DB.Read(ctx, func(tx sqldb.Tx) error {
+		err = a.database(views).Read(ctx, func(tx sqldb.Tx) error {
 			at, err := projections.Checkpoints(ctx, tx, views...)
 			if err != nil {
 				return err
@@ -161,6 +162,14 @@ func answer[I, B any](a *API, route web.Route, views []string,
 		}
 		return &out, err
 	}, nil)
+}
+
+// database returns where the views are that a query is about: all in one.
+func (a *API) database(views []string) sqldb.DB {
+	if len(views) > 0 && a.Apart[views[0]] != nil {
+		return a.Apart[views[0]]
+	}
+	return a.DB
 }
 
 // tagOf returns "chats" for /v1/chats/{chat}.

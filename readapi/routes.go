@@ -11,6 +11,7 @@ import (
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/quickreplies"
+	"github.com/chatledger/chatledger/projections/search"
 	"github.com/chatledger/chatledger/projections/usage"
 	"github.com/chatledger/chatledger/projections/visitor"
 )
@@ -26,6 +27,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		inUses     = (*usage.Projection)(nil).Name()
 		inStaff    = (*directory.Projection)(nil).Name()
 		inAnswers  = (*quickreplies.Projection)(nil).Name()
+		inTexts    = (*search.Projection)(nil).Name()
 		inPost     = (*deliveries.Projection)(nil).Name()
 		inBulk     = (*bulk.Projection)(nil).Name()
 		inPeople   = (*contacts.Projection)(nil).Name()
@@ -65,6 +67,10 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/bulk", seniors, "List bulk operations, the latest first", views(inBulk), listJobs),
 		read(a, "/v1/bulk/{job}", seniors, "How far a bulk operation is", views(inBulk), getJob),
 		read(a, "/v1/bulk/{job}/items", seniors, "What became of the items of a bulk operation", views(inBulk), listJobItems),
+		read(a, "/v1/search", anyone, "Search everything that was written", views(inTexts), a.findText,
+			"Messages in both directions, notes on chats, contacts and orders as they read now, visitors and contacts (names, e-mail addresses, phone numbers, companies) and orders (ids, products, comments), the newest first. "+
+				"Each word of q must be there, or a word that begins with it; case and accents do not count. A phone number is found by four or more of its digits that follow each other, however it is written.",
+			"Nothing of a deleted chat or contact is found but its orders. What comes anew while pages are read comes before them; nothing is shown twice. A page may be short before the end: there are more as long as there is a next_cursor."),
 
 		read(a, "/v1/filters/{target}", anyone, "What can be filtered by", views(inInbox), describeFilter,
 			"The fields of chats, contacts or orders, each with its operators. docs/filters.md is the reference of the language."),

@@ -127,6 +127,7 @@ a b s u y A  POST /v1/chats/query
 a b s u y A  POST /v1/chats/count
 a b s u y A  POST /v1/orders/query
 a b s u y A  POST /v1/orders/count
+a b s u y A  GET /v1/search
 a b s u y A  GET /v1/filters/{target}
 . . s . y A  POST /v1/exports
 . . s . y A  GET /v1/exports/{export}/file

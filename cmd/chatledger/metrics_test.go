@@ -24,7 +24,7 @@ import (
 
 // install is a log with a chat, of which two events cannot be decoded, and
 // empty views.
-func install(t *testing.T) (StoreFlags, log, sqldb.DB, *terminal) {
+func install(t *testing.T) (StoreFlags, log, viewDBs, *terminal) {
 	t.Helper()
 	f := StoreFlags{Data: filepath.Join(t.TempDir(), "data"), Log: inFiles, Schema: "chatledger"}
 	term := &terminal{stdout: io.Discard, stderr: io.Discard, logger: slog.New(slog.DiscardHandler)}
@@ -32,17 +32,17 @@ func install(t *testing.T) (StoreFlags, log, sqldb.DB, *terminal) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := openDB(t.Context(), f, "views", true, sqldb.Rebuildable)
+	dbs, err := openViews(t.Context(), f, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(db.Close(), store.Close()); err != nil {
+		if err := errors.Join(dbs.Close(), store.Close()); err != nil {
 			t.Error(err)
 		}
 	})
 	note(t, store, `"hello"`)
-	return f, store, db, term
+	return f, store, dbs, term
 }
 
 func note(t *testing.T, store eventstore.Store, text string) eventstore.Position {
@@ -121,8 +121,8 @@ func scrape(t *testing.T, cfg projections.Config) map[string]float64 {
 // the end of the log does not hide what it has not taken.
 func TestAStuckViewIsSeen(t *testing.T) {
 	const hour = 3600.0
-	_, store, db, term := install(t)
-	cfg := projectionsConfig(store, db, term)
+	_, store, dbs, term := install(t)
+	cfg := projectionsConfig(store, dbs, term)
 	cfg.Poll = 5 * time.Millisecond
 	later := cfg // an hour after everything that the test does
 	later.Now = func() time.Time { return now().Add(time.Hour) }
@@ -167,7 +167,7 @@ func TestAStuckViewIsSeen(t *testing.T) {
 			m["view_progress_timestamp_seconds"] == before
 	})
 
-	broken := &outOfOrder{DB: db}
+	broken := &outOfOrder{DB: dbs.views}
 	stuck := cfg
 	stuck.DB = &failingApply{DB: broken}
 	stop = follow(t, stuck)
@@ -214,12 +214,12 @@ func (d *failingApply) Write(ctx context.Context, fn func(sqldb.Tx) error) error
 
 // What an operator does about a view that is stuck, at the command line.
 func TestParkedAtTheCommandLine(t *testing.T) {
-	f, store, db, term := install(t)
-	cfg := projectionsConfig(store, db, term)
+	f, store, dbs, term := install(t)
+	cfg := projectionsConfig(store, dbs, term)
 	bad := note(t, store, "1")
 	last := note(t, store, `"behind"`)
 	stop := follow(t, cfg)
-	if err := projections.WaitFor(t.Context(), db, []string{"inbox.v1", "history.v1"}, last); err != nil {
+	if err := projections.WaitFor(t.Context(), dbs.views, []string{"inbox.v1", "history.v1"}, last); err != nil {
 		t.Fatal(err)
 	}
 	stop()

@@ -54,7 +54,7 @@ func (c ProjectionsParkedCmd) Run(ctx context.Context, t *terminal) error {
 // too.
 func printSkipped(ctx context.Context, cfg projections.Config, t *terminal, name string) error {
 	for after := eventstore.Position(0); ; {
-		list, err := projections.ListSkipped(ctx, cfg.DB, name, after, parkedPage)
+		list, err := projections.ListSkipped(ctx, cfg.DBOf(name), name, after, parkedPage)
 		if err != nil {
 			return fmt.Errorf("list what was skipped: %w", err)
 		}

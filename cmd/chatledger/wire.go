@@ -35,6 +35,7 @@ import (
 	"github.com/chatledger/chatledger/projections/filtersql"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
+	"github.com/chatledger/chatledger/projections/search"
 	"github.com/chatledger/chatledger/projections/views"
 	"github.com/chatledger/chatledger/projections/viewsapi"
 	"github.com/chatledger/chatledger/projections/visitor"
@@ -48,8 +49,10 @@ import (
 const (
 	inFiles      = "sqlite" // what --log and --views say for files in --data
 	accountsName = "accounts"
+	searchName   = "search"
 
 	accountsCache = 8 // MB of pages: it is small
+	searchShare   = 4 // what part of the pages of the views is for the index of words
 )
 
 // errNoData refuses to read what is not there, rather than to make it.
@@ -86,8 +89,13 @@ func openDB(ctx context.Context, f StoreFlags, name string, create bool, opts ..
 			return nil, err
 		}
 		_, cache := f.sqliteCache()
-		if name == accountsName {
+		switch name {
+		case accountsName:
 			cache = accountsCache
+		case searchName:
+			cache /= searchShare
+		default:
+			cache -= cache / searchShare
 		}
 		return sqldb.OpenSQLite(ctx, path, append(opts, sqldb.Cache(cache))...)
 	case isPostgres(where):
@@ -190,10 +198,40 @@ func withParts(ctx context.Context, f StoreFlags, t *terminal, create bool, do f
 	return do(p)
 }
 
-func projectionsConfig(store eventstore.Store, db sqldb.DB, t *terminal) projections.Config {
+// viewDBs are the databases of the views. The index of words has one of its own: to
+// keep it up takes more writing than all others, which must not wait for it.
+type viewDBs struct{ views, search sqldb.DB }
+
+func openViews(ctx context.Context, f StoreFlags, create bool) (dbs viewDBs, err error) {
+	if dbs.views, err = openDB(ctx, f, "views", create, sqldb.Rebuildable); err != nil {
+		return dbs, err
+	}
+	if dbs.search, err = openDB(ctx, f, searchName, create, sqldb.Rebuildable); err != nil {
+		return dbs, errors.Join(err, dbs.Close())
+	}
+	return dbs, nil
+}
+
+// Close closes those that are open.
+func (d viewDBs) Close() (err error) {
+	for _, db := range []sqldb.DB{d.views, d.search} {
+		if db != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}
+	return err
+}
+
+// apart says which views are not in the database of the others.
+func (d viewDBs) apart() map[string]sqldb.DB {
+	return map[string]sqldb.DB{(*search.Projection)(nil).Name(): d.search}
+}
+
+func projectionsConfig(store eventstore.Store, dbs viewDBs, t *terminal) projections.Config {
 	catalogue := commands.Codec()
 	return projections.Config{
-		Store: store, DB: db, Projections: views.All(), Now: now, Logger: t.logger, Waiter: projections.NewWaiter(db),
+		Store: store, DB: dbs.views, Apart: dbs.apart(), Projections: views.All(), Now: now, Logger: t.logger,
+		Waiter: projections.NewWaiter(dbs.views, dbs.search),
 		Decode: func(r eventstore.Recorded) (any, error) { return catalogue.Decode(r) },
 	}
 }
@@ -215,13 +253,13 @@ type service struct {
 
 // assemble puts the server together on top of its parts.
 func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a application, err error) {
-	db, err := openDB(ctx, f, "views", true, sqldb.Rebuildable)
+	dbs, err := openViews(ctx, f, true)
 	if err != nil {
 		return a, err
 	}
-	a.views = db
+	a.views = dbs
 	alone := f.Log == inFiles && f.views() == inFiles // the lock on the folder keeps other servers out
-	cfg := projectionsConfig(p.log, db, t)
+	cfg := projectionsConfig(p.log, dbs, t)
 	cfg.Alone, cfg.Owner, cfg.CacheRows = alone, processName(), p.caches.CacheRows
 	runner, err := projections.NewRunner(ctx, cfg)
 	if err != nil {
@@ -231,7 +269,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	read := readapi.New(readapi.Config{
-		DB: db, Store: p.log, Waiter: cfg.Waiter, Now: now, Log: t.logger, Status: runner.Status, Metrics: metrics,
+		DB: dbs.views, Apart: dbs.apart(), Store: p.log, Waiter: cfg.Waiter, Now: now, Log: t.logger, Status: runner.Status, Metrics: metrics,
 	})
 	endpoints := slices.Concat(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, now), viewsapi.Endpoints(cfg))
 	api := web.New(web.Config{
@@ -255,7 +293,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	host, err := reactors.New(reactors.Config{
 		Store: p.log, Leases: p.accounts, Parking: p.accounts, Logger: t.logger, Now: now,
 		Holder: processName(), Alone: alone,
-		Drain: reactorTime, Reactors: p.reactors(t, client, chooser{db, cfg.Waiter}),
+		Drain: reactorTime, Reactors: p.reactors(t, client, chooser{dbs.views, cfg.Waiter}),
 	})
 	if err != nil {
 		return a, fmt.Errorf("start reactors: %w", err)
@@ -428,12 +466,12 @@ func withExistingViews(ctx context.Context, f StoreFlags, t *terminal, do func(p
 
 func withViewsDB(ctx context.Context, f StoreFlags, t *terminal, create bool, do func(projections.Config) error) (err error) {
 	return withLog(ctx, f, t, func(store eventstore.Store) (err error) {
-		db, err := openDB(ctx, f, "views", create, sqldb.Rebuildable)
+		dbs, err := openViews(ctx, f, create)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, db.Close()) }()
-		cfg := projectionsConfig(store, db, t)
+		defer func() { err = errors.Join(err, dbs.Close()) }()
+		cfg := projectionsConfig(store, dbs, t)
 		if create {
 			if err := projections.Prepare(ctx, cfg); err != nil {
 				return fmt.Errorf("prepare views: %w", err)

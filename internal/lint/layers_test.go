@@ -39,6 +39,7 @@ var layers = []struct{ pkg, may string }{
 	{"projections/projectionstest", "projections domain/** eventstore eventstore/codec internal/ids internal/sqldb " + forTests},
 	{"projections/views/viewstest", "projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb " + forTests},
 	{"projections/viewsapi", "projections projections/cursor domain/** eventstore internal/sqldb internal/web " + http},
+	{"projections/search", "projections projections/** domain/** eventstore internal/sqldb golang.org/x/text/**"},
 	{"projections", "domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
 	{"projections/**", "projections projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
 	{"readapi", "projections projections/** domain/** eventstore eventstore/codec internal/csvtext internal/ids internal/sqldb internal/web " + http},

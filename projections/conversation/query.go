@@ -105,6 +105,10 @@ func (r *EntryRow) cursor() string {
 	return cursor.Encode(list, place{r.At, r.Tie, r.ID})
 }
 
+// CursorAt returns a cursor behind everything in a conversation up to a time, in
+// microseconds since 1970 UTC. Before it is the page that ends there.
+func CursorAt(at int64) string { return cursor.Encode(list, place{At: at + 1}) }
+
 const list = "conversation"
 
 const entryColumns = "position, chat_id, kind, happened_at, tie, entry_id, by_kind, by_id, body, revision"

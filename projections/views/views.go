@@ -13,6 +13,7 @@ import (
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/quickreplies"
+	"github.com/chatledger/chatledger/projections/search"
 	"github.com/chatledger/chatledger/projections/usage"
 	"github.com/chatledger/chatledger/projections/visitor"
 )
@@ -31,5 +32,6 @@ func All() []func() projections.Projection {
 		quickreplies.New,
 		usage.New,
 		contacts.New,
+		search.New,
 	}
 }

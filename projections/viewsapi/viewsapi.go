@@ -189,7 +189,7 @@ func (a *api) at(ctx context.Context, view string) (at eventstore.Position, err 
 	if !known {
 		return 0, ErrView
 	}
-	err = a.cfg.DB.Read(ctx, func(tx sqldb.Tx) error {
+	err = a.cfg.DBOf(view).Read(ctx, func(tx sqldb.Tx) error {
 		at, err = projections.Checkpoints(ctx, tx, view)
 		return err
 	})
@@ -247,7 +247,7 @@ func (a *api) skipped(ctx context.Context, r *web.Request, in *inPage) (out web.
 		return out, 0, err
 	}
 	var items []Skipped
-	found, err := projections.ListSkipped(ctx, a.cfg.DB, in.View, after, limit)
+	found, err := projections.ListSkipped(ctx, a.cfg.DBOf(in.View), in.View, after, limit)
 	for _, s := range found {
 		after = s.Position
 		of, err := a.workspaceOf(ctx, s.Stream, s.Revision)
@@ -364,7 +364,7 @@ func (a *api) skip(ctx context.Context, r *web.Request, in *inSkip) (out WasSkip
 // ownSkip returns ErrNotSkipped unless an event of the caller's workspace was
 // left out.
 func (a *api) ownSkip(ctx context.Context, r *web.Request, view string, position eventstore.Position) error {
-	list, err := projections.ListSkipped(ctx, a.cfg.DB, view, position-1, 1)
+	list, err := projections.ListSkipped(ctx, a.cfg.DBOf(view), view, position-1, 1)
 	if err != nil {
 		return err
 	}

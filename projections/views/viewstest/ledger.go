@@ -178,6 +178,24 @@ func (l *Ledger) Read(t testing.TB, fn func(tx sqldb.Tx)) {
 	}
 }
 
+// Rebuild rebuilds every view; Rollback brings the tables before that back.
+func (l *Ledger) Rebuild(t testing.TB) {
+	t.Helper()
+	if err := projections.RebuildAll(t.Context(), l.cfg, l.names, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Rollback undoes a Rebuild.
+func (l *Ledger) Rollback(t testing.TB) {
+	t.Helper()
+	for _, name := range l.names {
+		if err := projections.Rollback(t.Context(), l.cfg, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Verify fails t unless every view is, row for row, what a rebuild gives, and
 // nothing was parked.
 func (l *Ledger) Verify(t testing.TB) {
