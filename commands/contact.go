@@ -267,6 +267,10 @@ func (c Contacts) Merge(ctx context.Context, o Origin, id, other contact.ID, cmd
 		if _, err := c.contacts.do(ctx, part(o, "merge refused"), "contact.release", string(id), decides(release.Decide)); err != nil {
 			return Result{}, err
 		}
+		res = Result{ID: res.ID, Revision: res.Revision, Position: res.Position}
+		if o.Keyed { // the repeat finds what was taken back, and would go on from there
+			return c.contacts.keepAnswer(ctx, o, "contact.merge", res, err)
+		}
 	}
 	return res, err
 }

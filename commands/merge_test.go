@@ -1,0 +1,87 @@
+package commands_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/memory"
+)
+
+// meddler is a store on which somebody else does something right after an append
+// to a stream, once.
+type meddler struct {
+	eventstore.Store
+	stream string
+	meddle func()
+}
+
+func (m *meddler) Append(ctx context.Context, stream string, want eventstore.Revision, events ...eventstore.Event) (eventstore.Result, error) {
+	res, err := m.Store.Append(ctx, stream, want, events...)
+	if do := m.meddle; do != nil && stream == m.stream {
+		m.meddle = nil
+		do()
+	}
+	return res, err
+}
+
+// Of two who merge a contact into another at once, one is refused. That leaves no
+// trace, and the repeat of the request is refused, too, whatever happened since.
+func TestAMergeThatIsTooLate(t *testing.T) {
+	ctx := t.Context()
+	log := memory.New(time.Now)
+	m := &meddler{Store: log}
+	late, quick := commands.New(m, commands.Options{Now: time.Now}), commands.New(log, commands.Options{Now: time.Now})
+	add := func(name string) contact.ID {
+		res, err := quick.Contacts.Add(ctx, keyed(ann, name, "{}"), contact.Add{
+			Workspace: acme, Changes: []contact.Change{{Field: contact.Name, Values: []string{name}}},
+			Source: contact.Source{Reason: contact.ByAgent, By: "ann"}, At: time.Unix(1, 0),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return contact.ID(res.ID)
+	}
+	x, y, z := add("x"), add("y"), add("z")
+	merge := contact.Merge{By: "ann", At: time.Unix(2, 0)}
+	m.stream, m.meddle = "contact-"+string(x), func() {
+		if _, err := quick.Contacts.Merge(ctx, keyed(ann, "quick", "{}"), z, y, merge); err != nil {
+			t.Error(err)
+		}
+	}
+	apart := func(when string) {
+		t.Helper()
+		res, err := late.Contacts.Merge(ctx, keyed(ann, "late", "{}"), x, y, merge)
+		if !errors.Is(err, contact.ErrMerged) || res.Changed {
+			t.Errorf("%s: %+v, %v; want %v", when, res, err, contact.ErrMerged)
+		}
+		err = late.Contacts.Look(ctx, acme, x, func(s contact.State) error {
+			if len(s.Absorbed) > 0 {
+				t.Errorf("%s: it still has %v", when, s.Absorbed)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	apart("too late")
+	apart("again")
+	if _, err := quick.Contacts.Unmerge(ctx, keyed(ann, "undo", "{}"), z, y, contact.Unmerge{By: "ann", At: time.Unix(3, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	apart("again, when it could be done")
+	err := quick.Contacts.Look(ctx, acme, y, func(s contact.State) error {
+		if s.Into != "" {
+			t.Errorf("it was merged into %s, which knows nothing of it", s.Into)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
