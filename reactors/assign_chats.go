@@ -1,6 +1,7 @@
 package reactors
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ type AssignChats struct {
 func (a AssignChats) Reactor() Reactor {
 	d := &desk{
 		AssignChats: a, events: codec.New(chat.Events),
-		holders: map[string]string{}, waiting: map[string]waiting{}, unsure: map[string]string{}, turns: map[teamKey]string{},
+		holders: map[string]string{}, waiting: map[string]waiting{}, lines: map[teamKey][]inLine{}, unsure: map[string]string{}, turns: map[teamKey]string{},
 		load: map[string]int64{},
 	}
 	return Reactor{
@@ -67,17 +68,24 @@ type desk struct {
 
 	mu      sync.Mutex
 	at      eventstore.Position
-	holders map[string]string  // by chat: open chats that somebody has
-	waiting map[string]waiting // by chat: those that were handed to a team and not taken since
-	unsure  map[string]string  // by chat its workspace: opened again, so that the chat knows who has it
-	turns   map[teamKey]string // who was chosen last
-	load    map[string]int64   // by agent
+	holders map[string]string    // by chat: open chats that somebody has
+	waiting map[string]waiting   // by chat: those that were handed to a team and not taken since
+	lines   map[teamKey][]inLine // of those, and of some that do not wait any more, the oldest first
+	unsure  map[string]string    // by chat its workspace: opened again, so that the chat knows who has it
+	turns   map[teamKey]string   // who was chosen last
+	load    map[string]int64     // by agent
 }
 
 type teamKey struct{ workspace, team string }
 
+// inLine is a chat in a team's line.
+type inLine struct {
+	chat  string
+	since eventstore.Position
+}
+
 type waiting struct {
-	teamKey
+	team  teamKey
 	since eventstore.Position
 	event string // that handed it over: the choice is made once for each
 }
@@ -108,27 +116,20 @@ func (d *desk) handle(ctx context.Context, e eventstore.Recorded) error {
 // serve gives out the chats that wait for a team, the oldest first, as far as its
 // members can take them.
 func (d *desk) serve(ctx context.Context, e eventstore.Recorded, meta eventstore.Metadata, id team.ID) error {
-	tried := map[string]bool{}
 	key := teamKey{meta.Workspace, string(id)}
-	for {
+	for behind := eventstore.Position(0); ; { // who could not be given stays in the line
 		if err := d.catchUp(ctx); err != nil {
 			return err
 		}
-		next := ""
-		for c, w := range d.waiting {
-			if w.teamKey == key && !tried[c] && (next == "" || w.since < d.waiting[next].since) {
-				next = c
-			}
-		}
-		if next == "" {
-			return nil
-		}
-		tried[next] = true
-		w := d.waiting[next]
 		choice, rule, ok, err := d.choose(ctx, key)
 		if err != nil || !ok {
 			return err
 		}
+		next, w := d.next(key, behind)
+		if next == "" {
+			return nil
+		}
+		behind = w.since
 		o := commands.Origin{
 			Workspace: meta.Workspace, Actor: AssignChatsName, ActorKind: commands.ActorSystem,
 			Command:     ids.Command("assign by rule", w.event),
@@ -142,6 +143,39 @@ func (d *desk) serve(ctx context.Context, e eventstore.Recorded, meta eventstore
 			return err
 		} // refused: the member left just now; the next event tries again
 	}
+}
+
+// next returns the first chat in a team's line, behind one, that still waits.
+func (d *desk) next(key teamKey, behind eventstore.Position) (string, waiting) {
+	line := d.lines[key]
+	at, _ := slices.BinarySearchFunc(line, behind+1, func(in inLine, p eventstore.Position) int { return cmp.Compare(in.since, p) })
+	for _, in := range line[at:] {
+		if d.waits(in) {
+			return in.chat, d.waiting[in.chat]
+		}
+	}
+	return "", waiting{}
+}
+
+// moveUp drops what does not wait any more from the start of a team's line, and
+// returns how much that was.
+func (d *desk) moveUp(key teamKey) (n int) {
+	line := d.lines[key]
+	for n < len(line) && !d.waits(line[n]) {
+		n++
+	}
+	if n == len(line) {
+		delete(d.lines, key)
+	} else {
+		d.lines[key] = line[n:]
+	}
+	return n
+}
+
+// waits reports whether a chat still waits in the line that it was put in.
+func (d *desk) waits(in inLine) bool {
+	w, ok := d.waiting[in.chat]
+	return ok && w.since == in.since
 }
 
 // choose applies the team's rule to its members as they are now.
@@ -218,7 +252,10 @@ func (d *desk) catchUp(ctx context.Context) error {
 func (d *desk) fold(r eventstore.Recorded, workspace string, fact chat.Event) {
 	id := strings.TrimPrefix(r.Stream, "chat-")
 	delete(d.unsure, id)
-	delete(d.waiting, id)
+	if w, ok := d.waiting[id]; ok {
+		delete(d.waiting, id)
+		d.moveUp(w.team)
+	}
 	switch f := fact.(type) {
 	case chat.Claimed:
 		d.hold(id, string(f.By))
@@ -233,7 +270,9 @@ func (d *desk) fold(r eventstore.Recorded, workspace string, fact chat.Event) {
 			d.hold(id, f.To)
 		case chat.ToTeam:
 			d.hold(id, "")
-			d.waiting[id] = waiting{teamKey{workspace, f.To}, r.Position, r.ID.String()}
+			to := teamKey{workspace, f.To}
+			d.waiting[id] = waiting{to, r.Position, r.ID.String()}
+			d.lines[to] = append(d.lines[to], inLine{id, r.Position})
 		case chat.ToBot:
 			d.hold(id, "")
 		}
