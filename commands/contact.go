@@ -137,6 +137,24 @@ func (c Contacts) record(ctx context.Context, o Origin, name string, id contact.
 	})
 }
 
+// Answer records what a person answered to a question of a chatflow: the customer
+// of a chat, or who has a phone number or another id. The Result is about them,
+// contact or not.
+func (c Contacts) Answer(ctx context.Context, o Origin, customer string, cmd contact.Answer) (Result, error) {
+	cmd.Workspace = o.Workspace
+	return c.contacts.do(ctx, o, "contact.answer", string(ContactID(o.Workspace, customer)), func(ctx context.Context, s contact.State) ([]contact.Event, error) {
+		cmd := cmd
+		if err := c.initial(ctx, o.Workspace, &cmd.Status, &cmd.Category); err != nil {
+			return nil, err
+		}
+		var err error
+		if cmd.Changes, err = c.attributes.check(ctx, o.Workspace, cmd.Changes); err != nil {
+			return nil, err
+		}
+		return cmd.Decide(s)
+	})
+}
+
 // Edit gives fields other values.
 func (c Contacts) Edit(ctx context.Context, o Origin, id contact.ID, cmd contact.Edit) (Result, error) {
 	return c.contacts.do(ctx, o, "contact.edit", string(id), func(ctx context.Context, s contact.State) ([]contact.Event, error) {

@@ -221,3 +221,37 @@ func TestReadingContacts(t *testing.T) {
 		t.Errorf("all attributes %v", a)
 	}
 }
+
+// What bots report marks contacts and fills attributes, however often they say it.
+func TestAnswersOfChatflows(t *testing.T) {
+	l := newLedger(t)
+	l.connect(acme)
+	chat := l.receive(acme, "15551230001", "hello")
+	l.must(201, aSenior, "POST", "/v1/attributes", `{"name":"Size","kind":"choice","choices":["S","M"]}`)
+	answer := func(status int, body string) object {
+		t.Helper()
+		return l.must(status, agent.RoleBot, "POST", "/v1/chatflows/answers", body)
+	}
+	first := answer(200, `{"chat":"`+chat+`","flow":"welcome","question":"size?","value":"m","attribute":"size"}`)
+	id := first["id"].(string)
+	l.must(404, anAgent, "GET", "/v1/contacts/"+id+"?min_position="+l.head(), "")
+	if again := answer(200, `{"chat":"`+chat+`","flow":"welcome","question":"size?","value":"m","attribute":"Size"}`); again["changed"] != false {
+		t.Error("the same answer is a change")
+	}
+	if bad := answer(400, `{"chat":"`+chat+`","flow":"welcome","question":"size?","value":"XL","attribute":"size"}`); bad["code"] != "attribute.bad_value" {
+		t.Errorf("a bad value: %v", bad)
+	}
+	answer(404, `{"chat":"`+chat+`","flow":"welcome","question":"size?","value":"XL","attribute":"none"}`)
+	if marked := answer(200, `{"customer":"+1 555 123 0001","bot":"b2","flow":"welcome","question":"may we call?","value":"yes","marks_as_contact":true}`); marked["id"] != id {
+		t.Errorf("by number it is %v, by chat %s", marked["id"], id)
+	}
+	c := l.get("/v1/contacts/" + id)
+	for at, want := range map[string]any{
+		"reason": "chatflow", "added.flow": "welcome", "added.question": "may we call?", "added.by": "b2", "phone": "+15551230001",
+		"fields.1.field": "attributes.size", "fields.1.values.0.value": "M", "fields.1.values.0.source.question": "size?",
+	} {
+		if got := c.at(at); got != want {
+			t.Errorf("%s is %v, want %v", at, got, want)
+		}
+	}
+}

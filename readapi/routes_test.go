@@ -76,6 +76,7 @@ a . s . . A  POST /v1/contacts/{contact}/merge
 a . s . . A  POST /v1/contacts/{contact}/unmerge
 . . s . . A  DELETE /v1/contacts/{contact}
 . . s . . A  POST /v1/contacts/{contact}/restore
+a b s . . A  POST /v1/chatflows/answers
 . . s . . A  POST /v1/attributes
 . . s . . A  PATCH /v1/attributes/{attribute}
 . . s . . A  DELETE /v1/attributes/{attribute}
@@ -371,6 +372,9 @@ func TestBadInput(t *testing.T) {
 		{"POST /v1/contacts", `{"name":"Ana","phones":["x"]}`, 400, "body.phones"},
 		{"POST /v1/contacts", `{"name":"Ana","attributes":{"none":"x"}}`, 404, "body.attributes.none"},
 		{"PATCH /v1/contacts/none", `{"name":"Ana"}`, 404, ""},
+		{"POST /v1/chatflows/answers", `{"flow":"f","question":"q","value":"v"}`, 400, "body.chat"},
+		{"POST /v1/chatflows/answers", `{"customer":"+15551","flow":"","question":"q","value":"v"}`, 400, "body.flow"},
+		{"POST /v1/chatflows/answers", `{"chat":"none","flow":"f","question":"q","value":"v"}`, 404, ""},
 		{"POST /v1/contacts/none/tags", `{"add":["x"]}`, 404, ""},
 		{"POST /v1/contacts/none/notes", `{"text":""}`, 400, "body.text"},
 		{"POST /v1/contacts/none/merge", `{"contact":""}`, 400, "body.contact"},

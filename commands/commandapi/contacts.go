@@ -1,6 +1,7 @@
 package commandapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/attribute"
+	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/internal/web"
 )
@@ -113,6 +115,18 @@ type OtherContactBody struct {
 	Contact string `json:"contact" doc:"The id of the other contact."`
 }
 
+// AnswerBody is an answer to a chatflow's question.
+type AnswerBody struct {
+	Chat      string `json:"chat,omitempty" doc:"The id of the chat it was given in. Either this or customer."`
+	Customer  string `json:"customer,omitempty" example:"+15551230001" doc:"A phone number with its country code, or the customer's id in the channel."`
+	Bot       string `json:"bot,omitempty" example:"welcome-bot" doc:"The caller if it is not given."`
+	Flow      string `json:"flow" example:"welcome"`
+	Question  string `json:"question" example:"shirt size?"`
+	Value     string `json:"value" example:"M"`
+	Marks     bool   `json:"marks_as_contact,omitempty" doc:"Whoever gave the answer is a contact."`
+	Attribute string `json:"attribute,omitempty" example:"size" doc:"The id or name of an attribute that the answer fills."`
+}
+
 // WrittenContactNote is the answer to a new note.
 type WrittenContactNote struct {
 	Written
@@ -209,6 +223,9 @@ func (a *api) contacts() []web.Endpoint {
 				return a.Contacts.Restore(ctx, c.Origin, in.Contact, contact.Restore{By: contact.AgentID(c.By)})
 			}),
 
+		write(a, "POST /v1/chatflows/answers", anyone, "Report an answer to a chatflow's question", a.answer,
+			"About the customer of a chat, or who has a phone number. The answer may mark them as a contact and fill one of the workspace's attributes. The same answer to the same question again changes nothing, so that it is safe to repeat."),
+
 		write(a, "POST /v1/attributes", seniors, "Give contacts a field of the workspace's own",
 			func(ctx ctx, c caller, in *with[AttributeBody]) (result, error) {
 				r, err := a.Attributes.Define(ctx, c.Origin, attribute.Define{Name: in.Body.Name, Kind: attribute.Kind(in.Body.Kind), Choices: in.Body.Choices})
@@ -226,6 +243,38 @@ func (a *api) contacts() []web.Endpoint {
 				return called(string(in.Attribute), r, err)
 			}, listRevision),
 	}
+}
+
+func (a *api) answer(ctx context.Context, c caller, in *with[AnswerBody]) (result, error) {
+	b := in.Body
+	cmd := contact.Answer{
+		Bot: contact.AgentID(cmp.Or(b.Bot, string(c.By))), Flow: b.Flow, Question: b.Question, Value: b.Value, Marks: b.Marks, At: c.At,
+	}
+	if b.Attribute != "" {
+		cmd.Changes = []contact.Change{{Field: contact.Custom + b.Attribute, Values: []string{b.Value}}}
+	}
+	customer := b.Customer
+	switch {
+	case (b.Chat == "") == (b.Customer == ""):
+		return result{}, web.BadRequest(web.CodeInvalid, "body.chat", "want either a chat or a customer")
+	case b.Chat != "":
+		err := a.Chats.Look(ctx, c.Workspace, chat.ID(b.Chat), func(s chat.State) error {
+			cmd.Link = contact.Link{Chat: b.Chat, Channel: s.Channel, Customer: s.Customer}
+			return nil
+		})
+		if err != nil {
+			return result{}, err
+		}
+		customer = cmd.Link.Customer
+	default:
+		if number, ok := contact.Phone(b.Customer); ok {
+			customer = number[1:]
+			if b.Marks {
+				cmd.Changes = append(cmd.Changes, contact.Change{Field: contact.Phones, Values: []string{number}})
+			}
+		}
+	}
+	return a.Contacts.Answer(ctx, c.Origin, customer, cmd)
 }
 
 // typed is the source of what the caller types in.

@@ -191,6 +191,51 @@ func TestWork(t *testing.T) {
 	})
 }
 
+func TestAnswers(t *testing.T) {
+	ask := func(second int, value string) contact.Answer {
+		return contact.Answer{Workspace: "acme", Bot: "bot", Flow: "f", Question: "q", Value: value, Link: link, Status: "OPEN", Category: "open", At: at(second)}
+	}
+	marks := func(a contact.Answer) contact.Answer { a.Marks = true; return a }
+	fills := func(a contact.Answer) contact.Answer {
+		a.Changes = []contact.Change{set("attributes.size", a.Value)}
+		return a
+	}
+	said := func(second int, value string) contact.Answered {
+		return contact.Answered{Workspace: "acme", Bot: "bot", Flow: "f", Question: "q", Value: value, Chat: "c", At: at(second)}
+	}
+	flow := contact.Source{Reason: contact.ByChatflow, Chat: "c", Flow: "f", Question: "q", By: "bot"}
+	filled := func(second int, value string) contact.DetailsSet {
+		return contact.DetailsSet{Changes: []contact.Change{set("attributes.size", value)}, Source: flow, At: at(second)}
+	}
+	marked := contact.Added{Workspace: "acme", Source: flow, Status: "OPEN", Category: "open", At: at(2)}
+	number := contact.DetailsSet{Changes: []contact.Change{set("phones", "+15551230001")}, Source: flow, At: at(2)}
+	linked := contact.ChatLinked{Link: link, At: at(2)}
+	domaintest.Run(t, contact.Evolve, []domaintest.Case[contact.State, contact.Event]{
+		{Name: "an answer", When: ask(1, "M"), Then: past{said(1, "M")}},
+		{Name: "the same answer", Given: past{said(1, "M")}, When: ask(2, "M")},
+		{Name: "another answer", Given: past{said(1, "M")}, When: ask(2, "L"), Then: past{said(2, "L")}},
+		{Name: "an answer that fills a field of no contact", When: fills(ask(1, "M")), Then: past{said(1, "M"), filled(1, "M")}},
+		{Name: "an answer that marks", Given: past{said(1, "M")}, When: marks(ask(2, "M")), Then: past{marked, number, linked}},
+		{
+			Name: "what was filled before stays", Given: past{said(1, "M"), filled(1, "M")}, When: fills(marks(ask(2, "M"))),
+			Then: past{marked, number, linked},
+		},
+		{
+			Name: "an answer of a contact", Given: past{added, ana, linked}, When: fills(ask(3, "M")), Then: past{said(3, "M"), filled(3, "M")},
+		},
+		{Name: "an answer of a deleted contact", Given: past{added, ana, linked, hidden}, When: fills(ask(3, "M")), Then: past{said(3, "M"), filled(3, "M")}},
+		{
+			Name: "an answer that marks a deleted contact", Given: past{added, ana, linked, hidden}, When: marks(ask(3, "M")),
+			Then: past{said(3, "M"), contact.Restored{By: "bot", Source: &flow}},
+		},
+		{Name: "an answer to no bot", When: contact.Answer{Workspace: "acme", Flow: "f", Question: "q"}, Err: contact.ErrBotMissing},
+		{Name: "an answer in no flow", When: contact.Answer{Workspace: "acme", Bot: "b", Question: "q"}, Err: contact.ErrFlowMissing},
+		{Name: "an answer to nothing", When: contact.Answer{Workspace: "acme", Bot: "b", Flow: "f"}, Err: contact.ErrQuestionMissing},
+		{Name: "a long answer", When: ask(1, strings.Repeat("a", 10_001)), Err: contact.ErrAnswer},
+		{Name: "an answer nowhere", When: contact.Answer{}, Err: contact.ErrWorkspace},
+	})
+}
+
 func TestMerging(t *testing.T) {
 	hasB := contact.Absorbed{Contact: "b", By: "ann", At: at(5)}
 	domaintest.Run(t, contact.Evolve, []domaintest.Case[contact.State, contact.Event]{
@@ -235,12 +280,16 @@ func TestLimits(t *testing.T) {
 	for i := range contact.MaxFields {
 		many = append(many, set(fmt.Sprint("attributes.a", i), "x"))
 	}
+	for i := range contact.MaxAnswers {
+		s = contact.Evolve(s, contact.Answered{Workspace: "acme", Flow: "f", Question: fmt.Sprint(i)})
+	}
 	for name, tt := range map[string]struct {
 		cmd  domaintest.Command[contact.State, contact.Event]
 		want error
 	}{
 		"notes":    {contact.AddNote{Note: "x", Text: "x", By: "ann"}, contact.ErrTooManyNotes},
 		"tags":     {contact.ChangeTags{Add: tags}, contact.ErrTooManyTags},
+		"answers":  {contact.Answer{Workspace: "acme", Bot: "b", Flow: "f", Question: "x"}, contact.ErrTooManyAnswers},
 		"absorbed": {contact.Absorb{Contact: "x", Self: "y", By: "ann"}, contact.ErrTooManyParts},
 		"fields":   {edit(9, many...), contact.ErrTooMany},
 		"changes":  {edit(9, append(many, set("name", "x"))...), contact.ErrTooMany},

@@ -10,6 +10,7 @@ var Events = []Event{
 	Added{},
 	DetailsSet{},
 	ChatLinked{},
+	Answered{},
 	TagsChanged{},
 	NoteAdded{},
 	NoteEdited{},
@@ -47,6 +48,18 @@ type DetailsSet struct {
 type ChatLinked struct {
 	Link
 	At time.Time `json:"at"`
+}
+
+// Answered is what a person answered to a question of a chatflow, whether or not
+// they are a contact.
+type Answered struct {
+	Workspace string    `json:"workspace"`
+	Bot       AgentID   `json:"bot"`
+	Flow      string    `json:"flow"`
+	Question  string    `json:"question"`
+	Value     string    `json:"value"`
+	Chat      string    `json:"chat,omitempty"` // in which it was given
+	At        time.Time `json:"at"`
 }
 
 // TagsChanged is a delta: tags that were not there before, tags that were.
@@ -153,6 +166,7 @@ type Released struct {
 func (Added) EventType() string       { return "contact.added.v1" }
 func (DetailsSet) EventType() string  { return "contact.details_set.v1" }
 func (ChatLinked) EventType() string  { return "contact.chat_linked.v1" }
+func (Answered) EventType() string    { return "contact.answered.v1" }
 func (TagsChanged) EventType() string { return "contact.tags_changed.v1" }
 func (NoteAdded) EventType() string   { return "contact.note_added.v1" }
 func (NoteEdited) EventType() string  { return "contact.note_edited.v1" }
@@ -179,6 +193,11 @@ func (e DetailsSet) apply(s *State) {
 	}
 }
 func (e ChatLinked) apply(s *State) { put(&s.Chats, e.Chat, struct{}{}) }
+func (e Answered) apply(s *State) {
+	s.Workspace = e.Workspace
+	put(&s.Answers, questionKey(e.Flow, e.Question), sha256.Sum256([]byte(e.Value)))
+}
+
 func (e TagsChanged) apply(s *State) {
 	for _, t := range e.Added {
 		put(&s.Tags, t, struct{}{})

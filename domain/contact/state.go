@@ -21,6 +21,7 @@ type State struct {
 	Notes     map[NoteID]Note
 	Fields    map[string]Held
 	Chats     map[string]struct{}
+	Answers   map[string][sha256.Size]byte // hashes of the last ones, by flow and question
 }
 
 // Held is what a field has.

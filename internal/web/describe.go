@@ -14,6 +14,7 @@ func (c *Config) describe() {
 	c.Tags = []Tag{
 		{"chats", "The inbox: the chats of a workspace, their messages, notes, tags and history."},
 		{"contacts", "People whose details are known: added by hand, imported, or shared in a chat."},
+		{"chatflows", "What bots ask."},
 		{"attributes", "The fields that a workspace gives its contacts besides those that all have."},
 		{"orders", "Orders from catalogues and from this API, each with its own life."},
 		{"changes", "What happens, as it happens."},
