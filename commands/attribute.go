@@ -47,6 +47,16 @@ func (c Attributes) Restore(ctx context.Context, o Origin, cmd attribute.Restore
 	return c.attributes.do(ctx, o, "attribute.restore", o.Workspace, decides(cmd.Decide))
 }
 
+// Known refuses what is no attribute in use, by id or name.
+func (c Attributes) Known(ctx context.Context, workspace, nameOrID string) error {
+	return c.attributes.with(ctx, workspace, func(s attribute.State) error {
+		if _, ok := s.Find(nameOrID); !ok {
+			return attribute.ErrNotFound
+		}
+		return nil
+	})
+}
+
 // check returns changes in which the workspace's own fields are called by their ids
 // and have values of their kinds.
 func (c Attributes) check(ctx context.Context, workspace string, changes []contact.Change) ([]contact.Change, error) {

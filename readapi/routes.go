@@ -52,6 +52,7 @@ func (a *API) Endpoints() []web.Endpoint {
 			"A page may be short, even empty, before the end of the list: so many contacts are looked at for each, and no more. There are more pages as long as there is a next_cursor."),
 		ask(a, "/v1/contacts/count", anyone, "Count contacts with a filter", views(inPeople, inStaff), a.countContacts,
 			"Counts as far as it can tell at once: exact is false if there may be more."),
+		a.exportContacts(inPeople, inStaff),
 		read(a, "/v1/contacts/{contact}", anyone, "All that is known of a contact", views(inPeople, inStaff), getContact,
 			"For every value: who gave it, how and when. A contact that was merged into another is answered with that one."),
 		read(a, "/v1/contacts/{contact}/duplicates", anyone, "Who may be the same person", views(inPeople, inStaff), listDuplicates,

@@ -158,6 +158,7 @@ func (a *api) contacts() []web.Endpoint {
 				}
 				return a.Contacts.Add(ctx, c.Origin, contact.Add{Workspace: c.Workspace, Changes: changes, Source: c.typed(), At: c.At})
 			}, answers(201), "A name, an e-mail address or a phone number is needed. The id follows from the first phone number with a country code, else from the first address; if there is such a contact already, it is a 409."),
+		a.importContacts(),
 		write(a, "PATCH /v1/contacts/{contact}", staff, "Change details of a contact",
 			func(ctx ctx, c caller, in *contactWith[ContactBody]) (result, error) {
 				changes, err := in.Body.changes()

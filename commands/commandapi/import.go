@@ -1,0 +1,377 @@
+package commandapi
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/web"
+)
+
+// Bounds of an import.
+const (
+	maxRows       = 200_000
+	maxRow        = 64 << 10 // bytes
+	maxColumns    = 150
+	importWorkers = 64               // rows under way at once; those of one contact are in their order
+	importWait    = 30 * time.Second // for a part of the body
+	answerWait    = 10 * time.Minute // for a part of the answer to be taken
+)
+
+// ImportedRow is a line of the answer to an import.
+type ImportedRow struct {
+	Row     int    `json:"row" doc:"The header is row 1; empty lines do not count."`
+	Outcome string `json:"outcome" enum:"added,updated,unchanged,refused"`
+	Contact string `json:"contact,omitempty" doc:"The id of the contact."`
+	Code    string `json:"code,omitempty" doc:"Why it was refused."`
+	Field   string `json:"field,omitempty" doc:"What of the row is at fault."`
+	Reason  string `json:"reason,omitempty"`
+}
+
+// ImportedAll is the last line of the answer to an import. Without it, it was broken
+// off. If done is false, the code says why, and the file can be imported again.
+type ImportedAll struct {
+	Done      bool   `json:"done"`
+	Rows      int    `json:"rows"`
+	Added     int    `json:"added"`
+	Updated   int    `json:"updated"`
+	Unchanged int    `json:"unchanged"`
+	Refused   int    `json:"refused"`
+	Code      string `json:"code,omitempty" doc:"Why nothing was read behind the last row."`
+	Reason    string `json:"reason,omitempty"`
+}
+
+type inImport struct {
+	Name string `query:"name" maxLength:"200" example:"customers.csv" doc:"What the import is called: each value keeps it with its source."`
+}
+
+func (a *api) importContacts() web.Endpoint {
+	route := web.Route{
+		Method: http.MethodPost, Path: "/v1/contacts/import", Tag: "contacts", Summary: "Import contacts from CSV",
+		Description: "The body is CSV in UTF-8, with a header: name, email (or emails), phone (or phones), company, city, country, gender, language, and the ids or names of attributes. " +
+			"Several e-mails or phones of a row are separated by semicolons; an empty cell changes nothing. " +
+			"A row is about the contact with its first phone number with a country code, else with its first e-mail address; one without either is about a contact of its own. " +
+			"At most 200,000 rows, of 64 KB each. The answer has a JSON line for each row as soon as it is done, in no particular order, and a last one with \"done\": true. " +
+			"A row that was imported before changes nothing, so that a file can be imported again after whatever went wrong.",
+		Roles: seniors, Stream: true, ContentType: "application/x-ndjson",
+	}
+	return web.NewEndpoint(route, func(ctx context.Context, r *web.Request, in *inImport) (*web.Stream, error) {
+		c, err := a.caller(r)
+		if err != nil {
+			return nil, err
+		}
+		head, err := a.store.Head(ctx)
+		if err != nil {
+			return nil, refusal(fmt.Errorf("%w: read the head: %w", commands.ErrUnavailable, err))
+		}
+		return web.NewStream(func(w http.ResponseWriter, r *http.Request) {
+			i := &importing{api: a, caller: c, name: in.Name, began: head.Position}
+			i.serve(w, r)
+		}), nil
+	}, func(op *huma.Operation) {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+			"text/csv": {Schema: &huma.Schema{Type: huma.TypeString}, Example: "name,email,phone\nAna Lima,ana.lima@example.com,+15551230001\n"},
+		}}
+	})
+}
+
+// importing is one import.
+type importing struct {
+	*api
+	caller
+	name  string
+	began eventstore.Position
+	rows  *csv.Reader
+	body  *bounded
+	to    []string // fields, by column; "" for one that is left out
+
+	mu      sync.Mutex
+	sum     ImportedAll
+	pending bytes.Buffer  // lines that are to be written
+	news    chan struct{} // holds a token if there are some
+	broken  error         // what ended the import before its end
+}
+
+// bounded reads a body, at most so much for a row.
+type bounded struct {
+	r       io.Reader
+	left    int
+	control *http.ResponseController
+	now     func() time.Time
+}
+
+var errRowTooLong = errors.New("a row is longer than 64 KB")
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errRowTooLong
+	}
+	if err := b.control.SetReadDeadline(b.now().Add(importWait)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, fmt.Errorf("set the deadline: %w", err)
+	}
+	n, err := b.r.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
+func (i *importing) serve(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	_ = control.EnableFullDuplex() // HTTP/2 is so anyway
+	i.body = &bounded{r: r.Body, left: maxRow, control: control, now: i.now}
+	if err := i.header(r.Context()); err != nil {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusBadRequest)
+		_ = json.NewEncoder(w).Encode(err) // a client that is gone needs no answer
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	i.news = make(chan struct{}, 1)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		i.work(ctx)
+	}()
+	write := func() {
+		i.mu.Lock()
+		lines := bytes.Clone(i.pending.Bytes())
+		i.pending.Reset()
+		i.mu.Unlock()
+		// Some clients read nothing before they have sent everything.
+		_ = control.SetWriteDeadline(i.now().Add(answerWait))
+		if _, err := w.Write(lines); err != nil {
+			cancel() // nobody listens; the import can be run again
+		}
+		_ = control.Flush() // what fails here fails the next write
+	}
+	for working := true; working; {
+		select {
+		case <-i.news:
+			write()
+		case <-done:
+			working = false
+		}
+	}
+	i.sum.Done = i.broken == nil && i.sum.Code == ""
+	if i.broken != nil {
+		i.sum.Code, i.sum.Reason = "import.interrupted", "not all rows were imported: import the file again"
+	}
+	i.line(i.sum)
+	write()
+}
+
+// header reads the first row.
+func (i *importing) header(ctx context.Context) error {
+	in := bufio.NewReader(i.body)
+	if mark, err := in.Peek(3); err == nil && string(mark) == "\ufeff" {
+		_, _ = in.Discard(len(mark)) // they were there
+	}
+	first, err := in.Peek(min(in.Size(), 4096))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return web.BadRequest(web.CodeInvalid, "body", err.Error())
+	}
+	line, _, _ := bytes.Cut(first, []byte("\n"))
+	i.rows = csv.NewReader(in)
+	i.rows.FieldsPerRecord = -1
+	if !bytes.ContainsRune(line, ',') && bytes.ContainsRune(line, ';') {
+		i.rows.Comma = ';'
+	}
+	names, err := i.rows.Read()
+	if err != nil {
+		return web.BadRequest(web.CodeInvalid, "body", "want CSV with a header: "+err.Error())
+	}
+	if len(names) > maxColumns {
+		return web.BadRequest(web.CodeInvalid, "body", fmt.Sprintf("at most %d columns", maxColumns))
+	}
+	known := map[string]string{"email": contact.Emails, "e-mail": contact.Emails, "phone": contact.Phones}
+	for _, f := range contact.Fields() {
+		known[f] = f
+	}
+	for _, shown := range exportedOnly() {
+		known[shown] = ""
+	}
+	for n, name := range names {
+		name = strings.TrimSpace(name)
+		field, ok := known[strings.ToLower(name)]
+		if !ok {
+			field = contact.Custom + strings.TrimPrefix(name, contact.Custom)
+			if err := i.Attributes.Known(ctx, i.Workspace, strings.TrimPrefix(name, contact.Custom)); err != nil {
+				return web.BadRequest(web.CodeInvalid, fmt.Sprintf("body.header[%d]", n), fmt.Sprintf("%.100q is neither a field nor an attribute", name))
+			}
+		}
+		if field != "" && slices.Contains(i.to, field) {
+			return web.BadRequest(web.CodeInvalid, fmt.Sprintf("body.header[%d]", n), "the field is there twice")
+		}
+		i.to = append(i.to, field)
+	}
+	return nil
+}
+
+// exportedOnly lists columns of an export that are no field of a contact: an import
+// passes over them.
+func exportedOnly() []string {
+	return []string{"id", "status", "assignee", "tags", "blocked", "reason", "created_at", "updated_at"}
+}
+
+// job is a row under way.
+type job struct {
+	row int
+	id  contact.ID
+	cmd contact.Record
+}
+
+// work imports the rows. Those of one contact go to the same worker, one after the
+// other.
+func (i *importing) work(ctx context.Context) {
+	seed := maphash.MakeSeed()
+	var queues [importWorkers]chan job
+	var workers sync.WaitGroup
+	for n := range queues {
+		queues[n] = make(chan job, 4)
+		workers.Go(func() {
+			for j := range queues[n] {
+				i.one(ctx, j)
+			}
+		})
+	}
+	err := i.each(ctx, func(j job) {
+		queues[maphash.String(seed, string(j.id))%importWorkers] <- j
+	})
+	for n := range queues {
+		close(queues[n])
+	}
+	workers.Wait()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var parse *csv.ParseError
+	switch {
+	case errors.Is(err, errRowTooLong), errors.Is(err, errTooManyRows), errors.As(err, &parse):
+		i.sum.Code, i.sum.Reason = "import.unreadable", err.Error()
+	case i.broken == nil:
+		i.broken = err
+	}
+}
+
+var errTooManyRows = fmt.Errorf("at most %d rows", maxRows)
+
+// each reads the rows.
+func (i *importing) each(ctx context.Context, do func(job)) error {
+	source := contact.Source{Reason: contact.ByImport, Import: i.name, By: contact.AgentID(i.By)}
+	for row := 2; ctx.Err() == nil; row++ {
+		i.body.left = maxRow
+		cells, err := i.rows.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case row > maxRows+1:
+			return errTooManyRows
+		case i.ended():
+			return nil
+		}
+		var changes []contact.Change
+		for n, cell := range cells {
+			if n < len(i.to) && i.to[n] != "" {
+				if values := valuesOf(i.to[n], cell); len(values) > 0 {
+					changes = append(changes, contact.Change{Field: i.to[n], Values: values})
+				}
+			}
+		}
+		if len(changes) == 0 {
+			continue // an empty row
+		}
+		do(job{row, i.Contacts.Identify(i.Workspace, changes), contact.Record{Changes: changes, Source: source, At: i.At}})
+	}
+	return ctx.Err()
+}
+
+func (i *importing) ended() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.broken != nil
+}
+
+// valuesOf returns what a cell says. An apostrophe that makes text of what would be a
+// formula is not part of it.
+func valuesOf(field, cell string) (values []string) {
+	parts := []string{cell}
+	if contact.Many(field) {
+		parts = strings.Split(cell, ";")
+	}
+	for _, v := range parts {
+		if v = contact.FromCell(strings.TrimSpace(v)); v != "" {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
+// one imports a row, and says what became of it.
+func (i *importing) one(ctx context.Context, j job) {
+	if ctx.Err() != nil || i.ended() {
+		return
+	}
+	o := i.Origin
+	o.Keyed, o.Fingerprint, o.IfMatch = false, "", nil
+	done, err := i.Contacts.Import(ctx, o, j.id, i.began, j.cmd)
+	line := ImportedRow{Row: j.row, Outcome: string(done.Outcome), Contact: string(j.id)}
+	var refused *fault.Error
+	switch {
+	case errors.As(err, &refused):
+		line.Outcome, line.Contact = "refused", ""
+		line.Code, line.Field, line.Reason = refused.Code, refused.Field, refused.Msg
+	case err != nil:
+		i.mu.Lock()
+		i.broken = errors.Join(i.broken, err)
+		i.mu.Unlock()
+		return
+	}
+	i.line(line)
+}
+
+// line adds a line to the answer.
+func (i *importing) line(v any) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // lines always have a JSON form
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if row, ok := v.(ImportedRow); ok {
+		i.sum.Rows++
+		switch row.Outcome {
+		case "added":
+			i.sum.Added++
+		case "updated":
+			i.sum.Updated++
+		case "unchanged":
+			i.sum.Unchanged++
+		default:
+			i.sum.Refused++
+		}
+	}
+	i.pending.Write(append(text, '\n'))
+	select {
+	case i.news <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,146 @@
+package readapi_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// importCSV imports a file, and returns the rows by number and the last line.
+func (l *ledger) importCSV(file string) (rows map[int]object, sum object) {
+	l.t.Helper()
+	a := l.do(aSenior, "POST", "/v1/contacts/import?name=test.csv", file, "Content-Type", "text/csv")
+	if a.status != http.StatusOK {
+		l.t.Fatalf("import: %d %s", a.status, a.body)
+	}
+	rows = map[int]object{}
+	for line := range strings.Lines(a.body) {
+		var o object
+		if err := json.Unmarshal([]byte(line), &o); err != nil {
+			l.t.Fatalf("%v in %q", err, line)
+		}
+		if n, ok := o["row"].(float64); ok {
+			rows[int(n)] = o
+		} else {
+			sum = o
+		}
+	}
+	return rows, sum
+}
+
+func TestImportTwice(t *testing.T) {
+	l := newLedger(t)
+	l.must(201, aSenior, "POST", "/v1/attributes", `{"name":"Shirt size","kind":"choice","choices":["S","M"]}`)
+	var b strings.Builder
+	b.WriteString("\ufeffName,email,phone,city,Shirt Size,id\r\n")
+	const many = 1000
+	for i := range many {
+		fmt.Fprintf(&b, "Person %d,p%d@example.com;q%d@example.com,'+1555%07d,\"Rome, %d\",s,x\n", i, i, i, i, i)
+	}
+	b.WriteString("Only a name,,,,,\n\n,,,,,\n,not an address,,,,\nBig,,+4930123456,,XXL,\n=cmd(),f@example.com,,,,\n")
+	file := b.String()
+	rows, sum := l.importCSV(file)
+	if sum["done"] != true || sum["added"] != many+2.0 || sum["refused"] != 2.0 || sum["rows"] != many+4.0 {
+		t.Errorf("the first time: %v", sum)
+	}
+	if r := rows[many+4]; r["outcome"] != "refused" || r["code"] != "contact.bad_email" || r["field"] != "emails" {
+		t.Errorf("row of a bad address: %v", r)
+	}
+	if r := rows[many+5]; r["code"] != "attribute.bad_value" || r["field"] != "attributes.Shirt Size" {
+		t.Errorf("row of a bad size: %v", r)
+	}
+	one := "/v1/contacts/" + rows[9]["contact"].(string)
+	c := l.get(one)
+	for at, want := range map[string]any{
+		"name": "Person 7", "email": "p7@example.com", "phone": "+15550000007", "city": "Rome, 7", "reason": "import", "added.import": "test.csv",
+		"fields.1.values.1.value": "q7@example.com", "fields.4.field": "attributes.shirt-size", "fields.4.values.0.value": "S",
+	} {
+		if got := c.at(at); got != want {
+			t.Errorf("%s is %v, want %v", at, got, want)
+		}
+	}
+
+	// What agents did since then stays.
+	l.must(200, anAgent, "PATCH", one, `{"city":"Wien"}`)
+	head := l.head()
+	again, sum := l.importCSV(file)
+	if sum["unchanged"] != many+2.0 || sum["refused"] != 2.0 || sum["added"] != 0.0 || sum["updated"] != 0.0 {
+		t.Errorf("the second time: %v", sum)
+	}
+	if l.head() != head {
+		t.Errorf("the log has grown from %s to %s", head, l.head())
+	}
+	if again[9]["contact"] != rows[9]["contact"] || again[many+2]["contact"] != rows[many+2]["contact"] {
+		t.Errorf("other contacts: %v", again[9])
+	}
+	if c := l.get(one); c["city"] != "Wien" {
+		t.Errorf("city %v", c["city"])
+	}
+	// A file that says something else does change something.
+	if _, sum = l.importCSV("phone;city\n+15550000007;Paris\n+15550000007;Oslo\n"); sum["updated"] != 2.0 {
+		t.Errorf("another file: %v", sum)
+	}
+	if c := l.get(one); c["city"] != "Oslo" {
+		t.Errorf("of two rows about one, the last counts: %v", c["city"])
+	}
+	l.must(200, aSenior, "DELETE", one, "")
+	if rows, _ = l.importCSV("phone,city\n+15550000007,Bern\n"); rows[2]["code"] != "contact.deleted" {
+		t.Errorf("a deleted one: %v", rows)
+	}
+}
+
+func TestImportRefuses(t *testing.T) {
+	l := newLedger(t)
+	for file, at := range map[string]string{
+		"name,shoe\nAna,41\n":    "body.header[1]",
+		"name,email,emails\n":    "body.header[2]",
+		"":                       "body",
+		"\"name\nAna":            "body",
+		strings.Repeat("a", 9e4): "body",
+	} {
+		a := l.do(aSenior, "POST", "/v1/contacts/import", file)
+		if a.status != 400 || l.object(a).at("errors.0.location") != at && at != "body" || a.header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%.20q: %d %v %s", file, a.status, a.header, a.body)
+		}
+	}
+	// What is behind a row that cannot be read is left alone.
+	for _, bad := range []string{`Bob,"` + strings.Repeat("x", 70_000) + "\"\n", "Bob,\"x\"y\n"} {
+		rows, sum := l.importCSV("name,city\nAna,Rome\n" + bad + "Eve,Oslo\n")
+		if len(rows) != 1 || sum["done"] != false || sum["code"] != "import.unreadable" {
+			t.Errorf("%.20q: %v %v", bad, rows, sum)
+		}
+	}
+}
+
+func TestExport(t *testing.T) {
+	l := newLedger(t)
+	var want []string
+	for i := range 230 {
+		name := fmt.Sprintf("=HYPERLINK(%d)", i)
+		l.must(201, anAgent, "POST", "/v1/contacts", fmt.Sprintf(`{"name":%q,"phones":["+1555%07d"],"city":"a, \"b\""}`, name, i))
+		want = append(want, name)
+	}
+	slices.Reverse(want)
+	a := l.do(aSenior, "GET", "/v1/contacts/export?min_position="+l.head(), "")
+	all, err := csv.NewReader(strings.NewReader(a.body)).ReadAll()
+	if err != nil || a.status != 200 || len(all) != 231 || a.header.Get("Position") == "" {
+		t.Fatalf("%d, %d lines, %v", a.status, len(all), err)
+	}
+	for i, name := range want {
+		if row := all[i+1]; row[1] != "'"+name || row[3][0] != '\'' || row[5] != `a, "b"` {
+			t.Errorf("line %d is %q, want %q", i+1, row, name)
+		}
+	}
+	// What was exported can be imported: it says nothing new.
+	if _, sum := l.importCSV(a.body); sum["unchanged"] != 230.0 {
+		t.Errorf("imported again: %v", sum)
+	}
+	if a := l.do(aSenior, "GET", `/v1/contacts/export?filter={"field":"name","op":"contains","value":"(44)"}`, ""); strings.Count(a.body, "\n") != 2 {
+		t.Errorf("filtered: %s", a.body)
+	}
+	l.must(400, aSenior, "GET", "/v1/contacts/export?filter={", "")
+}
