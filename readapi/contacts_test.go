@@ -254,4 +254,22 @@ func TestAnswersOfChatflows(t *testing.T) {
 			t.Errorf("%s is %v, want %v", at, got, want)
 		}
 	}
+
+	// The chat shows it, too, and once.
+	other := l.receive(acme, "15551230002", "hello")
+	for _, question := range []string{"may we call?", "may we write?"} {
+		answer(200, `{"chat":"`+other+`","flow":"welcome","question":"`+question+`","value":"yes","marks_as_contact":true}`)
+	}
+	if got := l.get("/v1/chats/" + other).at("contact.is_contact"); got != true {
+		t.Errorf("the chat's contact: %v", got)
+	}
+	n := 0
+	for _, typ := range l.events() {
+		if typ == "chat.details_shared.v1" {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("details were shared %d times", n)
+	}
 }
