@@ -28,6 +28,11 @@ func (c Channels) ReplaceSecrets(ctx context.Context, o Origin, id channel.ID, c
 	return c.channels.do(ctx, o, "channel.replace_secrets", string(id), decides(cmd.Decide))
 }
 
+// SetCalls says who makes calls for the channel.
+func (c Channels) SetCalls(ctx context.Context, o Origin, id channel.ID, cmd channel.SetCalls) (Result, error) {
+	return c.channels.do(ctx, o, "channel.set_calls", string(id), decides(cmd.Decide))
+}
+
 // Disconnect ends the channel.
 func (c Channels) Disconnect(ctx context.Context, o Origin, id channel.ID, cmd channel.Disconnect) (Result, error) {
 	return c.channels.do(ctx, o, "channel.disconnect", string(id), decides(cmd.Decide))

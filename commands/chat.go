@@ -221,6 +221,11 @@ func (c Chats) Restore(ctx context.Context, o Origin, id chat.ID, cmd chat.Resto
 	return c.chats.do(ctx, o, "chat.restore", string(id), decides(cmd.Decide))
 }
 
+// EndCall records in the chat how a call ended.
+func (c Chats) EndCall(ctx context.Context, o Origin, id chat.ID, cmd chat.EndCall) (Result, error) {
+	return c.chats.do(ctx, o, "chat.end_call", string(id), decides(cmd.Decide))
+}
+
 // DownloadTranscript records that somebody takes a transcript with them. Package
 // transcript writes it.
 func (c Chats) DownloadTranscript(ctx context.Context, o Origin, id chat.ID, cmd chat.DownloadTranscript) (Result, error) {

@@ -15,6 +15,7 @@ import (
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/bulk"
+	"github.com/chatledger/chatledger/domain/call"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
@@ -113,6 +114,7 @@ type Commands struct {
 	Exports    Exports
 
 	QuickReplies QuickReplies
+	Calls        Calls
 }
 
 // New returns the commands on a log.
@@ -136,6 +138,7 @@ func New(store eventstore.Store, o Options) *Commands {
 		channels   = newAggregate("channel", store, cache, requests, o.Now, channel.Events, channel.Evolve, channel.ErrNotFound, func(s channel.State) string { return s.Workspace })
 		exports    = newAggregate("export", store, nil, requests, o.Now, export.Events, export.Evolve, export.ErrNotFound, func(s export.State) string { return s.Workspace })
 		jobs       = newAggregate("bulk", store, cache, requests, o.Now, bulk.Events, bulk.Evolve, bulk.ErrNotFound, func(s bulk.State) string { return s.Workspace })
+		calls      = newAggregate("call", store, cache, requests, o.Now, call.Events, call.Evolve, call.ErrNotFound, func(s call.State) string { return s.Request.Workspace })
 		webhooks   = newAggregate("webhook", store, nil, requests, o.Now, webhook.Events, webhook.Evolve, webhook.ErrNotFound, func(s webhook.State) string { return s.Workspace })
 		teams      = newAggregate("teams", store, cache, requests, o.Now, team.Events, team.Evolve, nil, nil)
 		tags       = newAggregate("tags", store, cache, requests, o.Now, tag.Events, tag.Evolve, nil, nil)
@@ -162,6 +165,7 @@ func New(store eventstore.Store, o Options) *Commands {
 		chats:   chats, agents: c.Agents, teams: c.Teams, statuses: c.Statuses, channels: c.Channels, workspaces: workspaces,
 		contacts: c.Contacts, attributes: c.Attributes,
 	}
+	c.Calls = Calls{calls, chats, channels}
 	return c
 }
 
@@ -182,6 +186,7 @@ func Events() []codec.Event {
 	add(&all, bulk.Events)
 	add(&all, export.Events)
 	add(&all, quickreply.Events)
+	add(&all, call.Events)
 	add(&all, request.Events)
 	return all
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/chatledger/chatledger/channels/whatsapp"
 	"github.com/chatledger/chatledger/channels/whatsapp/graphtest"
 	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/call"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	wsdomain "github.com/chatledger/chatledger/domain/workspace"
@@ -126,6 +127,7 @@ type shop struct {
 	client   *whatsapp.Client
 	http     *httptest.Server
 	lookup   whatsapp.Accounts
+	callers  map[call.Provider]reactors.Caller
 	attempts reactors.Attempts
 	leases   reactors.Leases
 	parking  reactors.Parking
@@ -159,6 +161,7 @@ func newShopOn(t *testing.T, store eventstore.Store, a *accounts.Accounts) *shop
 		t.Fatal(err)
 	}
 	s.lookup = s.newLookup()
+	s.callers = map[call.Provider]reactors.Caller{call.WhatsApp: whatsapp.Calls{Accounts: s.lookup, Client: s.client}}
 	mux := http.NewServeMux()
 	mux.Handle("/webhooks/whatsapp/{channel}", &whatsapp.Webhook{Accounts: s.lookup, Webhooks: s.commands.Webhooks, Logger: slog.New(slog.DiscardHandler)})
 	s.http = httptest.NewServer(mux)
@@ -192,6 +195,10 @@ func (s *shop) reactors() []reactors.Reactor {
 		}}.Reactor(),
 		reactors.SendMessages{
 			Accounts: s.lookup, Client: s.client, Chats: s.reacting.Chats, Attempts: s.attempts, Now: time.Now, Logger: log,
+			Retry: reactors.Retry{Tries: 3, Min: time.Millisecond, Max: 2 * time.Millisecond},
+		}.Reactor(),
+		reactors.PlaceCalls{
+			Callers: s.callers, Calls: s.reacting.Calls, Chats: s.reacting.Chats, Attempts: s.attempts, Now: time.Now, Logger: log,
 			Retry: reactors.Retry{Tries: 3, Min: time.Millisecond, Max: 2 * time.Millisecond},
 		}.Reactor(),
 	}

@@ -3,6 +3,7 @@ package readapi
 import (
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections/bulk"
+	"github.com/chatledger/chatledger/projections/calls"
 	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/deliveries"
@@ -31,6 +32,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		inPost     = (*deliveries.Projection)(nil).Name()
 		inBulk     = (*bulk.Projection)(nil).Name()
 		inPeople   = (*contacts.Projection)(nil).Name()
+		inCalls    = (*calls.Projection)(nil).Name()
 	)
 	views := func(names ...string) []string { return names }
 	return append([]web.Endpoint{
@@ -46,6 +48,8 @@ func (a *API) Endpoints() []web.Endpoint {
 			"Every event as a typed fact, oldest first. Auditors and admins see that of deleted chats, too."),
 		read(a, "/v1/chats/{chat}/visitor", anyone, "Who is in the chat", views(inInbox, inProfiles, inSales, inStaff), getVisitor,
 			"For every field: who gave it, how and when."),
+		read(a, "/v1/chats/{chat}/calls", anyone, "List the calls of a chat, the latest first", views(inInbox, inCalls), listCalls),
+		read(a, "/v1/calls/{call}", anyone, "How far a call is", views(inInbox, inCalls), getCall),
 
 		read(a, "/v1/contacts", anyone, "List contacts", views(inPeople, inStaff), a.listContacts),
 		ask(a, "/v1/contacts/query", anyone, "Find contacts with a filter", views(inPeople, inStaff), a.findContacts,

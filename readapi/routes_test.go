@@ -83,6 +83,10 @@ a b s . . A  POST /v1/chatflows/answers
 . . s . . A  PATCH /v1/attributes/{attribute}
 . . s . . A  DELETE /v1/attributes/{attribute}
 . . s . . A  POST /v1/attributes/{attribute}/restore
+a . s . . A  POST /v1/chats/{chat}/calls
+a . s . . A  POST /v1/calls/{call}/end
+a b s u y A  GET /v1/chats/{chat}/calls
+a b s u y A  GET /v1/calls/{call}
 a b s . . A  POST /v1/orders
 a b s . . A  POST /v1/orders/{order}/confirm
 a b s . . A  POST /v1/orders/{order}/process

@@ -48,6 +48,7 @@ type Change struct {
 	PhoneNumberID string // the account it is for; only in some fields
 	Messages      []Message
 	Statuses      []Status
+	Calls         []CallReport
 	Ignored       []string // what is kept for later, such as "calls"
 }
 
@@ -142,6 +143,9 @@ func (p Payload) Customers() []string {
 		for _, s := range c.Statuses {
 			add(s.Customer)
 		}
+		for _, k := range c.Calls {
+			add(k.Customer)
+		}
 	}
 	return list
 }
@@ -149,6 +153,10 @@ func (p Payload) Customers() []string {
 func parseChange(n node, received time.Time) Change {
 	value := n.get("value")
 	c := Change{Field: clip(n.get("field").id(), 100), PhoneNumberID: value.get("metadata", "phone_number_id").id()}
+	if c.Field == "calls" {
+		c.parseCalls(value, received)
+		return c
+	}
 	if c.Field != "messages" {
 		c.ignore(c.Field)
 		return c

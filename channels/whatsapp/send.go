@@ -91,8 +91,8 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // versioned matches base addresses that name the version themselves.
 var versioned = regexp.MustCompile(`/v[0-9]+\.[0-9]+$`)
 
-// endpoint returns the address that messages of an account are posted to.
-func endpoint(a Account) (string, error) {
+// endpoint returns the address of what an account has, such as its messages.
+func endpoint(a Account, edge string) (string, error) {
 	base := strings.TrimRight(a.Secrets.GraphURL, "/")
 	if base == "" {
 		base = GraphURL
@@ -104,7 +104,7 @@ func endpoint(a Account) (string, error) {
 	if !versioned.MatchString(base) {
 		base += "/" + GraphVersion
 	}
-	return base + "/" + url.PathEscape(a.PhoneNumberID) + "/messages", nil
+	return base + "/" + url.PathEscape(a.PhoneNumberID) + "/" + edge, nil
 }
 
 // SendText posts a text to a customer, once. It never panics and it returns
@@ -123,9 +123,43 @@ func endpoint(a Account) (string, error) {
 // The request is that of
 // https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/text-messages
 func (c *Client) SendText(ctx context.Context, a Account, to string, message chat.MessageID, text string) Sent {
+	type body struct {
+		Text       string `json:"body"`
+		PreviewURL bool   `json:"preview_url"`
+	}
+	payload := struct {
+		Product   string `json:"messaging_product"`
+		Recipient string `json:"recipient_type"`
+		To        string `json:"to"`
+		Type      string `json:"type"`
+		Text      body   `json:"text"`
+		Callback  string `json:"biz_opaque_callback_data"`
+	}{"whatsapp", "individual", to, "text", body{Text: text}, string(message)}
+	return c.postMessage(ctx, a, payload)
+}
+
+// postMessage posts a message, once.
+func (c *Client) postMessage(ctx context.Context, a Account, payload any) Sent {
+	var said struct {
+		Messages []struct {
+			ID string `json:"id"`
+		} `json:"messages"`
+	}
+	return c.post(ctx, a, "messages", payload, &said, func() (string, bool) {
+		if len(said.Messages) == 0 || said.Messages[0].ID == "" || len(said.Messages[0].ID) > maxID {
+			return "", false
+		}
+		return said.Messages[0].ID, true
+	})
+}
+
+// post posts a payload to something of an account, once. If the answer is a
+// success it is decoded into said, and id returns what was made, and false if
+// the answer does not say.
+func (c *Client) post(ctx context.Context, a Account, edge string, payload, said any, id func() (string, bool)) Sent {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	req, connected, err := newRequest(ctx, a, to, message, text)
+	req, connected, err := newRequest(ctx, a, edge, payload)
 	if err != nil {
 		return Sent{Outcome: Refused, Error: &chat.DeliveryError{Code: CodeNoChannel, Title: "The channel is not set up to send", Details: err.Error()}, Cause: err}
 	}
@@ -134,34 +168,23 @@ func (c *Client) SendText(ctx context.Context, a Account, to string, message cha
 	case err != nil && !connected.Load():
 		return Sent{Outcome: Again, Error: unreachable(), Cause: fmt.Errorf("connect to the Graph API: %w", hideURL(err))}
 	case err != nil:
-		return unknown(fmt.Errorf("post a message: %w", hideURL(err)))
+		return unknown(fmt.Errorf("post to %s: %w", edge, hideURL(err)))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil && resp.StatusCode < 300 {
-		return unknown(fmt.Errorf("read the answer to a message: %w", err))
+		return unknown(fmt.Errorf("read the answer of %s: %w", edge, err))
 	}
-	return c.judge(resp, body)
+	return c.judge(resp, body, said, id)
 }
 
 // newRequest returns the request, and whether a connection for it came about.
-func newRequest(ctx context.Context, a Account, to string, message chat.MessageID, text string) (*http.Request, *atomic.Bool, error) {
-	type body struct {
-		Text       string `json:"body"`
-		PreviewURL bool   `json:"preview_url"`
-	}
-	payload, err := json.Marshal(struct {
-		Product   string `json:"messaging_product"`
-		Recipient string `json:"recipient_type"`
-		To        string `json:"to"`
-		Type      string `json:"type"`
-		Text      body   `json:"text"`
-		Callback  string `json:"biz_opaque_callback_data"`
-	}{"whatsapp", "individual", to, "text", body{Text: text}, string(message)})
+func newRequest(ctx context.Context, a Account, edge string, content any) (*http.Request, *atomic.Bool, error) {
+	payload, err := json.Marshal(content)
 	if err != nil {
 		return nil, nil, err
 	}
-	address, err := endpoint(a)
+	address, err := endpoint(a, edge)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -201,11 +224,8 @@ func unreachable() *chat.DeliveryError {
 	return &chat.DeliveryError{Code: CodeUnreachable, Title: "WhatsApp could not be reached", Details: "No answer of use in several tries. The message was not sent."}
 }
 
-// answer is what the Graph API says, in both cases.
+// answer is what the Graph API says of an error.
 type answer struct {
-	Messages []struct {
-		ID string `json:"id"`
-	} `json:"messages"`
 	Error *struct {
 		Message   string `json:"message"`
 		Code      int    `json:"code"`
@@ -217,12 +237,15 @@ type answer struct {
 	} `json:"error"`
 }
 
-func (c *Client) judge(resp *http.Response, body []byte) Sent {
+func (c *Client) judge(resp *http.Response, body []byte, said any, id func() (string, bool)) Sent {
 	var a answer
 	readable := json.Unmarshal(body, &a) == nil
+	if resp.StatusCode < 300 && readable && a.Error == nil && json.Unmarshal(body, said) == nil {
+		if made, ok := id(); ok {
+			return Sent{Outcome: Accepted, ProviderID: scrub(made)}
+		}
+	}
 	switch {
-	case resp.StatusCode < 300 && readable && a.Error == nil && len(a.Messages) > 0 && a.Messages[0].ID != "" && len(a.Messages[0].ID) <= maxID:
-		return Sent{Outcome: Accepted, ProviderID: scrub(a.Messages[0].ID)}
 	case readable && a.Error != nil:
 		e := &chat.DeliveryError{Code: a.Error.Code, Title: clip(scrub(title(a.Error.UserTitle, a.Error.Message)), maxWord), Details: clip(scrub(a.Error.Data.Details), maxText)}
 		if a.Error.Transient || retryable(a.Error.Code) || resp.StatusCode == http.StatusTooManyRequests {

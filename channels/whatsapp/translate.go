@@ -67,7 +67,7 @@ func (t *Translator) Translate(ctx context.Context, d Delivery) error {
 	}
 	run := translation{t: t, d: d, account: account, held: map[string]bool{}}
 	for _, c := range p.Changes {
-		if c.Field == "messages" && c.PhoneNumberID != account.PhoneNumberID {
+		if (c.Field == "messages" || c.Field == "calls") && c.PhoneNumberID != account.PhoneNumberID {
 			run.foreign++
 			run.ignore("not ours")
 			continue
@@ -140,6 +140,11 @@ func (r *translation) change(ctx context.Context, c Change) {
 	}
 	for _, s := range c.Statuses {
 		if r.each(ctx, s.Customer, "status", func() error { return r.status(ctx, s) }) {
+			r.statuses++
+		}
+	}
+	for _, k := range c.Calls {
+		if r.each(ctx, k.Customer, "call", func() error { return r.call(ctx, k) }) {
 			r.statuses++
 		}
 	}

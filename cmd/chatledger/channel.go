@@ -16,6 +16,7 @@ import (
 type ChannelCmd struct {
 	Add    ChannelAddCmd    `cmd:"" help:"Add an account, or give a known one new secrets."`
 	List   ChannelListCmd   `cmd:"" help:"List channels, without their secrets."`
+	Calls  ChannelCallsCmd  `cmd:"" help:"Say who makes calls for a channel."`
 	Remove ChannelRemoveCmd `cmd:"" help:"Disconnect a channel and forget its secrets. Its chats stay."`
 }
 
@@ -164,6 +165,9 @@ func (c ChannelRemoveCmd) Run(ctx context.Context, t *terminal) error {
 		}
 		if err := p.accounts.DeleteChannelSecrets(ctx, c.ID); err != nil {
 			return fmt.Errorf("forget channel's secrets: %w", err)
+		}
+		if err := p.accounts.DeleteCallSettings(ctx, c.ID); err != nil {
+			return fmt.Errorf("forget channel's call settings: %w", err)
 		}
 		return nil
 	})

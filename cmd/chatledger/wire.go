@@ -17,11 +17,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/chatledger/chatledger/channels/calling"
 	"github.com/chatledger/chatledger/channels/whatsapp"
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/commands/commandapi"
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/bulk"
+	"github.com/chatledger/chatledger/domain/call"
+	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/feed"
@@ -286,14 +289,22 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	}
 	api.Handle("GET /webhooks/whatsapp/{channel}", hook)
 	api.Handle("POST /webhooks/whatsapp/{channel}", hook)
+	reports := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "chatledger_call_reports_total", Help: "Requests to the call webhook of a channel, by what became of them.",
+	}, []string{"outcome"})
+	metrics.MustRegister(reports)
+	api.Handle("POST /webhooks/calls/{channel}", &calling.Callback{
+		Find: p.callSettings, Calls: p.commands.Calls, Now: now, Logger: t.logger,
+		Count: func(outcome string) { reports.WithLabelValues(outcome).Inc() },
+	})
 
 	a.http = api.Server()
 	a.http.RegisterOnShutdown(read.CloseStreams)
-	client := whatsapp.NewClient(nil, now)
+	client, phone := whatsapp.NewClient(nil, now), calling.NewClient(p.callSettings, nil, now)
 	host, err := reactors.New(reactors.Config{
 		Store: p.log, Leases: p.accounts, Parking: p.accounts, Logger: t.logger, Now: now,
 		Holder: processName(), Alone: alone,
-		Drain: reactorTime, Reactors: p.reactors(t, client, chooser{dbs.views, cfg.Waiter}),
+		Drain: reactorTime, Reactors: p.reactors(t, client, phone, chooser{dbs.views, cfg.Waiter}),
 	})
 	if err != nil {
 		return a, fmt.Errorf("start reactors: %w", err)
@@ -315,6 +326,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 		{name: "changes", run: read.Run},
 		{name: "reactors", first: true, run: func(ctx context.Context) error {
 			defer client.Close()
+			defer phone.Close()
 			return host.Run(ctx)
 		}},
 	}
@@ -322,7 +334,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 }
 
 // reactors lists what answers events with side effects.
-func (p *parts) reactors(t *terminal, client *whatsapp.Client, choose reactors.Selector) []reactors.Reactor {
+func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Client, choose reactors.Selector) []reactors.Reactor {
 	known := p.whatsappAccounts()
 	return []reactors.Reactor{
 		reactors.TranslateWebhooks{
@@ -340,7 +352,34 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, choose reactors.S
 			Store: p.log, Chats: p.commands.Chats, Teams: p.commands.Teams, Agents: p.commands.Agents, Now: now,
 		}.Reactor(),
 		reactors.NotifyCustomers{Orders: p.commands.Orders, Chats: p.commands.Chats}.Reactor(),
+		reactors.PlaceCalls{
+			Callers: map[call.Provider]reactors.Caller{call.Webhook: phone, call.WhatsApp: whatsapp.Calls{Accounts: known, Client: client}},
+			Calls:   p.commands.Calls, Chats: p.commands.Chats, Attempts: p.accounts, Now: now, Logger: t.logger,
+		}.Reactor(),
 	}
+}
+
+// callSettings finds the click-to-call service of a connected channel.
+func (p *parts) callSettings(ctx context.Context, id string) (calling.Settings, error) {
+	var s calling.Settings
+	err := p.commands.Channels.Look(ctx, channel.ID(id), func(c channel.State) error {
+		if !c.Connected || c.Calls != string(call.Webhook) {
+			return calling.ErrNotSetUp
+		}
+		s.Workspace = c.Workspace
+		return nil
+	})
+	if errors.Is(err, channel.ErrNotFound) {
+		return s, calling.ErrNotSetUp
+	} else if err != nil {
+		return s, err
+	}
+	kept, err := p.accounts.CallSettings(ctx, id)
+	if errors.Is(err, accounts.ErrNoCallSettings) {
+		return s, calling.ErrNotSetUp
+	}
+	s.URL, s.Secret = kept.URL, kept.Secret
+	return s, err
 }
 
 // chooser chooses the items of bulk operations from the inbox.
@@ -633,5 +672,5 @@ func (p *parts) parkedEvents(ctx context.Context, reactor string) ([]reactors.Pa
 }
 
 func reactorNames() []string {
-	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName}
+	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName, reactors.PlaceCallsName}
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/bulk"
+	"github.com/chatledger/chatledger/domain/call"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/order"
@@ -100,6 +101,14 @@ func (a *api) routes() []web.Endpoint {
 				return a.Chats.Restore(ctx, c.Origin, in.Chat, chat.Restore{By: c.By})
 			}),
 		a.transcript(),
+		respond(a, "POST /v1/chats/{chat}/calls", staff, "Call the customer",
+			func(ctx ctx, c caller, in *chatWith[*CallBody]) (result, error) {
+				return a.Calls.Request(ctx, c.Origin, in.Chat, in.Body.command(c))
+			}, requestedCall, answers(202), "The answer's id is that of the call, which GET /v1/calls/{call} shows, and so is its revision. If-Match is about the chat. Refused without a phone number, while another call of the chat goes on, and where the channel is not set up for calls."),
+		write(a, "POST /v1/calls/{call}/end", staff, "Cancel a call or hang up",
+			func(ctx ctx, c caller, in *inCall) (result, error) {
+				return a.Calls.RequestEnd(ctx, c.Origin, in.Call, call.RequestEnd{By: string(c.By), At: c.At})
+			}, answers(202), "The call ends when its provider was told, or could not be told."),
 
 		write(a, "POST /v1/bulk", seniors, "Do one thing to many chats",
 			func(ctx ctx, c caller, in *with[BulkBody]) (result, error) {

@@ -2,7 +2,7 @@ package channel
 
 // Events is the catalogue of everything that can happen to a channel. Secrets
 // are never part of an event.
-var Events = []Event{Connected{}, Renamed{}, SecretsReplaced{}, Disconnected{}}
+var Events = []Event{Connected{}, Renamed{}, SecretsReplaced{}, Disconnected{}, CallsSet{}}
 
 // Connected makes an account one that customers can write to.
 type Connected struct {
@@ -27,10 +27,17 @@ type Disconnected struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// CallsSet says who makes calls for the channel.
+type CallsSet struct {
+	Provider string `json:"provider,omitempty"` // webhook or whatsapp; "" for nobody
+	From     string `json:"from,omitempty"`     // who did before
+}
+
 func (Connected) EventType() string       { return "channel.connected.v1" }
 func (Renamed) EventType() string         { return "channel.renamed.v1" }
 func (SecretsReplaced) EventType() string { return "channel.secrets_replaced.v1" }
 func (Disconnected) EventType() string    { return "channel.disconnected.v1" }
+func (CallsSet) EventType() string        { return "channel.calls_set.v1" }
 
 func (e Connected) apply(s *State) {
 	*s = State{Exists: true, Connected: true, Workspace: e.Workspace, Kind: e.Kind, Name: e.Name, Account: e.Account, Phone: e.Phone}
@@ -38,3 +45,4 @@ func (e Connected) apply(s *State) {
 func (e Renamed) apply(s *State)     { s.Name = e.Name }
 func (SecretsReplaced) apply(*State) {}
 func (Disconnected) apply(s *State)  { s.Connected = false }
+func (e CallsSet) apply(s *State)    { s.Calls = e.Provider }

@@ -14,6 +14,7 @@ type State struct {
 	Name      string
 	Account   string
 	Phone     string
+	Calls     string // who makes calls for it; "" if nobody does
 }
 
 // Evolve returns the state after e.
@@ -36,6 +37,7 @@ var (
 	ErrDisconnected = fault.New(fault.Conflict, "channel.disconnected", "the channel was disconnected; connect it again")
 	ErrExists       = fault.New(fault.Conflict, "channel.exists", "the channel stands for another account")
 
+	ErrCallProvider   = fault.Bad("provider", "channel.unknown_call_provider", "the provider is webhook or whatsapp")
 	ErrWorkspace      = fault.Bad("workspace", "channel.workspace_missing", "a workspace is required")
 	ErrKind           = fault.Bad("kind", "channel.unknown_kind", "the kind is whatsapp")
 	ErrNameMissing    = fault.Bad("name", "channel.name_missing", "a name is required")

@@ -33,6 +33,8 @@ var Events = []Event{
 	Deleted{},
 	Restored{},
 	TranscriptDownloaded{},
+	CallRequested{},
+	CallEnded{},
 }
 
 // Opened starts a chat: a customer is seen on a channel for the first time.
@@ -247,6 +249,26 @@ type Choice struct {
 	Full    int64  `json:"full"`    // since they had as many chats as they can take
 }
 
+// CallRequested says that somebody calls the customer. The call has a stream of
+// its own.
+type CallRequested struct {
+	Call     string    `json:"call"`
+	Phone    string    `json:"phone"`           // "+" and digits
+	Provider string    `json:"provider"`        // who makes the call
+	Offer    string    `json:"offer,omitempty"` // SDP of the caller's end, where the provider wants one
+	By       AgentID   `json:"by"`
+	At       time.Time `json:"at"`
+}
+
+// CallEnded says how a call ended.
+type CallEnded struct {
+	Call     string    `json:"call"`
+	Outcome  string    `json:"outcome"`          // completed, no_answer, failed or rejected
+	Reason   string    `json:"reason,omitempty"` // a code
+	Duration int64     `json:"duration_seconds"` // 0 unless completed
+	At       time.Time `json:"at"`
+}
+
 // Content is what a message holds. Kind says which of the fields matter.
 type Content struct {
 	Kind     string          `json:"kind"`           // text, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, order, unsupported or unknown
@@ -351,6 +373,8 @@ func (Deleted) EventType() string          { return "chat.deleted.v1" }
 func (Restored) EventType() string         { return "chat.restored.v1" }
 
 func (TranscriptDownloaded) EventType() string { return "chat.transcript_downloaded.v1" }
+func (CallRequested) EventType() string        { return "chat.call_requested.v1" }
+func (CallEnded) EventType() string            { return "chat.call_ended.v1" }
 
 func (e Opened) apply(s *State) {
 	s.Exists = true
@@ -433,3 +457,9 @@ func (Deleted) apply(s *State)      { s.Deleted = true }
 func (Restored) apply(s *State)     { s.Deleted = false }
 
 func (TranscriptDownloaded) apply(*State) {}
+func (e CallRequested) apply(s *State)    { s.Call = e.Call }
+func (e CallEnded) apply(s *State) {
+	if s.Call == e.Call {
+		s.Call = ""
+	}
+}

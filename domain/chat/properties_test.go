@@ -72,6 +72,12 @@ func commands() *rapid.Generator[command] {
 		},
 		func(t *rapid.T) command { return chat.Restore{By: agents.Draw(t, "by")} },
 		func(t *rapid.T) command {
+			return chat.RequestCall{Call: rapid.SampledFrom([]string{"", "k1", "k2"}).Draw(t, "call"), Phone: "+4915112345678", Provider: "webhook", By: agents.Draw(t, "by")}
+		},
+		func(t *rapid.T) command {
+			return chat.EndCall{CallEnded: chat.CallEnded{Call: rapid.SampledFrom([]string{"", "k1", "k2"}).Draw(t, "call"), Outcome: "completed"}}
+		},
+		func(t *rapid.T) command {
 			return chat.ShareDetails{Reason: reasons.Draw(t, "reason"), Name: words.Draw(t, "name"), By: agents.Draw(t, "by")}
 		},
 	}

@@ -25,6 +25,9 @@ var (
 	ErrAccepted        = fault.New(fault.Conflict, "chat.message_accepted", "the provider took the message under another id before")
 	ErrProviderIDTaken = fault.New(fault.Conflict, "chat.provider_id_taken", "the provider's id belongs to another message")
 	ErrNoteNotFound    = fault.New(fault.NotFound, "chat.note_not_found", "the chat has no such note")
+	ErrCallRunning     = fault.New(fault.Conflict, "chat.call_running", "a call of this chat goes on")
+	ErrNoCalls         = fault.New(fault.Conflict, "chat.no_calls", "nobody makes calls for this channel: it is not set up for them")
+	ErrNoPhone         = fault.New(fault.Conflict, "chat.no_phone", "no phone number of the customer is known")
 	ErrNoteOfAnother   = fault.New(fault.Forbidden, "chat.note_of_another", "the note is somebody else's")
 )
 
@@ -42,6 +45,8 @@ var (
 	ErrTagToAdd          = fault.Bad("add", "chat.tag_missing", "a tag to add has no id")
 	ErrTagToRemove       = fault.Bad("remove", "chat.tag_missing", "a tag to remove has no id")
 	ErrTagBothWays       = fault.Bad("remove", "chat.tag_both_ways", "a tag is to be added and removed")
+	ErrCallMissing       = fault.Bad("call", "chat.call_missing", "a call is required")
+	ErrPhone             = fault.Bad("phone", "chat.phone", "a phone number is + and 5 to 15 digits")
 	ErrNoteMissing       = fault.Bad("note", "chat.note_missing", "a note is required")
 	ErrStatusMissing     = fault.Bad("status", "chat.status_missing", "a status is required")
 	ErrStatusClosed      = fault.Bad("status", "chat.status_closed", "the status is of the closed category")

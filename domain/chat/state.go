@@ -25,6 +25,7 @@ type State struct {
 	Known     Known
 	Outbound  map[MessageID]Outbound
 	Reports   map[string]Report // by provider id, of messages known and unknown
+	Call      string            // the call that takes the line; "" if none does
 }
 
 // Note is what decisions need to know of a note, also after it was deleted.

@@ -188,6 +188,37 @@ func TestChannelSecrets(t *testing.T) {
 	})
 }
 
+func TestCallSettings(t *testing.T) {
+	onBoth(t, func(t *testing.T, _ *clock, open func() *accounts.Accounts) {
+		a := open()
+		if _, err := a.CallSettings(t.Context(), "shop"); !errors.Is(err, accounts.ErrNoCallSettings) {
+			t.Errorf("none: %v", err)
+		}
+		for _, put := range []accounts.CallSettings{{URL: "https://pbx", Secret: "s3cr3t"}, {URL: "https://other"}} {
+			if err := a.PutCallSettings(t.Context(), "shop", put); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s, err := open().CallSettings(t.Context(), "shop")
+		if want := (accounts.CallSettings{URL: "https://other", Secret: "s3cr3t"}); err != nil || s != want {
+			t.Errorf("%v", err)
+		}
+		j, err := s.MarshalJSON()
+		if all := fmt.Sprintf("%v %+v %#v %s %s", s, s, s, j, s.LogValue()); err != nil || strings.Contains(all, "s3cr3t") {
+			t.Error(all)
+		}
+		if err := a.DeleteCallSettings(t.Context(), "shop"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.CallSettings(t.Context(), "shop"); !errors.Is(err, accounts.ErrNoCallSettings) {
+			t.Errorf("deleted: %v", err)
+		}
+		if err := a.PutCallSettings(t.Context(), "", accounts.CallSettings{}); err == nil {
+			t.Error("settings of no channel are kept")
+		}
+	})
+}
+
 func TestLeases(t *testing.T) {
 	const ttl = 5 * time.Second
 	onBoth(t, func(t *testing.T, c *clock, open func() *accounts.Accounts) {

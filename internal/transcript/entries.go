@@ -139,6 +139,16 @@ type System struct {
 	Removed   []Ref    `json:"removed,omitempty"`
 	Message   string   `json:"message,omitempty"`
 	Details   *Details `json:"details,omitempty"`
+	Call      *Call    `json:"call,omitempty"`
+}
+
+// Call is a call to the customer.
+type Call struct {
+	ID       string `json:"id"`
+	Phone    string `json:"phone,omitempty"`
+	Outcome  string `json:"outcome,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	Duration int64  `json:"duration_seconds,omitempty"`
 }
 
 // Details is what was told about the visitor.
@@ -301,6 +311,10 @@ func (t *Transcript) system(e chat.Event) *System {
 		return &System{Type: "deleted", Reason: f.Reason}
 	case chat.Restored:
 		return &System{Type: "restored", Message: string(f.Message)}
+	case chat.CallRequested:
+		return &System{Type: "call_requested", Call: &Call{ID: f.Call, Phone: f.Phone}}
+	case chat.CallEnded:
+		return &System{Type: "call_ended", Call: &Call{ID: f.Call, Outcome: f.Outcome, Reason: f.Reason, Duration: f.Duration}}
 	}
 	return &System{}
 }

@@ -315,6 +315,10 @@ func (x *index) system(chatID string, i item, r eventstore.Recorded, e chat.Even
 	case chat.Deleted:
 	case chat.Restored:
 		since(f.Message)
+	case chat.CallRequested:
+		i.at = f.At.UnixMicro()
+	case chat.CallEnded:
+		i.at, i.by = f.At.UnixMicro(), Author{Kind: bySystem}
 	default:
 		return
 	}

@@ -164,6 +164,10 @@ func (l *teller) story() {
 	} {
 		l.customer(chat.MessageReceived{Message: chat.MessageID(fmt.Sprintf("in-c%d", i)), ProviderID: fmt.Sprintf("wamid.c%d", i), Content: c, At: l.now()})
 	}
+	l.agent(
+		chat.CallRequested{Call: "call-1", Phone: "+4915112345678", Provider: "webhook", By: "ann", At: l.now()},
+		chat.CallEnded{Call: "call-1", Outcome: "completed", Reason: "hung_up", Duration: 95, At: l.now()},
+	)
 	l.agent(chat.Transferred{Kind: chat.ToBot, From: "bob"}, chat.TranscriptDownloaded{Format: "txt", Zone: "UTC", AsOf: 9, By: "ann"}, chat.Restored{By: "ann"})
 	l.contact("4915", contact.Added{Workspace: "acme"}, named("Ana Lima"))
 	l.contact("other", contact.Added{Workspace: "acme"}, named("Ana Lima-Silva"))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/chatledger/chatledger/domain/chat"
 )
@@ -126,6 +127,17 @@ func (s *System) sentence() string {
 		return because("deleted")
 	case "restored":
 		return "restored"
+	case "call_requested":
+		return "called " + s.Call.Phone
+	case "call_ended":
+		said := "call ended: " + s.Call.Outcome
+		if s.Call.Duration > 0 {
+			said += " after " + (time.Duration(s.Call.Duration) * time.Second).String()
+		}
+		if s.Call.Reason != "" {
+			said += " (" + s.Call.Reason + ")"
+		}
+		return said
 	}
 	return s.Type
 }

@@ -249,6 +249,13 @@ func (p *Projection) system(e projections.Event) {
 	case chat.Restored:
 		s = System{Type: Restored, Message: string(f.Message)}
 		r.since(e, f.Message)
+	case chat.CallRequested:
+		s = System{Type: CallAsked, Call: &CallEntry{ID: f.Call, Phone: f.Phone, Provider: f.Provider}}
+		r.At = f.At.UnixMicro()
+	case chat.CallEnded:
+		s = System{Type: CallEnded, Call: &CallEntry{ID: f.Call, Outcome: f.Outcome, Reason: f.Reason, Duration: f.Duration}}
+		r.At = f.At.UnixMicro()
+		r.ByKind, r.ByID = "system", ""
 	default:
 		return
 	}

@@ -177,27 +177,40 @@ const (
 	Reopened    = "reopened"
 	Deleted     = "deleted"
 	Restored    = "restored"
+	CallAsked   = "call_requested"
+	CallEnded   = "call_ended"
 )
 
 // System is something that happened to a chat. Type says which of the fields
 // matter.
 type System struct {
-	Type      string   `json:"type"`
-	Text      string   `json:"text,omitempty"`       // noticed
-	Notice    string   `json:"notice,omitempty"`     // noticed: the provider's word
-	NewNumber string   `json:"new_number,omitempty"` // noticed
-	ToKind    string   `json:"to_kind,omitempty"`    // transferred: agent, team or bot
-	To        string   `json:"to,omitempty"`         // claimed, assigned, transferred
-	From      string   `json:"from,omitempty"`       // the agent who had it
-	FromTeam  string   `json:"from_team,omitempty"`
-	Reason    string   `json:"reason,omitempty"` // transferred, deleted
-	Status    string   `json:"status,omitempty"` // status_set, closed, reopened
-	Category  string   `json:"category,omitempty"`
-	Was       string   `json:"was,omitempty"` // the status before
-	Added     []string `json:"added,omitempty"`
-	Removed   []string `json:"removed,omitempty"`
-	Message   string   `json:"message,omitempty"` // the message that did it
-	Details   *Details `json:"details,omitempty"`
+	Type      string     `json:"type"`
+	Text      string     `json:"text,omitempty"`       // noticed
+	Notice    string     `json:"notice,omitempty"`     // noticed: the provider's word
+	NewNumber string     `json:"new_number,omitempty"` // noticed
+	ToKind    string     `json:"to_kind,omitempty"`    // transferred: agent, team or bot
+	To        string     `json:"to,omitempty"`         // claimed, assigned, transferred
+	From      string     `json:"from,omitempty"`       // the agent who had it
+	FromTeam  string     `json:"from_team,omitempty"`
+	Reason    string     `json:"reason,omitempty"` // transferred, deleted
+	Status    string     `json:"status,omitempty"` // status_set, closed, reopened
+	Category  string     `json:"category,omitempty"`
+	Was       string     `json:"was,omitempty"` // the status before
+	Added     []string   `json:"added,omitempty"`
+	Removed   []string   `json:"removed,omitempty"`
+	Message   string     `json:"message,omitempty"` // the message that did it
+	Details   *Details   `json:"details,omitempty"`
+	Call      *CallEntry `json:"call,omitempty"` // call_requested, call_ended
+}
+
+// CallEntry is a call to the customer.
+type CallEntry struct {
+	ID       string `json:"id"`
+	Phone    string `json:"phone,omitempty"`    // call_requested
+	Provider string `json:"provider,omitempty"` // call_requested
+	Outcome  string `json:"outcome,omitempty"`  // call_ended
+	Reason   string `json:"reason,omitempty"`
+	Duration int64  `json:"duration_seconds,omitempty"`
 }
 
 // Details is what was told about the visitor.

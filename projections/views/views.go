@@ -5,6 +5,7 @@ package views
 import (
 	"github.com/chatledger/chatledger/projections"
 	"github.com/chatledger/chatledger/projections/bulk"
+	"github.com/chatledger/chatledger/projections/calls"
 	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/deliveries"
@@ -33,5 +34,6 @@ func All() []func() projections.Projection {
 		usage.New,
 		contacts.New,
 		search.New,
+		calls.New,
 	}
 }

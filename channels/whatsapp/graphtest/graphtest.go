@@ -1,9 +1,9 @@
 // Package graphtest is a stand-in for Meta's Graph API, as far as messages are
 // sent through it: for tests and for the demo.
 //
-// It takes POST /{version}/{phone-number-id}/messages as documented, remembers
-// what it took, can report on it by signed webhooks, and misbehaves when told
-// to. It delivers nothing to anybody.
+// It takes POST /{version}/{phone-number-id}/messages and …/calls as documented,
+// remembers what it took, can report on it by signed webhooks, and misbehaves when
+// told to. It delivers nothing to anybody.
 package graphtest
 
 import (
@@ -67,6 +67,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	taken    []Message
+	rung     []Call
 	requests int
 	script   []Behaviour
 	decide   func(n int, m Message) Behaviour
@@ -159,6 +160,7 @@ func (s *Server) Wait(ctx context.Context, n int) error {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{version}/{phone}/messages", s.messages)
+	mux.HandleFunc("POST /{version}/{phone}/calls", s.calls)
 	mux.ServeHTTP(w, r)
 }
 
@@ -192,7 +194,11 @@ func (s *Server) messages(w http.ResponseWriter, r *http.Request) {
 	if b.Status == 0 && !b.Hang && !b.Cut || b.Take {
 		m = s.take(m)
 	}
-	s.answer(w, r, b, m)
+	s.answer(w, r, b, map[string]any{
+		"messaging_product": "whatsapp",
+		"contacts":          []any{map[string]any{"input": m.To, "wa_id": m.To}},
+		"messages":          []any{map[string]any{"id": m.ID}},
+	})
 }
 
 func (s *Server) behaviour(m Message) (b Behaviour) {
@@ -211,9 +217,7 @@ func (s *Server) behaviour(m Message) (b Behaviour) {
 }
 
 func (s *Server) take(m Message) Message {
-	id := make([]byte, 18)
-	_, _ = rand.Read(id) // never fails
-	m.ID = "wamid." + base64.StdEncoding.EncodeToString(id)
+	m.ID = newID("wamid.")
 	s.mu.Lock()
 	if s.taken = append(s.taken, m); len(s.taken) > keep {
 		s.taken = slices.Delete(s.taken, 0, keep/2)
@@ -225,7 +229,14 @@ func (s *Server) take(m Message) Message {
 	return m
 }
 
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, b Behaviour, m Message) {
+func newID(prefix string) string {
+	id := make([]byte, 18)
+	_, _ = rand.Read(id) // never fails
+	return prefix + base64.StdEncoding.EncodeToString(id)
+}
+
+// answer answers a request as b says, else with success.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, b Behaviour, success map[string]any) {
 	if b.Delay > 0 || b.Hang {
 		t := time.NewTimer(b.Delay)
 		defer t.Stop()
@@ -253,11 +264,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, b Behaviour, m M
 	case b.Status != 0:
 		fail(w, b.Status, b.Code, fmt.Sprintf("(#%d) %s", b.Code, b.Title), b.Details)
 	default:
-		write(w, http.StatusOK, map[string]any{
-			"messaging_product": "whatsapp",
-			"contacts":          []any{map[string]any{"input": m.To, "wa_id": m.To}},
-			"messages":          []any{map[string]any{"id": m.ID}},
-		})
+		write(w, http.StatusOK, success)
 	}
 }
 
@@ -296,13 +303,18 @@ func (r Report) Post(ctx context.Context, client *http.Client, url, appSecret st
 	if r.Code != 0 {
 		status["errors"] = []any{map[string]any{"code": r.Code, "title": r.Title, "message": r.Title}}
 	}
+	return PostChange(ctx, client, url, appSecret, "messages", map[string]any{
+		"messaging_product": "whatsapp",
+		"metadata":          map[string]any{"display_phone_number": "", "phone_number_id": r.Message.PhoneNumberID},
+		"statuses":          []any{status},
+	})
+}
+
+// PostChange sends a webhook with one change of a field to url, signed.
+func PostChange(ctx context.Context, client *http.Client, url, appSecret, field string, value map[string]any) error {
 	body, err := json.Marshal(map[string]any{
 		"object": "whatsapp_business_account",
-		"entry": []any{map[string]any{"id": "0", "changes": []any{map[string]any{"field": "messages", "value": map[string]any{
-			"messaging_product": "whatsapp",
-			"metadata":          map[string]any{"display_phone_number": "", "phone_number_id": r.Message.PhoneNumberID},
-			"statuses":          []any{status},
-		}}}}},
+		"entry":  []any{map[string]any{"id": "0", "changes": []any{map[string]any{"field": field, "value": value}}}},
 	})
 	if err != nil {
 		return fmt.Errorf("encode report: %w", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/bulk"
+	"github.com/chatledger/chatledger/domain/call"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
@@ -106,6 +107,7 @@ func catalogue() (all []codec.Event) {
 	add(&all, contact.Events)
 	add(&all, attribute.Events)
 	add(&all, quickreply.Events)
+	add(&all, call.Events)
 	return all
 }
 

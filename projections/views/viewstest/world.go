@@ -12,6 +12,7 @@ import (
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/bulk"
+	"github.com/chatledger/chatledger/domain/call"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
@@ -138,7 +139,7 @@ func kinds() (list []kind) {
 		kindOf("tags", tag.Events), kindOf("statuses", status.Events), kindOf("channel", channel.Events),
 		kindOf("workspace", workspace.Events), kindOf("webhook", webhook.Events), kindOf("bulk", bulk.Events),
 		kindOf("contact", contact.Events), kindOf("attributes", attribute.Events),
-		kindOf("quickreplies", quickreply.Events))
+		kindOf("quickreplies", quickreply.Events), kindOf("call", call.Events))
 }
 
 func kindOf[E codec.Event](category string, events []E) kind {

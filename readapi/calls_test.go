@@ -1,0 +1,84 @@
+package readapi_test
+
+import (
+	"testing"
+
+	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/call"
+	"github.com/chatledger/chatledger/domain/channel"
+	"github.com/chatledger/chatledger/domain/chat"
+)
+
+func TestCallsOverHTTP(t *testing.T) {
+	l := newLedger(t)
+	shop := channel.ID(l.connect(acme))
+	id := l.receive(acme, "15551230001", "hello")
+	path := "/v1/chats/" + id
+	if got := l.must(409, ann, "POST", path+"/calls", ""); got["code"] != "chat.no_calls" {
+		t.Errorf("before it is set up: %v", got)
+	}
+	provide := func(p call.Provider) {
+		t.Helper()
+		if _, err := l.commands.Channels.SetCalls(t.Context(), l.origin(acme), shop, channel.SetCalls{Provider: p}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	provide(call.WhatsApp)
+	if got := l.must(400, ann, "POST", path+"/calls", ""); got["code"] != "call.offer_missing" || got.at("errors.0.location") != "body.offer" {
+		t.Errorf("without an offer: %v", got)
+	}
+	provide(call.Webhook)
+	if got := l.must(400, ann, "POST", path+"/calls", `{"phone":"0171"}`); got["code"] != "chat.phone" || got.at("errors.0.location") != "body.phone" {
+		t.Errorf("a bad number: %v", got)
+	}
+	first := l.must(202, ann, "POST", path+"/calls", `{}`, "Idempotency-Key", "k")
+	again := l.must(202, ann, "POST", path+"/calls", `{}`, "Idempotency-Key", "k")
+	if first["id"] != again["id"] || first["position"] != again["position"] || first["state"] != "requested" || first["chat"] != id {
+		t.Errorf("%v, again %v", first, again)
+	}
+	l.must(422, ann, "POST", path+"/calls", `{"phone":"+15559999999"}`, "Idempotency-Key", "k")
+	if got := l.must(409, sue, "POST", path+"/calls", ""); got["code"] != "chat.call_running" {
+		t.Errorf("a second call: %v", got)
+	}
+	mine := "/v1/calls/" + first["id"].(string)
+	if got := l.get(mine); got["state"] != "requested" || got["phone"] != "+15551230001" || got["chat"] != id || got["ended_at"] != nil || got["by"] != l.agents[agent.RoleAgent] {
+		t.Errorf("%v", got)
+	}
+	l.must(412, ann, "POST", mine+"/end", "", "If-Match", `"7"`)
+	l.must(202, ann, "POST", mine+"/end", "", "If-Match", `"0"`)
+	l.must(202, sue, "POST", mine+"/end", "")
+	if got := l.get(mine); got["ending"] != true || got["ended_by"] != l.agents[agent.RoleAgent] {
+		t.Errorf("%v", got)
+	}
+	if _, err := l.commands.Calls.End(t.Context(), l.origin(acme), call.ID(first["id"].(string)), call.End{At: chat.Opened{}.At.AddDate(2025, 0, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.must(409, ann, "POST", mine+"/end", ""); got["code"] != "call.over" {
+		t.Errorf("end twice: %v", got)
+	}
+	// The line is free as soon as the call is over, whatever the reactor has told
+	// the chat.
+	second := l.must(202, ann, "POST", path+"/calls", `{"phone":"+1 555 999 9999"}`)
+	list := l.get(path + "/calls").items()
+	if len(list) != 2 || list[0]["id"] != second["id"] || list[1]["state"] != "no_answer" {
+		t.Errorf("%v", list)
+	}
+	entries := l.get(path + "/messages").items()
+	if last := entries[len(entries)-1]; last.at("system.type") != "call_requested" || last.at("system.call.id") != second["id"] {
+		t.Errorf("%v", entries)
+	}
+
+	// Strangers, and deleted chats.
+	l.settle("other")
+	stranger, _ := l.token("other", agent.RoleAdmin, "")
+	l.must(404, stranger, "GET", mine, "")
+	l.must(404, stranger, "GET", path+"/calls", "")
+	l.must(404, stranger, "POST", path+"/calls", "")
+	l.must(404, stranger, "POST", mine+"/end", "")
+	l.must(404, ann, "GET", "/v1/calls/none", "")
+	l.must(404, ann, "POST", "/v1/calls/none/end", "")
+	l.must(200, sue, "DELETE", path, "")
+	l.must(404, sue, "GET", mine+"?min_position="+l.head(), "")
+	l.must(404, sue, "GET", path+"/calls", "")
+	l.must(404, sue, "POST", path+"/calls", "")
+}
