@@ -196,7 +196,7 @@ func (d demoStaff) printTour(w io.Writer, url, chat, env string) {
 		fmt.Fprintf(w, "  %-11s %s   (%s)\n", t.role, t.secret, t.name)
 		tokens[t.role] = t.secret
 	}
-	fmt.Fprintf(w, "\nAll capabilities by curl are in docs/tour.md, which begins with: source %s\n", env)
+	fmt.Fprintf(w, "\nA tour of the whole by curl is in docs/tour.md; it begins with: source %s\n", env)
 	fmt.Fprintf(w, `
 Three lines to start with; the whole API is at %s/docs:
 
