@@ -84,11 +84,25 @@ type place struct {
 
 // How many rows may be looked at for one page, window by window: few are enough
 // for most filters. Where the index holds all that a filter asks for, a row costs
-// a fraction.
+// a fraction; on PostgreSQL each costs some times as much as on SQLite.
 var (
-	windows     = []int{200, 800, 2_500, 2_500, 2_500}
-	wideWindows = []int{1_000, 9_000, 60_000}
+	windows         = []int{200, 800, 2_500, 2_500, 2_500}
+	wideWindows     = []int{1_000, 9_000, 60_000}
+	postgresWindows = []int{200, 800, 1_500}
+	postgresWide    = []int{1_000, 9_000, 20_000}
 )
+
+func windowsOf(engine sqldb.Engine, wide bool) []int {
+	switch {
+	case engine == sqldb.Postgres && wide:
+		return postgresWide
+	case engine == sqldb.Postgres:
+		return postgresWindows
+	case wide:
+		return wideWindows
+	}
+	return windows
+}
 
 // Read returns a page of a list. at tells where a row is in the order: SQL gets
 // it as the column place.
@@ -110,11 +124,7 @@ func Read[T any](ctx context.Context, tx sqldb.Tx, l *List, q Query, at func(*T)
 		return page, err
 	}
 	path, rest := l.path(q)
-	sizes := windows
-	if path.covers(rest) {
-		sizes = wideWindows
-	}
-	for _, size := range sizes {
+	for _, size := range windowsOf(sqldb.EngineOf(tx), path.covers(rest)) {
 		s := l.statement(sqldb.EngineOf(tx), q, path)
 		sql := s.rows(rest, from, size, limit+1-len(page.Items))
 		rows, err := sqldb.Select[T](ctx, tx, sql, s.args...)
