@@ -5,10 +5,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/export"
@@ -17,6 +20,8 @@ import (
 	"github.com/chatledger/chatledger/internal/csvtext"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
+	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/cursor"
 	"github.com/chatledger/chatledger/projections/filtersql"
 	"github.com/chatledger/chatledger/projections/inbox"
@@ -34,15 +39,18 @@ const (
 
 // exportFile writes a list into a file, page by page, each in a transaction of its
 // own: a slow client holds up nobody. The list is in an order in which rows never
-// move, so each row that there is from beginning to end is in the file once.
-func (a *API) exportFile() web.Endpoint {
+// move, so each row that there is from beginning to end is in the file once. views
+// are those that each list is read from.
+func (a *API) exportFile(views map[filter.Target][]string) web.Endpoint {
 	type input struct {
+		web.Read
 		Export string `path:"export"`
 	}
 	return web.NewEndpoint(web.Route{
 		Method: http.MethodGet, Path: "/v1/exports/{export}/file", Tag: "exports", Summary: "Download an export",
 		Description: "The list as it is now, the newest first. CSV is UTF-8 as RFC 4180 has it; what a spreadsheet might take for a formula is preceded by an apostrophe. " +
-			"In NDJSON each line is an object with the columns. An export that was asked for more than an hour ago is a 410.",
+			"In NDJSON each line is an object with the columns. It is read page by page: what is changed meanwhile is as it was, or as it is then. " +
+			"An export that was asked for more than an hour ago is a 410.",
 		Roles: takers, Stream: true, ContentType: "text/csv",
 	}, func(ctx context.Context, r *web.Request, in *input) (*web.Stream, error) {
 		req, err := a.requestedExport(ctx, r.Workspace, in.Export)
@@ -52,39 +60,71 @@ func (a *API) exportFile() web.Endpoint {
 		if a.Now().After(req.Until) {
 			return nil, web.NewProblem(http.StatusGone, codeGone, "the export has expired; ask for it again")
 		}
-		f, err := filter.Parse(filter.Target(req.Target), req.Filter)
+		from := views[filter.Target(req.Target)]
+		if err := in.Await(ctx, r, func(ctx context.Context, p eventstore.Position) error { return a.Waiter.Wait(ctx, p, from...) }); err != nil {
+			return nil, err
+		}
+		pages, err := a.pagesOf(req)
 		if err != nil {
 			return nil, err
 		}
-		rows := chatRows
-		if filter.Target(req.Target) == filter.Orders {
-			rows = orderRows
+		first, err := pages(ctx, "", from)
+		if err != nil {
+			return nil, err
 		}
 		return web.NewStream(func(w http.ResponseWriter, hr *http.Request) {
 			ctx, cancel := context.WithTimeout(hr.Context(), exportTime)
 			defer cancel()
-			kind := map[export.Format]string{export.CSV: "text/csv; charset=utf-8", export.NDJSON: "application/x-ndjson"}[req.Format]
-			w.Header().Set("Content-Type", kind)
-			w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", req.Target+"-"+req.At.Format("20060102-150405")+"."+string(req.Format)))
-			w.Header().Set("Cache-Control", "no-store")
-			out := exporter{w: w, format: req.Format, columns: req.Columns}
-			// The subject of the request: "me" in the filter is who asked.
-			query := filtersql.Scope{Now: req.At, Me: req.By}
-			if err := out.write(ctx, func(from string) ([]row, string, error) {
-				var list []row
-				var next string
-				err := a.DB.Read(ctx, func(tx sqldb.Tx) (err error) {
-					list, next, err = rows(ctx, tx, r.Workspace, f, query, from)
-					return err
-				})
-				return list, next, err
-			}); err != nil {
-				// The client sees a file that ends early: its connection is cut.
-				a.Log.WarnContext(ctx, "an export was broken off", "export", in.Export, "error", err)
-				panic(http.ErrAbortHandler)
+			h := w.Header()
+			h.Set("Content-Type", map[export.Format]string{export.CSV: "text/csv; charset=utf-8; header=present", export.NDJSON: "application/x-ndjson"}[req.Format])
+			h.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", req.Target+"-"+req.At.Format("20060102-150405")+"."+string(req.Format)))
+			h.Set("Cache-Control", "no-store")
+			h.Set("Position", web.Position(first.at))
+			out := exporter{w: w, now: a.Now, format: req.Format, columns: req.Columns}
+			err := out.write(first, func(next string) (exported, error) { return pages(ctx, next, nil) })
+			if err != nil {
+				a.Log.WarnContext(ctx, "an export was broken off", slog.String("export", in.Export), slog.Any("error", err))
+				panic(http.ErrAbortHandler) // half a file must not look like a whole one
 			}
 		}), nil
-	}, nil)
+	}, func(op *huma.Operation) {
+		op.Responses["200"].Headers = map[string]*huma.Param{
+			"Position": {Schema: &huma.Schema{Type: huma.TypeString}, Description: "The position of the log that the first page reflects."},
+		}
+	})
+}
+
+// exported is a page of a file.
+type exported struct {
+	rows []row
+	next string              // cursor of the next page; "" if this is the last
+	at   eventstore.Position // that it reflects, if that was asked for
+}
+
+// pagesOf returns what reads the pages of an export. "me" in its filter is who
+// asked, "-7d" is counted from then.
+func (a *API) pagesOf(req export.Requested) (func(ctx context.Context, from string, views []string) (exported, error), error) {
+	target := filter.Target(req.Target)
+	f, err := filter.Parse(target, req.Filter)
+	if err != nil {
+		return nil, err
+	}
+	read := map[filter.Target]func(context.Context, sqldb.Tx, wanted) ([]row, string, error){
+		filter.Chats: chatRows, filter.Contacts: contactRows, filter.Orders: orderRows,
+	}[target]
+	if read == nil {
+		return nil, export.ErrTarget
+	}
+	return func(ctx context.Context, from string, views []string) (page exported, err error) {
+		err = a.DB.Read(ctx, func(tx sqldb.Tx) (err error) {
+			if page.at, err = projections.Checkpoints(ctx, tx, views...); err != nil {
+				return err
+			}
+			page.rows, page.next, err = read(ctx, tx, wanted{req.Workspace, f, filtersql.Scope{Now: req.At, Me: req.By}, from})
+			return err
+		})
+		return page, err
+	}, nil
 }
 
 // requestedExport returns what was asked for, from the log.
@@ -112,11 +152,12 @@ type row map[string]any
 // exporter writes rows.
 type exporter struct {
 	w       http.ResponseWriter
+	now     func() time.Time
 	format  export.Format
 	columns []string
 }
 
-func (x *exporter) write(ctx context.Context, page func(from string) ([]row, string, error)) error {
+func (x *exporter) write(page exported, next func(from string) (exported, error)) error {
 	out := bufio.NewWriter(x.w)
 	control := http.NewResponseController(x.w)
 	if x.format == export.CSV {
@@ -124,13 +165,9 @@ func (x *exporter) write(ctx context.Context, page func(from string) ([]row, str
 			return err
 		}
 	}
-	for from := ""; ; {
-		rows, next, err := page(from)
-		if err != nil {
-			return err
-		}
-		_ = control.SetWriteDeadline(time.Now().Add(exportPart)) //nolint:forbidigo // a deadline of the connection
-		for _, r := range rows {
+	for {
+		_ = control.SetWriteDeadline(x.now().Add(exportPart)) // where there are deadlines
+		for _, r := range page.rows {
 			line, err := x.line(r)
 			if err != nil {
 				return err
@@ -139,14 +176,12 @@ func (x *exporter) write(ctx context.Context, page func(from string) ([]row, str
 				return err
 			}
 		}
-		if err := out.Flush(); err != nil {
+		if err := out.Flush(); err != nil || page.next == "" {
 			return err
 		}
-		if from = next; from == "" {
-			return control.Flush()
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		var err error
+		if page, err = next(page.next); err != nil {
+			return err
 		}
 	}
 }
@@ -192,8 +227,16 @@ func cellOf(v any) string {
 	return fmt.Sprint(v)
 }
 
-func chatRows(ctx context.Context, tx sqldb.Tx, workspace string, f filter.Filter, scope filtersql.Scope, from string) ([]row, string, error) {
-	page, err := inbox.Find(ctx, tx, inbox.Search{Workspace: workspace, Filter: f, Scope: scope, Sort: inbox.ByCreated, Cursor: from, Limit: cursor.MaxLimit})
+// wanted is a page of a list.
+type wanted struct {
+	workspace string
+	filter    filter.Filter
+	scope     filtersql.Scope
+	cursor    string
+}
+
+func chatRows(ctx context.Context, tx sqldb.Tx, w wanted) ([]row, string, error) {
+	page, err := inbox.Find(ctx, tx, inbox.Search{Workspace: w.workspace, Filter: w.filter, Scope: w.scope, Sort: inbox.ByCreated, Cursor: w.cursor, Limit: cursor.MaxLimit})
 	rows := make([]row, len(page.Chats))
 	for i, c := range page.Chats {
 		rows[i] = row{
@@ -206,8 +249,21 @@ func chatRows(ctx context.Context, tx sqldb.Tx, workspace string, f filter.Filte
 	return rows, page.Next, err
 }
 
-func orderRows(ctx context.Context, tx sqldb.Tx, workspace string, f filter.Filter, scope filtersql.Scope, from string) ([]row, string, error) {
-	page, err := orders.Find(ctx, tx, orders.Search{Workspace: workspace, Filter: f, Scope: scope, Cursor: from, Limit: cursor.MaxLimit})
+func contactRows(ctx context.Context, tx sqldb.Tx, w wanted) ([]row, string, error) {
+	page, err := contacts.Find(ctx, tx, contacts.Search{Workspace: w.workspace, Filter: w.filter, Scope: w.scope, Sort: contacts.ByCreated, Cursor: w.cursor, Limit: cursor.MaxLimit})
+	rows := make([]row, len(page.Contacts))
+	for i, c := range page.Contacts {
+		rows[i] = row{
+			"id": c.ID, "name": c.Name, "email": c.Email, "phone": c.Phone, "company": c.Company, "city": c.City, "country": c.Country,
+			"gender": c.Gender, "language": c.Language, "status": c.Status, "assignee": c.Assignee, "tags": orEmpty(c.Tags),
+			"blocked": c.Blocked, "reason": c.Reason, "created_at": moment(c.CreatedAt), "updated_at": moment(c.UpdatedAt),
+		}
+	}
+	return rows, page.Next, err
+}
+
+func orderRows(ctx context.Context, tx sqldb.Tx, w wanted) ([]row, string, error) {
+	page, err := orders.Find(ctx, tx, orders.Search{Workspace: w.workspace, Filter: w.filter, Scope: w.scope, Cursor: w.cursor, Limit: cursor.MaxLimit})
 	rows := make([]row, len(page.Orders))
 	for i, o := range page.Orders {
 		rows[i] = row{

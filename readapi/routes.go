@@ -1,6 +1,7 @@
 package readapi
 
 import (
+	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections/bulk"
 	"github.com/chatledger/chatledger/projections/calls"
@@ -53,10 +54,9 @@ func (a *API) Endpoints() []web.Endpoint {
 
 		read(a, "/v1/contacts", anyone, "List contacts", views(inPeople, inStaff), a.listContacts),
 		ask(a, "/v1/contacts/query", anyone, "Find contacts with a filter", views(inPeople, inStaff), a.findContacts,
-			"A page may be short, even empty, before the end of the list: so many contacts are looked at for each, and no more. There are more pages as long as there is a next_cursor."),
+			shortPages),
 		ask(a, "/v1/contacts/count", anyone, "Count contacts with a filter", views(inPeople, inStaff), a.countContacts,
-			"Counts as far as it can tell at once: exact is false if there may be more."),
-		a.exportContacts(inPeople, inStaff),
+			countsShort),
 		read(a, "/v1/contacts/{contact}", anyone, "All that is known of a contact", views(inPeople, inStaff), getContact,
 			"For every value: who gave it, how and when. A contact that was merged into another is answered with that one."),
 		read(a, "/v1/contacts/{contact}/duplicates", anyone, "Who may be the same person", views(inPeople, inStaff), listDuplicates,
@@ -99,7 +99,9 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/channels/{channel}/deliveries", examiners, "What was delivered by webhook, the latest first", views(inStaff, inPost), listDeliveries),
 		read(a, "/v1/channels/{channel}/deliveries/{delivery}", examiners, "Get a delivery", views(inPost), getDelivery),
 		a.deliveryBody(),
-		a.exportFile(),
+		a.exportFile(map[filter.Target][]string{
+			filter.Chats: views(inInbox, inProfiles, inSales, inStaff), filter.Contacts: views(inPeople, inStaff), filter.Orders: views(inSales, inProfiles, inStaff),
+		}),
 
 		a.changes(),
 	}, a.health()...)

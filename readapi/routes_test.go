@@ -57,7 +57,6 @@ a . s . . A  POST /v1/chats/{chat}/unread
 a b s u y A  GET /v1/chats/{chat}/transcript
 a . s . . A  POST /v1/contacts
 . . s . . A  POST /v1/contacts/import
-. . s . . A  GET /v1/contacts/export
 a b s u y A  GET /v1/contacts
 a b s u y A  POST /v1/contacts/query
 a b s u y A  POST /v1/contacts/count

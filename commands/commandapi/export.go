@@ -14,7 +14,7 @@ var takers = []agent.Role{agent.RoleSupervisor, agent.RoleAnalyst, agent.RoleAdm
 
 // ExportBody says what to put into a file.
 type ExportBody struct {
-	Target  string          `json:"target" enum:"chats,orders"`
+	Target  string          `json:"target" enum:"chats,contacts,orders"`
 	Format  string          `json:"format" enum:"csv,ndjson"`
 	Filter  json.RawMessage `json:"filter,omitempty" doc:"As POST /v1/chats/query takes it; everything if it is not given."`
 	Columns []string        `json:"columns,omitempty" doc:"In the order of the file; all if none are given."`

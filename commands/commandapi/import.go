@@ -22,6 +22,7 @@ import (
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/csvtext"
 	"github.com/chatledger/chatledger/internal/web"
 )
 
@@ -318,7 +319,7 @@ func valuesOf(field, cell string) (values []string) {
 		parts = strings.Split(cell, ";")
 	}
 	for _, v := range parts {
-		if v = contact.FromCell(strings.TrimSpace(v)); v != "" {
+		if v = csvtext.Unguard(strings.TrimSpace(v)); v != "" {
 			values = append(values, v)
 		}
 	}

@@ -333,13 +333,3 @@ func TestCardsComeInAnyOrder(t *testing.T) {
 		}
 	})
 }
-
-func TestCells(t *testing.T) {
-	for text, want := range map[string]string{
-		"Ana": "Ana", "": "", "+1555": "'+1555", "=1+1": "'=1+1", " @x": "' @x", "\u200b-1": "'\u200b-1", "a=b": "a=b", "'tis": "'tis", "\uff1d1": "'\uff1d1",
-	} {
-		if got := contact.Cell(text); got != want || contact.FromCell(got) != text {
-			t.Errorf("Cell(%q) = %q, and back %q; want %q", text, got, contact.FromCell(got), want)
-		}
-	}
-}

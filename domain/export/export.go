@@ -32,7 +32,7 @@ const Life = time.Hour
 var (
 	ErrNotFound = fault.New(fault.NotFound, "export.not_found", "there is no such export")
 
-	ErrTarget  = fault.Bad("target", "export.unknown_target", "the target is chats or orders")
+	ErrTarget  = fault.Bad("target", "export.unknown_target", "the target is chats, contacts or orders")
 	ErrFormat  = fault.Bad("format", "export.unknown_format", "the format is csv or ndjson")
 	ErrColumns = fault.Bad("columns", "export.unknown_column", "there is no such column, or it is there twice")
 	ErrBy      = fault.Bad("by", "export.by_missing", "who asks is required")
@@ -45,6 +45,10 @@ var columns = map[filter.Target][]string{
 	filter.Chats: {
 		"id", "name", "phone", "email", "is_contact", "channel", "status", "status_category", "assignee", "team", "tags", "unread",
 		"created_at", "last_activity_at", "waiting_since", "last_message_at", "last_message_by", "last_message", "revision",
+	},
+	filter.Contacts: { // a file with all of them can be imported again
+		"id", "name", "email", "phone", "company", "city", "country", "gender", "language",
+		"status", "assignee", "tags", "blocked", "reason", "created_at", "updated_at",
 	},
 	filter.Orders: {
 		"id", "external_id", "status", "payment", "chat", "channel", "name", "phone", "email", "items", "total", "currency", "tags",

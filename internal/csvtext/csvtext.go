@@ -1,5 +1,7 @@
 // Package csvtext writes CSV, as RFC 4180 has it, that is safe to open in a
 // spreadsheet: what people typed is never taken for a formula.
+//
+// It knows no table and no language: what is in a cell is for the caller to say.
 package csvtext
 
 import (
@@ -20,17 +22,31 @@ func Line(cells []string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// cell returns the value of a cell, in quotes if it needs them. A value that a
-// spreadsheet might take for a formula is preceded by an apostrophe, which makes
-// it text. Only what people typed can begin so: no number of ours does.
+// cell returns the value of a cell, in quotes if it needs them.
 func cell(value string) string {
-	if isFormula(value) {
-		value = "'" + value
-	}
+	value = Guard(value)
 	if !strings.ContainsAny(value, ",\"\r\n") && !strings.HasPrefix(value, " ") {
 		return value
 	}
 	return `"` + strings.ReplaceAll(value, `"`, `""`) + `"`
+}
+
+// Guard returns text as a spreadsheet takes it for text: one that it might take
+// for a formula is preceded by an apostrophe. Only what people typed can begin so:
+// no number of ours does.
+func Guard(value string) string {
+	if isFormula(value) {
+		return "'" + value
+	}
+	return value
+}
+
+// Unguard takes back what Guard did.
+func Unguard(value string) string {
+	if rest, ok := strings.CutPrefix(value, "'"); ok && isFormula(rest) {
+		return rest
+	}
+	return value
 }
 
 // isFormula follows OWASP's list of what begins a formula, "= + - @", a tab or a

@@ -73,3 +73,13 @@ func TestCellsHold(t *testing.T) {
 		}
 	})
 }
+
+func TestGuardAndBack(t *testing.T) {
+	for text, want := range map[string]string{
+		"Ana": "Ana", "": "", "+1555": "'+1555", "=1+1": "'=1+1", " @x": "' @x", "\u200b-1": "'\u200b-1", "a=b": "a=b", "'tis": "'tis", "\uff1d1": "'\uff1d1",
+	} {
+		if got := Guard(text); got != want || Unguard(got) != text {
+			t.Errorf("Guard(%q) = %q, and back %q; want %q", text, got, Unguard(got), want)
+		}
+	}
+}
