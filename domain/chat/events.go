@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"time"
+
+	"github.com/chatledger/chatledger/domain/internal/notes"
 )
 
 // Events is the catalogue of everything that can happen to a chat, in the
@@ -434,7 +436,7 @@ func (e TagsChanged) apply(s *State) {
 }
 
 func (e NoteAdded) apply(s *State) {
-	put(&s.Notes, e.Note, Note{By: e.By, Text: sha256.Sum256([]byte(e.Text))})
+	put(&s.Notes, e.Note, notes.New(e.By, e.Text))
 }
 
 func (e NoteEdited) apply(s *State) {

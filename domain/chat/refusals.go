@@ -2,6 +2,8 @@ package chat
 
 import (
 	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/domain/internal/notes"
+	"github.com/chatledger/chatledger/domain/internal/tagging"
 	"github.com/chatledger/chatledger/domain/internal/text"
 )
 
@@ -75,4 +77,9 @@ var (
 		TooLong: ErrTextTooLong.With("a note can have 10,000 characters at most"),
 	}
 	reasonText = text.Rule{Max: MaxReason, TooLong: ErrReasonTooLong, Unclean: ErrReasonInvalid}
+)
+
+var (
+	noteRules = notes.Rules{Text: noteText, Missing: ErrNoteMissing, ByMissing: ErrByMissing, NotFound: ErrNoteNotFound, Other: ErrNoteOfAnother}
+	tagRules  = tagging.Rules{ToAdd: ErrTagToAdd, ToRemove: ErrTagToRemove, BothWays: ErrTagBothWays, TooMany: ErrTooManyTags, Max: MaxTags}
 )

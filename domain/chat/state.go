@@ -1,6 +1,8 @@
 package chat
 
-import "crypto/sha256"
+import (
+	"github.com/chatledger/chatledger/domain/internal/notes"
+)
 
 // State is what past events allow a decision to depend on, and no more. A
 // customer's messages leave only a count in it, so that a chat of 10,000
@@ -29,11 +31,7 @@ type State struct {
 }
 
 // Note is what decisions need to know of a note, also after it was deleted.
-type Note struct {
-	By      AgentID
-	Deleted bool
-	Text    [sha256.Size]byte // hash of the present text
-}
+type Note = notes.Note[AgentID]
 
 // Outbound is what decisions need to know of a message to the customer.
 type Outbound struct {

@@ -2,6 +2,8 @@ package contact
 
 import (
 	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/domain/internal/notes"
+	"github.com/chatledger/chatledger/domain/internal/tagging"
 	"github.com/chatledger/chatledger/domain/internal/text"
 )
 
@@ -84,3 +86,8 @@ func inField(e *fault.Error, field string) *fault.Error {
 	c.Field = field
 	return &c
 }
+
+var (
+	noteRules = notes.Rules{Text: noteText, Missing: ErrNoteMissing, ByMissing: ErrByMissing, NotFound: ErrNoteNotFound, Other: ErrNoteOther, TooMany: ErrTooManyNotes, Max: MaxNotes}
+	tagRules  = tagging.Rules{ToAdd: ErrTagToAdd, ToRemove: ErrTagToRemove, BothWays: ErrTagBothWays, TooMany: ErrTooManyTags, Max: MaxTags}
+)

@@ -3,6 +3,8 @@ package contact
 import (
 	"crypto/sha256"
 	"time"
+
+	"github.com/chatledger/chatledger/domain/internal/notes"
 )
 
 // State is what past events allow a decision to depend on, and no more. Evolve
@@ -31,11 +33,7 @@ type Held struct {
 }
 
 // Note is what decisions need to know of a note, also after it was deleted.
-type Note struct {
-	By      AgentID
-	Deleted bool
-	Text    [sha256.Size]byte // hash of the present text
-}
+type Note = notes.Note[AgentID]
 
 // Evolve returns the state after e.
 func Evolve(s State, e Event) State { e.apply(&s); return s }

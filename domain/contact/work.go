@@ -1,8 +1,9 @@
 package contact
 
 import (
-	"slices"
 	"time"
+
+	"github.com/chatledger/chatledger/domain/internal/tagging"
 )
 
 // ChangeTags adds and removes tags. What is there already is not added, what is
@@ -14,37 +15,11 @@ type ChangeTags struct {
 
 // Decide implements the command.
 func (c ChangeTags) Decide(s State) ([]Event, error) {
-	switch {
-	case slices.Contains(c.Add, ""):
-		return nil, ErrTagToAdd
-	case slices.Contains(c.Remove, ""):
-		return nil, ErrTagToRemove
-	case slices.ContainsFunc(c.Remove, func(t TagID) bool { return slices.Contains(c.Add, t) }):
-		return nil, ErrTagBothWays
-	}
-	if err := s.visible(); err != nil {
+	added, removed, err := tagging.Change(tagRules, s.Tags, s.visible(), c.Add, c.Remove)
+	if err != nil || len(added)+len(removed) == 0 {
 		return nil, err
 	}
-	e := TagsChanged{Added: s.tagged(c.Add, false), Removed: s.tagged(c.Remove, true)}
-	switch {
-	case len(e.Added)+len(e.Removed) == 0:
-		return nil, nil
-	case len(e.Added) > 0 && len(s.Tags)+len(e.Added)-len(e.Removed) > MaxTags:
-		return nil, ErrTooManyTags
-	}
-	return []Event{e}, nil
-}
-
-// tagged returns those of tags that the contact has, or has not, each once.
-func (s State) tagged(tags []TagID, has bool) (found []TagID) {
-	seen := make(map[TagID]bool, len(tags))
-	for _, t := range tags {
-		if _, tagged := s.Tags[t]; tagged == has && !seen[t] {
-			found = append(found, t)
-		}
-		seen[t] = true
-	}
-	return found
+	return []Event{TagsChanged{Added: added, Removed: removed}}, nil
 }
 
 // SetStatus moves the contact to a status of the workspace's list. The status it

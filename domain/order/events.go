@@ -3,6 +3,8 @@ package order
 import (
 	"crypto/sha256"
 	"time"
+
+	"github.com/chatledger/chatledger/domain/internal/notes"
 )
 
 // Events is the catalogue of everything that can happen to an order.
@@ -228,7 +230,7 @@ func (e TagsChanged) apply(s *State) {
 func (e Assigned) apply(s *State) { s.Assignee = e.To }
 func (Unassigned) apply(s *State) { s.Assignee = "" }
 func (e NoteAdded) apply(s *State) {
-	put(&s.Notes, e.Note, Note{By: e.By, Text: sha256.Sum256([]byte(e.Text))})
+	put(&s.Notes, e.Note, notes.New(e.By, e.Text))
 }
 
 func (e NoteEdited) apply(s *State) {

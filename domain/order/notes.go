@@ -1,8 +1,9 @@
 package order
 
 import (
-	"crypto/sha256"
 	"time"
+
+	"github.com/chatledger/chatledger/domain/internal/notes"
 )
 
 // AddNote puts private text on the order, be it one that was refused. The same
@@ -16,23 +17,9 @@ type AddNote struct {
 
 // Decide implements the command.
 func (c AddNote) Decide(s State) ([]Event, error) {
-	switch {
-	case c.Note == "":
-		return nil, ErrNoteMissing
-	case c.By == "":
-		return nil, ErrByMissing
-	}
-	if err := noteText.Check(c.Text); err != nil {
+	add, err := notes.Add(noteRules, s.Notes, s.known(), c.Note, c.By, c.Text)
+	if !add {
 		return nil, err
-	}
-	if !s.Exists {
-		return nil, ErrNotFound
-	}
-	if _, known := s.Notes[c.Note]; known {
-		return nil, nil
-	}
-	if len(s.Notes) >= MaxNotes {
-		return nil, ErrTooManyNotes
 	}
 	return []Event{NoteAdded{Note: c.Note, Text: c.Text, By: c.By, At: c.At}}, nil
 }
@@ -48,17 +35,9 @@ type EditNote struct {
 
 // Decide implements the command.
 func (c EditNote) Decide(s State) ([]Event, error) {
-	if err := noteText.Check(c.Text); err != nil {
+	edit, err := notes.Edit(noteRules, s.Notes, s.known(), c.Note, c.By, c.Any, c.Text)
+	if !edit {
 		return nil, err
-	}
-	n, err := s.note(c.Note, c.By, c.Any)
-	switch {
-	case err != nil:
-		return nil, err
-	case n.Deleted:
-		return nil, ErrNoteNotFound
-	case n.Text == sha256.Sum256([]byte(c.Text)):
-		return nil, nil
 	}
 	return []Event{NoteEdited{Note: c.Note, Text: c.Text, By: c.By, At: c.At}}, nil
 }
@@ -73,29 +52,17 @@ type DeleteNote struct {
 
 // Decide implements the command.
 func (c DeleteNote) Decide(s State) ([]Event, error) {
-	n, err := s.note(c.Note, c.By, c.Any)
-	if err != nil || n.Deleted {
+	remove, err := notes.Delete(noteRules, s.Notes, s.known(), c.Note, c.By, c.Any)
+	if !remove {
 		return nil, err
 	}
 	return []Event{NoteDeleted{Note: c.Note, By: c.By, At: c.At}}, nil
 }
 
-// note returns a note that by may change, perhaps a deleted one.
-func (s State) note(id NoteID, by string, others bool) (Note, error) {
-	switch {
-	case id == "":
-		return Note{}, ErrNoteMissing
-	case by == "":
-		return Note{}, ErrByMissing
-	case !s.Exists:
-		return Note{}, ErrNotFound
+// known refuses an order that there is not; one that was refused may be written on.
+func (s State) known() error {
+	if !s.Exists {
+		return ErrNotFound
 	}
-	n, known := s.Notes[id]
-	switch {
-	case !known:
-		return n, ErrNoteNotFound
-	case n.By != by && !others:
-		return n, ErrNoteOfAnother
-	}
-	return n, nil
+	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 
 	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/domain/internal/notes"
+	"github.com/chatledger/chatledger/domain/internal/tagging"
 	"github.com/chatledger/chatledger/domain/internal/text"
 )
 
@@ -92,11 +94,7 @@ type State struct {
 }
 
 // Note is what decisions need to know of a note, also after it was deleted.
-type Note struct {
-	By      string
-	Deleted bool
-	Text    [sha256.Size]byte // hash of the present text
-}
+type Note = notes.Note[string]
 
 // Evolve returns the state after e.
 func Evolve(s State, e Event) State { e.apply(&s); return s }
@@ -178,4 +176,9 @@ var (
 	refText      = text.Rule{Max: text.MaxName, TooLong: ErrReferenceLong, Unclean: ErrReference}
 	externalText = text.Rule{Max: text.MaxName, TooLong: ErrExternalLong, Unclean: ErrExternal}
 	trackingText = text.Rule{Max: text.MaxName, TooLong: ErrTrackingTooLong, Unclean: ErrTrackingInvalid}
+)
+
+var (
+	noteRules = notes.Rules{Text: noteText, Missing: ErrNoteMissing, ByMissing: ErrByMissing, NotFound: ErrNoteNotFound, Other: ErrNoteOfAnother, TooMany: ErrTooManyNotes, Max: MaxNotes}
+	tagRules  = tagging.Rules{ToAdd: ErrTagToAdd, ToRemove: ErrTagToRemove, BothWays: ErrTagBothWays, TooMany: ErrTooManyTags, Max: MaxTags}
 )
