@@ -22,27 +22,13 @@ const RunBulkName = "run_bulk.v1"
 // after a crash where it was, a cancellation takes effect between two chunks, and
 // jobs go on side by side.
 type RunBulk struct {
-	Bulk   commands.Bulk
-	Select Selector
+	Bulk commands.Bulk
+	// Select chooses the items of a request as a view has them once it has come to a
+	// position, or more of them than bulk.MaxItems.
+	Select func(ctx context.Context, req bulk.Requested, at eventstore.Position) (bulk.Selection, error)
 	Now    func() time.Time
 
 	Parallel int // items under way at once, of one job; default 32
-}
-
-// Selector chooses the items of a job.
-type Selector interface {
-	// SelectItems returns the items of a request as a view has them once it has come
-	// to a position, or more of them than bulk.MaxItems, and the position that this
-	// reflects.
-	SelectItems(ctx context.Context, req bulk.Requested, at eventstore.Position) (Selection, error)
-}
-
-// Selection is the items of a job, each with the revision it had; -1 for what does
-// not exist.
-type Selection struct {
-	IDs       []string
-	Revisions []int64
-	Position  eventstore.Position
 }
 
 const (
@@ -120,11 +106,11 @@ func (r RunBulk) freeze(ctx context.Context, j job, at eventstore.Position) erro
 	if err != nil {
 		return err
 	}
-	s, err := r.Select.SelectItems(ctx, req, at)
+	s, err := r.Select(ctx, req, at)
 	if err != nil {
 		return err
 	}
-	_, err = r.Bulk.Freeze(ctx, j.origin, j.id, bulk.Freeze{IDs: s.IDs, Revisions: s.Revisions, Position: int64(s.Position), At: r.now()})
+	_, err = r.Bulk.Freeze(ctx, j.origin, j.id, bulk.Freeze{Selection: s, At: r.now()})
 	return err
 }
 

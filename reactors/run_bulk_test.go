@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -62,9 +63,9 @@ func (d *desk) must(_ commands.Result, err error) {
 	}
 }
 
-// SelectItems chooses every chat, or those that are named.
-func (d *desk) SelectItems(ctx context.Context, req bulk.Requested, at eventstore.Position) (s reactors.Selection, err error) {
-	s.Position = at
+// choose chooses every chat, or those that are named.
+func (d *desk) choose(ctx context.Context, req bulk.Requested, at eventstore.Position) (s bulk.Selection, err error) {
+	s.Position = int64(at)
 	for _, id := range d.chats {
 		s.IDs = append(s.IDs, string(id))
 	}
@@ -86,7 +87,7 @@ func (d *desk) SelectItems(ctx context.Context, req bulk.Requested, at eventstor
 }
 
 func (d *desk) start() (stop func()) {
-	r := reactors.RunBulk{Bulk: newCommands(d.log).Bulk, Select: d, Now: time.Now}.Reactor()
+	r := reactors.RunBulk{Bulk: newCommands(d.log).Bulk, Select: d.choose, Now: time.Now}.Reactor()
 	r.Retry = reactors.Retry{Tries: 1_000, Min: time.Millisecond, Max: 2 * time.Millisecond}
 	_, stop = host(d.t, reactors.Config{Store: d.store, Reactors: []reactors.Reactor{r}, Leases: d.accounts, Parking: d.accounts})
 	return stop
@@ -360,7 +361,7 @@ func TestACancelledBulkJobWhoseProcessDied(t *testing.T) {
 		ids, revisions = append(ids, string(c)), append(revisions, 1)
 	}
 	o := d.origin(sue)
-	d.must(d.commands.Bulk.Freeze(t.Context(), o, id, bulk.Freeze{IDs: ids, Revisions: revisions}))
+	d.must(d.commands.Bulk.Freeze(t.Context(), o, id, bulk.Freeze{Selection: bulk.Selection{IDs: ids, Revisions: revisions}}))
 	for _, c := range ids[:4] {
 		req := bulk.Requested{Action: bulk.Close, By: sue}
 		if i, err := d.commands.Bulk.Do(t.Context(), o, id, 1, req, c); err != nil || i.Outcome != bulk.Done {
@@ -372,5 +373,58 @@ func TestACancelledBulkJobWhoseProcessDied(t *testing.T) {
 	d.await(id, bulk.Cancelled)
 	if last, _ := d.outcomes(id); tally(last)[bulk.Done] != 4 || len(last) != 4 {
 		t.Errorf("%v", last)
+	}
+}
+
+// Of two supervisors in two processes who undo and retry the same job at once, and a
+// third who cancels it, one has their way, and the others are told why not.
+func TestSupervisorsWhoDisagree(t *testing.T) {
+	for range 20 {
+		d := newDesk(t, 3)
+		d.chosen = func() {
+			d.must(d.commands.Chats.MarkRead(t.Context(), d.origin("ann"), d.chats[1], chat.MarkRead{By: "ann"}))
+			d.chosen = func() {}
+		}
+		id := d.request(nil)
+		stop := d.start()
+		d.await(id, bulk.Finished)
+		stop()
+		errs := map[string]error{}
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for name, do := range map[string]func(commands.Bulk) (commands.Result, error){
+			"undo": func(b commands.Bulk) (commands.Result, error) {
+				return b.Undo(t.Context(), d.origin(sue), id, bulk.Undo{By: sue})
+			},
+			"retry": func(b commands.Bulk) (commands.Result, error) {
+				return b.Retry(t.Context(), d.origin("sam"), id, bulk.Retry{By: "sam"})
+			},
+			"cancel": func(b commands.Bulk) (commands.Result, error) {
+				return b.Cancel(t.Context(), d.origin("sid"), id, bulk.Cancel{By: "sid"})
+			},
+		} {
+			process := newCommands(d.store).Bulk
+			wg.Go(func() {
+				_, err := do(process)
+				mu.Lock()
+				defer mu.Unlock()
+				errs[name] = err
+			})
+		}
+		wg.Wait()
+		undone, retried, cancelled := d.count("bulk.undo_requested.v1"), d.count("bulk.retry_requested.v1"), d.count("bulk.cancel_requested.v1")
+		switch {
+		case undone == 1:
+			if retried+cancelled != 0 || errs["undo"] != nil || !errors.Is(errs["retry"], bulk.ErrUndoing) ||
+				!errors.Is(errs["cancel"], bulk.ErrUndoing) && !errors.Is(errs["cancel"], bulk.ErrFinished) {
+				t.Fatalf("undone, and: %v", errs)
+			}
+		case retried == 1:
+			if errs["retry"] != nil || !errors.Is(errs["undo"], bulk.ErrRunning) || errs["cancel"] != nil && !errors.Is(errs["cancel"], bulk.ErrFinished) {
+				t.Fatalf("retried, and: %v", errs)
+			}
+		default:
+			t.Fatalf("nobody had their way: %v", errs)
+		}
 	}
 }

@@ -22,10 +22,8 @@ import (
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/commands/commandapi"
 	"github.com/chatledger/chatledger/domain/agent"
-	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/call"
 	"github.com/chatledger/chatledger/domain/channel"
-	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/feed"
 	"github.com/chatledger/chatledger/eventstore/postgres"
@@ -34,14 +32,10 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections"
-	"github.com/chatledger/chatledger/projections/directory"
-	"github.com/chatledger/chatledger/projections/filtersql"
-	"github.com/chatledger/chatledger/projections/inbox"
-	"github.com/chatledger/chatledger/projections/orders"
+	bulkview "github.com/chatledger/chatledger/projections/bulk"
 	"github.com/chatledger/chatledger/projections/search"
 	"github.com/chatledger/chatledger/projections/views"
 	"github.com/chatledger/chatledger/projections/viewsapi"
-	"github.com/chatledger/chatledger/projections/visitor"
 	"github.com/chatledger/chatledger/reactors"
 	"github.com/chatledger/chatledger/readapi"
 )
@@ -304,7 +298,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	host, err := reactors.New(reactors.Config{
 		Store: p.log, Leases: p.accounts, Parking: p.accounts, Logger: t.logger, Now: now,
 		Holder: processName(), Alone: alone,
-		Drain: reactorTime, Reactors: p.reactors(t, client, phone, chooser{dbs.views, cfg.Waiter}),
+		Drain: reactorTime, Reactors: p.reactors(t, client, phone, bulkview.Chooser{DB: dbs.views, Waiter: cfg.Waiter}),
 	})
 	if err != nil {
 		return a, fmt.Errorf("start reactors: %w", err)
@@ -334,7 +328,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 }
 
 // reactors lists what answers events with side effects.
-func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Client, choose reactors.Selector) []reactors.Reactor {
+func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Client, chooser bulkview.Chooser) []reactors.Reactor {
 	known := p.whatsappAccounts()
 	return []reactors.Reactor{
 		reactors.TranslateWebhooks{
@@ -347,7 +341,7 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Cl
 			Accounts: known, Client: client, Chats: p.commands.Chats, Attempts: p.accounts, Now: now, Logger: t.logger,
 		}.Reactor(),
 		reactors.KeepContacts{Chats: p.commands.Chats, Contacts: p.commands.Contacts}.Reactor(),
-		reactors.RunBulk{Bulk: p.commands.Bulk, Select: choose, Now: now}.Reactor(),
+		reactors.RunBulk{Bulk: p.commands.Bulk, Select: chooser.Choose, Now: now}.Reactor(),
 		reactors.AssignChats{
 			Store: p.log, Chats: p.commands.Chats, Teams: p.commands.Teams, Agents: p.commands.Agents, Now: now,
 		}.Reactor(),
@@ -381,72 +375,6 @@ func (p *parts) callSettings(ctx context.Context, id string) (calling.Settings, 
 	s.URL, s.Secret = kept.URL, kept.Secret
 	return s, err
 }
-
-// chooser chooses the items of bulk operations from the inbox.
-type chooser struct {
-	db     sqldb.DB
-	waiter *projections.Waiter
-}
-
-const choosing = time.Minute // for the inbox to show what is to be chosen from, and to be read
-
-// SelectItems implements reactors.Selector.
-func (c chooser) SelectItems(ctx context.Context, req bulk.Requested, at eventstore.Position) (out reactors.Selection, err error) {
-	ctx, cancel := context.WithTimeout(ctx, choosing)
-	defer cancel()
-	f, err := filter.Parse(filter.Target(req.Target), req.Filter)
-	if err != nil {
-		return out, err
-	}
-	var names []string
-	for _, view := range []projections.Projection{inbox.New(), orders.New(), visitor.New(), directory.New()} {
-		names = append(names, view.Name())
-	}
-	if err := c.waiter.Wait(ctx, at, names...); err != nil {
-		return out, fmt.Errorf("wait for the inbox: %w", err)
-	}
-	err = c.db.Read(ctx, func(tx sqldb.Tx) error {
-		if out.Position, err = projections.Checkpoints(ctx, tx, names...); err != nil {
-			return err
-		}
-		if len(req.IDs) > 0 {
-			have, err := inbox.Revisions(ctx, tx, req.Workspace, req.IDs)
-			if err != nil {
-				return err
-			}
-			except := make(map[string]bool, len(req.Except))
-			for _, id := range req.Except {
-				except[id] = true
-			}
-			for _, id := range req.IDs {
-				if except[id] {
-					continue
-				}
-				revision, ok := have[id]
-				if !ok {
-					revision = int64(eventstore.NoStream)
-				}
-				out.IDs, out.Revisions = append(out.IDs, id), append(out.Revisions, revision)
-			}
-			return nil
-		}
-		s := inbox.Search{Workspace: req.Workspace, Filter: f, Except: req.Except, Scope: filtersql.Scope{Now: req.At, Me: req.By}}
-		err := inbox.Each(ctx, tx, s, func(r inbox.Ref) error {
-			if len(out.IDs) > bulk.MaxItems {
-				return errEnough
-			}
-			out.IDs, out.Revisions = append(out.IDs, r.ID), append(out.Revisions, r.Revision)
-			return nil
-		})
-		if errors.Is(err, errEnough) {
-			return nil
-		}
-		return err
-	})
-	return out, err
-}
-
-var errEnough = errors.New("more than can be chosen")
 
 // processName tells people which process holds a lease.
 func processName() string {

@@ -73,11 +73,11 @@ func TestDecisions(t *testing.T) {
 		{Name: "delete at length", When: request(func(r *bulk.Request) { r.Action, r.Reason = bulk.Delete, strings.Repeat("x", 1001) }), Err: bulk.ErrReasonLong},
 		{Name: "request by nobody", When: request(func(r *bulk.Request) { r.By = "" }), Err: bulk.ErrBy},
 
-		{Name: "freeze", Given: past{requested}, When: bulk.Freeze{IDs: selected.IDs, Revisions: selected.Revisions, Position: 7, At: at(2)}, Then: past{selected, frozen}},
-		{Name: "freeze again", Given: running, When: bulk.Freeze{IDs: []string{"c"}, Revisions: []int64{1}}},
+		{Name: "freeze", Given: past{requested}, When: bulk.Freeze{Selection: bulk.Selection{IDs: selected.IDs, Revisions: selected.Revisions, Position: 7}, At: at(2)}, Then: past{selected, frozen}},
+		{Name: "freeze again", Given: running, When: bulk.Freeze{Selection: bulk.Selection{IDs: []string{"c"}, Revisions: []int64{1}}}},
 		{Name: "freeze nothing", Given: past{requested}, When: bulk.Freeze{At: at(2)}, Then: past{bulk.Frozen{At: at(2)}, bulk.Completed{Attempt: 1, At: at(2)}}},
 		{
-			Name: "freeze too much", Given: past{requested}, When: bulk.Freeze{IDs: make([]string, bulk.MaxItems+1), At: at(2)},
+			Name: "freeze too much", Given: past{requested}, When: bulk.Freeze{Selection: bulk.Selection{IDs: make([]string, bulk.MaxItems+1)}, At: at(2)},
 			Then: past{bulk.SelectionRefused{Code: bulk.ErrTooMany.Code, Reason: bulk.ErrTooMany.Msg, At: at(2)}},
 		},
 		{Name: "freeze what was never asked for", When: bulk.Freeze{}, Err: bulk.ErrNotFound},
@@ -140,7 +140,7 @@ func TestEveryChunkOnce(t *testing.T) {
 		for i := range ids {
 			ids[i] = fmt.Sprint(i)
 		}
-		do(bulk.Freeze{IDs: ids, Revisions: make([]int64, n)})
+		do(bulk.Freeze{Selection: bulk.Selection{IDs: ids, Revisions: make([]int64, n)}})
 		worked := map[string]int{}
 		for range 40 {
 			switch rapid.IntRange(0, 9).Draw(t, "what") {

@@ -117,12 +117,17 @@ func (c Request) checkParameters() error {
 	return ErrAction
 }
 
+// Selection is the items of a job.
+type Selection struct {
+	IDs       []string
+	Revisions []int64 // that each had; -1 of what does not exist
+	Position  int64   // of the log, that this reflects
+}
+
 // Freeze records the selection.
 type Freeze struct {
-	IDs       []string
-	Revisions []int64
-	Position  int64
-	At        time.Time
+	Selection
+	At time.Time
 }
 
 // Decide implements the command. A selection that was frozen already stays.
