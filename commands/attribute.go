@@ -18,6 +18,7 @@ type Attributes struct {
 // Define adds an attribute. Its id is a slug of the name.
 func (c Attributes) Define(ctx context.Context, o Origin, cmd attribute.Define) (Result, error) {
 	return c.attributes.do(ctx, o, "attribute.define", o.Workspace, func(_ context.Context, s attribute.State) ([]attribute.Event, error) {
+		cmd := cmd // for another decision the id may be another
 		if a, ok := s.Lookup(cmd.Name); ok && cmd.Attribute == "" {
 			cmd.Attribute = a.ID
 		} else if cmd.Attribute == "" {

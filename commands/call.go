@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"github.com/chatledger/chatledger/domain/call"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
@@ -22,8 +24,13 @@ type Calls struct {
 // call. The result is the call's. If the program ends between the two, the reactor
 // that makes calls opens it.
 func (c Calls) Request(ctx context.Context, o Origin, in chat.ID, cmd chat.RequestCall) (Result, error) {
-	var asked chat.CallRequested
-	_, err := c.chats.do(ctx, o, "chat.request_call", string(in), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
+	var err error
+	if o.Command == uuid.Nil { // what it led to is looked for below
+		if o.Command, err = uuid.NewV7(); err != nil {
+			return Result{}, fmt.Errorf("make a command id: %w", err)
+		}
+	}
+	_, err = c.chats.do(ctx, o, "chat.request_call", string(in), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
 		cmd := cmd
 		err := c.channels.with(ctx, s.Channel, func(s channel.State) error {
 			if s.Connected {
@@ -50,21 +57,14 @@ func (c Calls) Request(ctx context.Context, o Origin, in chat.ID, cmd chat.Reque
 			return events, err
 		}
 		// What the call itself would refuse is refused before the line is taken.
-		asked = events[0].(chat.CallRequested)
-		_, err = newCall(o.Workspace, in, s, asked).Decide(call.State{})
+		_, err = newCall(o.Workspace, in, s, events[0].(chat.CallRequested)).Decide(call.State{})
 		return events, err
 	})
 	if err != nil {
 		return Result{}, err
 	}
-	if asked.Call == "" { // a repeat: what was asked for is in the log
-		return c.again(ctx, o, in, cmd)
-	}
-	return c.Open(ctx, o, in, asked)
-}
-
-// again opens the call that an earlier run of the command has asked for.
-func (c Calls) again(ctx context.Context, o Origin, in chat.ID, cmd chat.RequestCall) (Result, error) {
+	// What the log has counts: this may be a repeat, whose first run asked at another
+	// time.
 	var asked chat.CallRequested
 	for r, err := range c.chats.store.ReadStream(ctx, "chat-"+string(in), eventstore.StreamQuery{Event: ids.Event(o.Command, 0), Limit: 1}) {
 		if err != nil {

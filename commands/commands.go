@@ -157,7 +157,7 @@ func New(store eventstore.Store, o Options) *Commands {
 	c.Orders = Orders{orders, chats, c.Agents, c.Tags}
 	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses}
 	c.Attributes = Attributes{attributes}
-	c.Contacts = Contacts{contacts, c.Attributes, c.Agents, c.Tags, c.Statuses}
+	c.Contacts = Contacts{contacts, chats, c.Attributes, c.Agents, c.Tags, c.Statuses}
 	c.Exports = Exports{exports}
 	c.Bulk = Bulk{jobs, &c.Chats}
 	c.QuickReplies = QuickReplies{

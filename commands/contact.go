@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/internal/ids"
@@ -21,6 +22,7 @@ import (
 // the same person, seen twice, is the same contact, whoever saw it first.
 type Contacts struct {
 	contacts   *aggregate[contact.State, contact.Event]
+	chats      *aggregate[chat.State, chat.Event]
 	attributes Attributes
 	agents     Agents
 	tags       Tags
@@ -69,8 +71,17 @@ func (c Contacts) Add(ctx context.Context, o Origin, cmd contact.Add) (Result, e
 	own := contact.ID(ids.Of(o.Command, "contact"))
 	id := own
 	if field, unique := identify(cmd.Changes); unique != "" {
-		if id, err = c.vacant(ctx, own, ContactID(o.Workspace, unique), field, unique); err != nil {
+		derived := ContactID(o.Workspace, unique)
+		// A repeat belongs where the first run made its contact, whatever that is
+		// called by now.
+		_, made, err := c.contacts.original(ctx, Origin{}, o.Command, "contact-"+string(derived), string(derived))
+		if err != nil {
 			return Result{}, err
+		}
+		if id = derived; !made {
+			if id, err = c.vacant(ctx, own, derived, field, unique); err != nil {
+				return Result{}, err
+			}
 		}
 	}
 	return c.contacts.do(ctx, o, "contact.add", string(id), func(ctx context.Context, s contact.State) ([]contact.Event, error) {
@@ -139,8 +150,21 @@ func (c Contacts) record(ctx context.Context, o Origin, name string, id contact.
 
 // Answer records what a person answered to a question of a chatflow: the customer
 // of a chat, or who has a phone number or another id. The Result is about them,
-// contact or not.
+// contact or not. The chat shows it, too, if the answer marks them as one.
 func (c Contacts) Answer(ctx context.Context, o Origin, customer string, cmd contact.Answer) (Result, error) {
+	res, err := c.answer(ctx, o, customer, cmd)
+	if err != nil || !cmd.Marks || cmd.Link.Chat == "" {
+		return res, err
+	}
+	marked, err := c.chats.do(ctx, part(o, "mark visitor"), "chat.mark_visitor", cmd.Link.Chat, decides(chat.MarkVisitor{At: cmd.At}.Decide))
+	if errors.Is(err, chat.ErrNotFound) { // deleted in between
+		return res, nil
+	}
+	res.Position = max(res.Position, marked.Position)
+	return res, err
+}
+
+func (c Contacts) answer(ctx context.Context, o Origin, customer string, cmd contact.Answer) (Result, error) {
 	cmd.Workspace = o.Workspace
 	return c.contacts.do(ctx, o, "contact.answer", string(ContactID(o.Workspace, customer)), func(ctx context.Context, s contact.State) ([]contact.Event, error) {
 		cmd := cmd
@@ -279,7 +303,8 @@ func (c Contacts) Merge(ctx context.Context, o Origin, id, other contact.ID, cmd
 	if err != nil {
 		return res, err
 	}
-	if _, err = c.contacts.do(ctx, part(o, "merge"), "contact.merge", string(other), decides(cmd.Decide)); isFault(err) {
+	merged, err := c.contacts.do(ctx, part(o, "merge"), "contact.merge", string(other), decides(cmd.Decide))
+	if isFault(err) {
 		// Something happened to the other in between.
 		release := contact.Release{Contact: other, By: cmd.By, At: cmd.At}
 		if _, err := c.contacts.do(ctx, part(o, "merge refused"), "contact.release", string(id), decides(release.Decide)); err != nil {
@@ -289,7 +314,10 @@ func (c Contacts) Merge(ctx context.Context, o Origin, id, other contact.ID, cmd
 		if o.Keyed { // the repeat finds what was taken back, and would go on from there
 			return c.contacts.keepAnswer(ctx, o, "contact.merge", res, err)
 		}
+		return res, err
 	}
+	res.Changed = res.Changed || merged.Changed
+	res.Position = max(res.Position, merged.Position) // it is the other's word that counts
 	return res, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/eventstore"
@@ -77,5 +76,5 @@ func rowHash(changes []contact.Change) string {
 		}
 		h.Write([]byte{'\n'})
 	}
-	return strings.ToLower(hex.EncodeToString(h.Sum(nil)))
+	return hex.EncodeToString(h.Sum(nil))
 }

@@ -85,3 +85,58 @@ func TestAMergeThatIsTooLate(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The repeat of a request that made a contact finds it, also if the number is
+// somebody else's by now.
+func TestAContactIsMadeOnce(t *testing.T) {
+	ctx := t.Context()
+	log := memory.New(time.Now)
+	add := func() (commands.Result, error) {
+		c := commands.New(log, commands.Options{Now: time.Now})
+		return c.Contacts.Add(ctx, keyed(ann, "add", "{}"), contact.Add{
+			Workspace: acme, Changes: []contact.Change{{Field: contact.Phones, Values: []string{"+15551230001"}}},
+			Source: contact.Source{Reason: contact.ByAgent, By: "ann"}, At: time.Unix(1, 0),
+		})
+	}
+	first, err := add()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := commands.New(log, commands.Options{Now: time.Now})
+	_, err = c.Contacts.Edit(ctx, by(ann), contact.ID(first.ID), contact.Edit{
+		Changes: []contact.Change{{Field: contact.Phones, Values: []string{"+15551230002"}}},
+		By:      "ann", At: time.Unix(2, 0),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := add(); err != nil || again != first {
+		t.Errorf("again: %+v, %v; want %+v", again, err, first)
+	}
+}
+
+// What a merge says of its position is where it has taken effect.
+func TestAMergeIsWhereItTakesEffect(t *testing.T) {
+	ctx := t.Context()
+	log := memory.New(time.Now)
+	c := commands.New(log, commands.Options{Now: time.Now})
+	var made []contact.ID
+	for _, name := range []string{"x", "y"} {
+		res, err := c.Contacts.Add(ctx, keyed(ann, name, "{}"), contact.Add{
+			Workspace: acme, Changes: []contact.Change{{Field: contact.Name, Values: []string{name}}},
+			Source: contact.Source{Reason: contact.ByAgent, By: "ann"}, At: time.Unix(1, 0),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, contact.ID(res.ID))
+	}
+	res, err := c.Contacts.Merge(ctx, by(ann), made[0], made[1], contact.Merge{By: "ann", At: time.Unix(2, 0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := log.Head(ctx)
+	if err != nil || res.Position != head.Position || !res.Changed {
+		t.Errorf("%+v, the log ends at %d, %v", res, head.Position, err)
+	}
+}

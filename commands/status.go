@@ -23,6 +23,7 @@ type Statuses struct {
 // Create adds a status. Its id is a slug of the name in upper case.
 func (c Statuses) Create(ctx context.Context, o Origin, cmd status.Create) (Result, error) {
 	return c.statuses.do(ctx, o, "status.create", o.Workspace, func(_ context.Context, s status.State) ([]status.Event, error) {
+		cmd := cmd // for another decision the id may be another
 		if item, ok := s.Find(cmd.Name); ok && cmd.Status == "" {
 			cmd.Status = item.ID
 		} else if cmd.Status == "" {

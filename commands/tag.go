@@ -22,6 +22,7 @@ type Tags struct {
 // Create adds a tag. Its id is a slug of the name.
 func (c Tags) Create(ctx context.Context, o Origin, cmd tag.Create) (Result, error) {
 	return c.tags.do(ctx, o, "tag.create", o.Workspace, func(_ context.Context, s tag.State) ([]tag.Event, error) {
+		cmd := cmd // for another decision the id may be another
 		if t, ok := s.Lookup(cmd.Name); ok && cmd.Tag == "" {
 			cmd.Tag = t.ID
 		} else if cmd.Tag == "" {

@@ -145,7 +145,7 @@ func (r *placing) call(s call.State) calling.Call {
 	q := s.Request
 	return calling.Call{
 		ID: r.subject, Workspace: q.Workspace, Chat: q.Chat, Channel: q.Channel, Customer: q.Customer,
-		Phone: q.Phone, Offer: q.Offer, By: q.By, ProviderID: s.ProviderID,
+		Phone: q.Phone, By: q.By, ProviderID: s.ProviderID,
 	}
 }
 
@@ -183,7 +183,9 @@ func (r *placing) place(ctx context.Context, f call.Requested) error {
 	if s.Phase != call.Asked || s.ProviderID != "" {
 		return r.Attempts.ForgetAttempt(ctx, PlaceCallsName, r.e.Position)
 	}
-	a := caller.Place(ctx, r.call(s))
+	asked := r.call(s)
+	asked.Offer = f.Offer // the state has none
+	a := caller.Place(ctx, asked)
 
 	// From here on something has happened outside: it is written down even if ctx
 	// is done.

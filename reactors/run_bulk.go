@@ -73,6 +73,7 @@ func (r RunBulk) handle(ctx context.Context, e eventstore.Recorded) error {
 		j.chunk, j.todo = s.Next()
 		s.Todo, s.Failed, s.Done = nil, nil, nil // they change once the state is let go of
 		j.state, j.request = s, s.Request
+		j.request.By = s.By
 		return nil
 	})
 	if err != nil {

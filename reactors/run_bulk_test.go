@@ -320,10 +320,22 @@ func TestARetryOfABulkJob(t *testing.T) {
 	if _, err := d.commands.Bulk.Retry(t.Context(), d.origin(sue), id, bulk.Retry{By: sue}); !errors.Is(err, bulk.ErrNothingFailed) {
 		t.Errorf("a third try: %v", err)
 	}
-	d.must(d.commands.Bulk.Undo(t.Context(), d.origin(sue), id, bulk.Undo{By: sue}))
+	d.must(d.commands.Bulk.Undo(t.Context(), d.origin("sam"), id, bulk.Undo{By: "sam"}))
 	d.await(id, bulk.Reverted)
 	if last, _ := d.outcomes(id); tally(last)[bulk.Undone] != 3 {
 		t.Errorf("undone: %v", last)
+	}
+	for r, err := range d.store.ReadAll(t.Context(), eventstore.AllQuery{Types: []string{"chat.reopened.v1", "chat.closed.v1"}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.IsMark() {
+			continue
+		}
+		want := map[string]string{"chat.reopened.v1": "sam", "chat.closed.v1": sue}[r.Type]
+		if meta, err := eventstore.DecodeMetadata(r); err != nil || meta.Actor != want {
+			t.Errorf("%s was done by %s, %v; want %s", r.Type, meta.Actor, err, want)
+		}
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
-	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/internal/web"
 )
 
@@ -262,6 +261,9 @@ func (a *api) answer(ctx context.Context, c caller, in *with[AnswerBody]) (resul
 	case b.Chat != "":
 		err := a.Chats.Look(ctx, c.Workspace, chat.ID(b.Chat), func(s chat.State) error {
 			cmd.Link = contact.Link{Chat: b.Chat, Channel: s.Channel, Customer: s.Customer}
+			if s.Deleted {
+				return chat.ErrNotFound
+			}
 			return nil
 		})
 		if err != nil {
@@ -276,29 +278,7 @@ func (a *api) answer(ctx context.Context, c caller, in *with[AnswerBody]) (resul
 			}
 		}
 	}
-	res, err := a.Contacts.Answer(ctx, c.Origin, customer, cmd)
-	if err != nil || !b.Marks || b.Chat == "" {
-		return res, err
-	}
-	// The chat shows that its visitor is a contact, whoever said so first.
-	marked, err := a.markVisitor(ctx, c, chat.ID(b.Chat))
-	res.Position = max(res.Position, marked.Position)
-	return res, err
-}
-
-// markVisitor makes the visitor of a chat a contact, unless details were shared.
-func (a *api) markVisitor(ctx context.Context, c caller, id chat.ID) (result, error) {
-	o := c.Origin
-	o.Command, o.Keyed, o.Fingerprint, o.IfMatch = ids.Command("mark visitor", c.Command.String()), false, "", nil
-	shared := false
-	err := a.Chats.Look(ctx, c.Workspace, id, func(s chat.State) error {
-		shared = !s.Details.At.IsZero()
-		return nil
-	})
-	if err != nil || shared {
-		return result{}, err
-	}
-	return a.Chats.ShareDetails(ctx, o, id, chat.ShareDetails{Reason: chat.ByChatflow, At: c.At})
+	return a.Contacts.Answer(ctx, c.Origin, customer, cmd)
 }
 
 // typed is the source of what the caller types in.

@@ -19,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/eventstore"
@@ -214,7 +215,11 @@ func (i *importing) header(ctx context.Context) error {
 		field, ok := known[strings.ToLower(name)]
 		if !ok {
 			field = contact.Custom + strings.TrimPrefix(name, contact.Custom)
-			if err := i.Attributes.Known(ctx, i.Workspace, strings.TrimPrefix(name, contact.Custom)); err != nil {
+			err := i.Attributes.Known(ctx, i.Workspace, strings.TrimPrefix(name, contact.Custom))
+			if err != nil && !errors.Is(err, attribute.ErrNotFound) {
+				return refusal(err)
+			}
+			if err != nil {
 				return web.BadRequest(web.CodeInvalid, fmt.Sprintf("body.header[%d]", n), fmt.Sprintf("%.100q is neither a field nor an attribute", name))
 			}
 		}

@@ -83,6 +83,7 @@ type State struct {
 	Phase     Phase // "" before it is asked for
 	Workspace string
 	Request   Requested
+	By        string // who asked for what the job is at: it, a retry, its undo
 	Items     int
 	Chunks    int
 	Position  int64        // that the selection reflects

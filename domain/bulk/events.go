@@ -159,7 +159,7 @@ func (Reversed) EventType() string { return "bulk.reversed.v1" }
 func (UndoCompleted) EventType() string { return "bulk.undo_completed.v1" }
 
 func (e Requested) apply(s *State) {
-	s.Phase, s.Workspace, s.Request = Selecting, e.Workspace, e
+	s.Phase, s.Workspace, s.Request, s.By = Selecting, e.Workspace, e, e.By
 	s.Request.IDs, s.Request.Except = nil, nil // whoever selects reads the event
 }
 
@@ -199,14 +199,14 @@ func (CancelRequested) apply(s *State) { s.Phase = Cancelling }
 func (Stopped) apply(s *State) { s.Phase, s.Todo = Cancelled, nil }
 
 func (e RetryRequested) apply(s *State) {
-	s.Phase, s.Attempt, s.Todo = Running, e.Attempt, map[int]bool{}
+	s.Phase, s.By, s.Attempt, s.Todo = Running, e.By, e.Attempt, map[int]bool{}
 	for c := range s.Failed {
 		s.Todo[c] = true
 	}
 }
 
-func (UndoRequested) apply(s *State) {
-	s.Phase, s.Todo = Undoing, map[int]bool{}
+func (e UndoRequested) apply(s *State) {
+	s.Phase, s.By, s.Todo = Undoing, e.By, map[int]bool{}
 	for c := range s.Done {
 		s.Todo[c] = true
 	}

@@ -65,7 +65,11 @@ func (SessionAnswered) EventType() string { return "call.session_answered.v1" }
 func (EndRequested) EventType() string    { return "call.end_requested.v1" }
 func (Ended) EventType() string           { return "call.ended.v1" }
 
-func (e Requested) apply(s *State)       { s.Request, s.Phase = e, Asked }
+func (e Requested) apply(s *State) {
+	e.Offer = "" // it is large, and no decision depends on it
+	s.Request, s.Phase = e, Asked
+}
+
 func (e Placed) apply(s *State)          { s.ProviderID = e.ProviderID }
 func (Ringing) apply(s *State)           { s.Phase = Rings }
 func (e Answered) apply(s *State)        { s.Phase, s.AnsweredAt = InProgress, e.At }

@@ -67,7 +67,7 @@ func (c Merge) Decide(s State) ([]Event, error) {
 	return []Event{Merged{Into: c.Into, By: c.By, At: c.At}}, nil
 }
 
-// Unmerge is the first step of taking a merge back.
+// Unmerge takes a merge back: from then on the other is shown by itself.
 type Unmerge struct {
 	From ID
 	By   AgentID
@@ -89,7 +89,7 @@ func (c Unmerge) Decide(s State) ([]Event, error) {
 	return []Event{Unmerged{From: c.From, By: c.By, At: c.At}}, nil
 }
 
-// Release is the second step.
+// Release has the one that was shown forget the other.
 type Release struct {
 	Contact ID
 	By      AgentID
