@@ -1,5 +1,6 @@
-// Package readapi is the GET side of the HTTP API: queries on the views, the
-// stream of changes, and whether the server is well.
+// Package readapi is the reading side of the HTTP API: queries on the views, by GET
+// or, where what they ask is too much for a URL, by POST; files of lists; the stream
+// of changes; and whether the server is well.
 //
 // It answers from views, and from the log where it is asked for the log itself.
 // It never runs a command and never writes.

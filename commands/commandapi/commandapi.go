@@ -1,6 +1,8 @@
 // Package commandapi is the POST, PUT, PATCH and DELETE side of the HTTP API:
 // each route turns a request into one command and its Result into an answer.
 //
+// A transcript is a GET of it, since its download is an event.
+//
 // It decides nothing and reads no view. An answer is a function of the request
 // and the Result alone, so that the repeat of a request is answered alike.
 package commandapi

@@ -1,6 +1,5 @@
 // Package filter is the one language in which chats, contacts and orders are
-// chosen: for lists and counts, for bulk operations, exports, groups and saved
-// views.
+// chosen: for lists and counts, for bulk operations and exports.
 //
 // A filter is a JSON object, parsed once to a tree of typed conditions:
 //
