@@ -2,6 +2,7 @@ package readapi
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/chatledger/chatledger/domain/call"
@@ -76,8 +77,10 @@ func getCall(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inCall) (Call
 	if err != nil {
 		return Call{}, none, err
 	}
-	if _, err := inbox.Get(ctx, tx, r.Workspace, c.Chat); err != nil {
+	if _, err := inbox.Get(ctx, tx, r.Workspace, c.Chat); errors.Is(err, inbox.ErrNotFound) {
 		return Call{}, none, call.ErrNotFound
+	} else if err != nil {
+		return Call{}, none, err
 	}
 	return newCall(&c), eventstore.Revision(c.Revision), nil
 }

@@ -221,7 +221,7 @@ type StreamedEvent struct {
 // Subject is what an event is about.
 type Subject struct {
 	Kind string `json:"kind" example:"chat" doc:"chat, order, contact, agent, teams, tags, statuses, attributes, channel, workspace or bulk"`
-	ID   string `json:"id" doc:"Of the chat, order, agent or channel; of teams, tags, statuses and attributes the workspace's."`
+	ID   string `json:"id" doc:"Of the chat, order, contact, agent, channel or bulk operation; of teams, tags, statuses and attributes the workspace's."`
 }
 
 // newFrame returns a mark as a frame without text.

@@ -52,7 +52,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/chats/{chat}/calls", anyone, "List the calls of a chat, the latest first", views(inInbox, inCalls), listCalls),
 		read(a, "/v1/calls/{call}", anyone, "How far a call is", views(inInbox, inCalls), getCall),
 
-		read(a, "/v1/contacts", anyone, "List contacts", views(inPeople, inStaff), a.listContacts),
+		read(a, "/v1/contacts", anyone, "List contacts", views(inPeople, inStaff), a.listContacts, shortPages),
 		ask(a, "/v1/contacts/query", anyone, "Find contacts with a filter", views(inPeople, inStaff), a.findContacts,
 			shortPages),
 		ask(a, "/v1/contacts/count", anyone, "Count contacts with a filter", views(inPeople, inStaff), a.countContacts,

@@ -122,7 +122,7 @@ func filtered() *filtersql.List {
 	filters := []string{"id", "status", "assignee", "status_category", "team", "channel", "unread"}
 	tagged := columns(append(slices.Clone(filters), "created", "last_activity")...)
 	said := func(field string) filtersql.Column {
-		const of = " FROM visitor_profiles v WHERE v.chat_id = c.chat_id), '')"
+		const of = " FROM visitor_profiles v WHERE v.chat_id = c.chat_id AND v.workspace = c.workspace), '')"
 		return filtersql.Column{
 			SQL:      "COALESCE((SELECT json_extract(v.fields, '$." + field + ".value')" + of,
 			Postgres: "COALESCE((SELECT v.fields::json #>> '{" + field + ",value}'" + of,

@@ -202,7 +202,7 @@ func (q Query) search(ctx context.Context, tx sqldb.Tx, limit int) (page Page, e
 		}
 		s.Cursor = cursor.Encode(theirs, found{p.Value, p.Chat, p.AsOf})
 	}
-	const tries = 10 // a page may come short before the end
+	const tries = 3 // a page may come short before the end
 	for range tries {
 		s.Limit = limit - len(page.Chats)
 		part, err := Find(ctx, tx, s)

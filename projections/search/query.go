@@ -184,8 +184,12 @@ func (q Query) find(ctx context.Context, tx sqldb.Tx, asked question, below int6
 			return found[:limit], found[limit-1].ID, nil
 		}
 		if len(ids) < batch {
-			if rest = rest[n:]; len(rest) > 0 && q.Enough != nil && q.Enough() {
-				return found, rest[0].id + 1, nil
+			if rest = rest[n:]; len(rest) == 0 {
+				break
+			}
+			below = rest[0].id + 1 // a large drawer has what the small ones had, too
+			if q.Enough != nil && q.Enough() {
+				return found, below, nil
 			}
 			continue
 		}
@@ -215,7 +219,8 @@ func (q Query) load(ctx context.Context, tx sqldb.Tx, ids []int64) ([]Found, err
 	rows, err := sqldb.Select[foundRow](ctx, tx, `SELECT d.*, coalesce(c.name, p.name, '') AS visitor_name, coalesce(c.phone, '') AS visitor_phone
 		FROM `+docs+` d LEFT JOIN search_chats c ON c.chat_id = d.chat_id AND c.workspace = d.workspace
 		LEFT JOIN search_contacts p ON p.contact_id = d.contact_id AND p.workspace = d.workspace
-		WHERE d.workspace = $1 AND (c.deleted = FALSE OR p.deleted = FALSE OR d.order_id <> '') AND d.id IN `+sqldb.In(&args, ids)+` ORDER BY d.id DESC`, args...)
+		LEFT JOIN search_contacts s ON s.contact_id = p.merged_into AND s.workspace = d.workspace
+		WHERE d.workspace = $1 AND (c.deleted = FALSE OR p.deleted = FALSE AND coalesce(s.deleted, FALSE) = FALSE OR d.order_id <> '') AND d.id IN `+sqldb.In(&args, ids)+` ORDER BY d.id DESC`, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -113,6 +113,7 @@ type ContactRow struct {
 	Contact   string   `db:"contact_id,key"`
 	Workspace string   `db:"workspace"`
 	Deleted   bool     `db:"deleted"`
+	Into      string   `db:"merged_into"` // the contact that it is shown as; "" for itself
 	Name      string   `db:"name"`
 	Company   string   `db:"company"`
 	Emails    []string `db:"emails"`

@@ -130,6 +130,10 @@ func (p *Projection) ofContact(e projections.Event) {
 				r.Deleted, r.Doc = false, doc
 			}
 		})
+	case contact.Merged:
+		p.people.Update(id, func(r *ContactRow) { r.Into = string(f.Into) })
+	case contact.Unmerged:
+		p.people.Update(id, func(r *ContactRow) { r.Into = "" })
 	case contact.NoteAdded:
 		p.noteAdded(e, NoteRow{NoteKey: noteKey(e, f.Note), Contact: id, At: f.At.UnixMicro(), By: string(f.By), Text: f.Text})
 	case contact.NoteEdited:

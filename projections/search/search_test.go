@@ -184,6 +184,14 @@ func TestContactsAreFound(t *testing.T) {
 		expect(t, l, map[string]string{"meier": "", "noon": ""})
 		l.Record(t, "contact-k", set(contact.Company, "Acme"), contact.Restored{By: "ann"})
 		expect(t, l, map[string]string{"acme": "contact:k", "noon": "note:n"})
+		// One that is shown as a part of another goes with it.
+		l.Record(t, "contact-o", contact.Added{Workspace: viewstest.Workspace, At: sec(1)}, set(contact.Name, "Other"))
+		l.Record(t, "contact-k", contact.Merged{Into: "o", By: "ann"})
+		expect(t, l, map[string]string{"acme": "contact:k", "noon": "note:n"})
+		l.Record(t, "contact-o", contact.Deleted{By: "ann"})
+		expect(t, l, map[string]string{"acme": "", "noon": ""})
+		l.Record(t, "contact-k", contact.Unmerged{From: "o", By: "ann"})
+		expect(t, l, map[string]string{"acme": "contact:k", "noon": "note:n"})
 		l.Verify(t)
 	})
 }
@@ -347,7 +355,13 @@ func TestPagesEndWhenItIsEnough(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
 		l.Record(t, "chat-1", opens("1"), received("m1", "needle"))
 		facts := make([]codec.Event, 1_000)
-		for range 70 { // more than one query looks through
+		var thimbles []string
+		for n := range 70 { // more than one query looks through
+			if n%9 == 1 { // in small drawers, and in large ones
+				name := fmt.Sprintf("t%d", n)
+				l.Record(t, "chat-1", received(name, "thimble"))
+				thimbles = append([]string{"message:" + name}, thimbles...)
+			}
 			for i := range facts {
 				facts[i] = chat.MarkedRead{By: "ann"}
 			}
@@ -364,6 +378,12 @@ func TestPagesEndWhenItIsEnough(t *testing.T) {
 				t.Errorf("found %+v", list)
 			}
 		})
+		// What lies in both is found once, and in its order.
+		for _, limit := range []int{2, 5, 50} {
+			if diff := cmp.Diff(thimbles, found(t, l, search.Query{Text: "thimble", Limit: limit})); diff != "" {
+				t.Errorf("pages of %d (-want +got):\n%s", limit, diff)
+			}
+		}
 	})
 }
 

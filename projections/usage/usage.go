@@ -1,5 +1,5 @@
 // Package usage is how many chats and orders have each tag, whether or not the tag
-// is still in use.
+// is still in use. The tags of contacts do not count.
 //
 // It folds and reads; it decides nothing. Chats that are deleted do not count.
 package usage
