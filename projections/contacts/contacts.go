@@ -89,7 +89,7 @@ func (p *Projection) Apply(e projections.Event) {
 			}
 		})
 	case contact.TagsChanged:
-		change(func(r *Part) { r.Tags = retag(r.Tags, f.Added, f.Removed) })
+		change(func(r *Part) { r.Tags = projections.Retag(r.Tags, f.Added, f.Removed) })
 	case contact.StatusSet:
 		change(func(r *Part) { r.Status, r.Category = f.Status, string(f.Category) })
 	case contact.Assigned:
@@ -175,21 +175,6 @@ func (r *Part) set(changes []contact.Change, s Source) {
 		fields[c.Field] = values
 	}
 	r.Fields = fields
-}
-
-// retag returns tags with and without some, sorted. It leaves tags alone.
-func retag(tags []string, added, removed []contact.TagID) []string {
-	var out []string
-	for _, t := range tags {
-		if !slices.Contains(removed, contact.TagID(t)) {
-			out = append(out, t)
-		}
-	}
-	for _, t := range added {
-		out = append(out, string(t))
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // root returns the contact as whose part a part is shown.

@@ -131,7 +131,7 @@ func (p *Projection) Apply(e projections.Event) {
 			}
 		})
 	case chat.TagsChanged:
-		change(func(r *Row) { r.Tags = retag(r.Tags, f.Added, f.Removed) })
+		change(func(r *Row) { r.Tags = projections.Retag(r.Tags, f.Added, f.Removed) })
 	case chat.StatusSet:
 		change(func(r *Row) { r.Status, r.Category = f.Status, string(f.Category) })
 	case chat.Closed:
@@ -247,21 +247,6 @@ func phone(customer string) string {
 		}
 	}
 	return "+" + customer
-}
-
-// retag returns tags with a delta applied, sorted, nil if none are left. It
-// leaves tags alone.
-func retag(tags []string, added, removed []chat.TagID) (out []string) {
-	for _, t := range tags {
-		if !slices.Contains(removed, chat.TagID(t)) {
-			out = append(out, t)
-		}
-	}
-	for _, t := range added {
-		out = append(out, string(t))
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // count keeps the counters: how many listed chats there are, by what the tabs

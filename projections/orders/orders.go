@@ -115,7 +115,7 @@ func (o *Order) fold(e projections.Event, fact order.Event) {
 		})
 		o.Payments = o.Payments[max(0, len(o.Payments)-maxPayments):]
 	case order.TagsChanged:
-		o.Tags = retag(o.Tags, f.Added, f.Removed)
+		o.Tags = projections.Retag(o.Tags, f.Added, f.Removed)
 	case order.Assigned:
 		o.Assignee = f.To
 	case order.Unassigned:
@@ -170,18 +170,6 @@ func tagged(o *Order) (rows []TagRow) {
 		rows = append(rows, TagRow{TagKey{o.Workspace, t, o.PlacedAt, o.ID}, o.Status})
 	}
 	return rows
-}
-
-// retag returns tags with a delta applied, sorted, nil if none are left. It
-// leaves tags alone.
-func retag(tags, added, removed []string) (out []string) {
-	for _, t := range slices.Concat(tags, added) {
-		if !slices.Contains(removed, t) || slices.Contains(added, t) {
-			out = append(out, t)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 func (p *Projection) change(e projections.Event, c Change) {

@@ -5,7 +5,6 @@
 package usage
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/chatledger/chatledger/domain/chat"
@@ -78,29 +77,14 @@ func (p *Projection) Apply(e projections.Event) {
 	}
 	switch f := e.Fact.(type) {
 	case chat.TagsChanged:
-		change(func(s *Subject) { s.Tags = retag(s.Tags, f.Added, f.Removed) })
+		change(func(s *Subject) { s.Tags = projections.Retag(s.Tags, f.Added, f.Removed) })
 	case order.TagsChanged:
-		change(func(s *Subject) { s.Tags = retag(s.Tags, f.Added, f.Removed) })
+		change(func(s *Subject) { s.Tags = projections.Retag(s.Tags, f.Added, f.Removed) })
 	case chat.Deleted:
 		change(func(s *Subject) { s.Deleted = true })
 	case chat.Restored:
 		change(func(s *Subject) { s.Deleted = false })
 	}
-}
-
-// retag returns tags with a delta applied, sorted, nil if none are left. It
-// leaves tags alone.
-func retag[T ~string](tags []string, added, removed []T) (out []string) {
-	for _, t := range tags {
-		if !slices.Contains(removed, T(t)) {
-			out = append(out, t)
-		}
-	}
-	for _, t := range added {
-		out = append(out, string(t))
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 func (p *Projection) count(before, after *Subject) {
