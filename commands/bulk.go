@@ -202,7 +202,7 @@ func became(i bulk.Item, res Result, err error, done, stale bulk.Outcome) (bulk.
 		i.Outcome = bulk.NoChange
 	case errors.As(err, &outdated):
 		i.Outcome, i.Code = stale, "revision.stale"
-	case !errors.As(err, &refused):
+	case !errors.As(err, &refused), errors.Is(err, ErrBusy):
 		return i, err
 	default:
 		i.Outcome, i.Code = bulk.Conflict, refused.Code

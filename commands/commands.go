@@ -201,10 +201,10 @@ func add[E codec.Event](all *[]codec.Event, events []E) {
 func Codec() codec.Codec[codec.Event] { return codec.New(Events()) }
 
 // IsRefusal reports whether err is an answer to the caller rather than a
-// failure: trying again does not help.
+// failure: trying again does not help. ErrBusy is none.
 func IsRefusal(err error) bool {
 	var stale *Stale
-	return errors.As(err, &stale) || isFault(err)
+	return errors.As(err, &stale) || isFault(err) && !errors.Is(err, ErrBusy)
 }
 
 // decideFunc chooses the events that follow from a state, or refuses. It may

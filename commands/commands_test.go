@@ -385,3 +385,10 @@ func TestLogNotAvailable(t *testing.T) {
 		t.Errorf("Claim = %v, want that the log is not available", err)
 	}
 }
+
+// That others keep changing the same is no answer: whoever has time tries again.
+func TestBusyIsNoRefusal(t *testing.T) {
+	if commands.IsRefusal(fmt.Errorf("do it: %w", commands.ErrBusy)) || !commands.IsRefusal(chat.ErrNotFound) {
+		t.Error("what is a refusal has changed")
+	}
+}

@@ -121,13 +121,13 @@ func (d *desk) serve(ctx context.Context, e eventstore.Recorded, meta eventstore
 		if err := d.catchUp(ctx); err != nil {
 			return err
 		}
+		next, w := d.next(key, behind)
+		if next == "" { // mostly nobody waits
+			return nil
+		}
 		choice, rule, ok, err := d.choose(ctx, key)
 		if err != nil || !ok {
 			return err
-		}
-		next, w := d.next(key, behind)
-		if next == "" {
-			return nil
 		}
 		behind = w.since
 		o := commands.Origin{
@@ -139,7 +139,7 @@ func (d *desk) serve(ctx context.Context, e eventstore.Recorded, meta eventstore
 			Team: chat.TeamID(id), Rule: string(rule), Reason: choice.Reason,
 			Load: choice.Load, Able: choice.Able, Offline: choice.Offline, Full: choice.Full,
 		}})
-		if err != nil && (!commands.IsRefusal(err) || errors.Is(err, commands.ErrBusy)) {
+		if err != nil && !commands.IsRefusal(err) {
 			return err
 		} // refused: the member left just now; the next event tries again
 	}

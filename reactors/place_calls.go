@@ -157,9 +157,6 @@ func (r *placing) place(ctx context.Context, f call.Requested) error {
 	if s.Phase != call.Asked || s.ProviderID != "" { // by an earlier run of this event, or it ended
 		return r.Attempts.ForgetAttempt(ctx, PlaceCallsName, r.e.Position)
 	}
-	if s.EndBy != "" {
-		return r.end(ctx, false)
-	}
 	caller := r.Callers[f.Provider]
 	if caller == nil {
 		return r.fail(ctx, calling.Answer{Reason: call.NotSetUp})
@@ -180,8 +177,11 @@ func (r *placing) place(ctx context.Context, f call.Requested) error {
 	if s, err = r.look(ctx); err != nil {
 		return r.unplaced(ctx, err)
 	}
-	if s.Phase != call.Asked || s.ProviderID != "" {
+	switch {
+	case s.Phase != call.Asked || s.ProviderID != "":
 		return r.Attempts.ForgetAttempt(ctx, PlaceCallsName, r.e.Position)
+	case s.EndBy != "": // and no request was made, or none was taken
+		return errors.Join(r.end(ctx, false), r.Attempts.ForgetAttempt(ctx, PlaceCallsName, r.e.Position))
 	}
 	asked := r.call(s)
 	asked.Offer = f.Offer // the state has none

@@ -189,6 +189,35 @@ func TestACallIsEndedBeforeItIsMade(t *testing.T) {
 	}
 }
 
+// The program died after the provider had taken the call, and before that was in the
+// log; meanwhile somebody wants to end it.
+func TestACallIsEndedWhoseMakingNobodyRecorded(t *testing.T) {
+	s, p := newShop(t), &pbx{}
+	s.callers[call.Webhook] = p
+	s.calledBy(call.Webhook)
+	id := s.open("15551230001")
+	s.call(id, "k1")
+	var at eventstore.Position
+	for e, err := range s.store.ReadStream(t.Context(), "call-k1", eventstore.StreamQuery{Limit: 1}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		at = e.Position
+	}
+	if _, err := s.accounts.BeginAttempt(t.Context(), reactors.PlaceCallsName, at); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.accounts.EndAttempt(t.Context(), reactors.PlaceCallsName, at, reactors.Attempt{State: reactors.AttemptAccepted, ProviderID: "pbx-7"}); err != nil {
+		t.Fatal(err)
+	}
+	s.hangUp("k1")
+	s.start()
+	until(t, "it ended", func() bool { return s.callState("k1").Phase.Over() && s.lineIsFree(id) })
+	if k := s.callState("k1"); !p.wasAsked(1) || p.asked[0] != "end pbx-7" {
+		t.Errorf("%+v, asked %v", k, p.asked)
+	}
+}
+
 func TestAnEndThatNobodyHearsOf(t *testing.T) {
 	s, p := newShop(t), &pbx{}
 	s.callers[call.Webhook] = p

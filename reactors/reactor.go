@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/eventstore"
 )
 
@@ -99,6 +100,15 @@ func Permanent(err error) error {
 		return nil
 	}
 	return &permanentError{err}
+}
+
+// refused marks what a command refused as Permanent: a log that cannot be reached, or
+// others who keep changing the same, pass.
+func refused(err error) error {
+	if commands.IsRefusal(err) {
+		return Permanent(err)
+	}
+	return err
 }
 
 type laterError struct {

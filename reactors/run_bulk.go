@@ -2,7 +2,6 @@ package reactors
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -10,7 +9,6 @@ import (
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/bulk"
-	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/eventstore"
 )
 
@@ -92,14 +90,6 @@ func (r RunBulk) handle(ctx context.Context, e eventstore.Recorded) error {
 		return refused(r.work(ctx, j))
 	}
 	return nil
-}
-
-// refused makes an error permanent that trying again does not mend.
-func refused(err error) error {
-	if f := (*fault.Error)(nil); errors.As(err, &f) {
-		return Permanent(err)
-	}
-	return err
 }
 
 func (r RunBulk) freeze(ctx context.Context, j job, at eventstore.Position) error {

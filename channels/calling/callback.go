@@ -130,11 +130,11 @@ func (h *Callback) record(ctx context.Context, s Settings, channel, message stri
 	}
 	origin := commands.Origin{
 		Workspace: s.Workspace, Actor: "calls", ActorKind: commands.ActorSystem, Channel: channel,
-		Command: ids.Command("call report", channel, message), OccurredAt: at,
+		Command: ids.Command("call report", channel, in.Call, message), OccurredAt: at,
 	}
 	if in.Answer != "" {
 		o := origin
-		o.Command = ids.Command("call session", channel, message)
+		o.Command = ids.Command("call session", channel, in.Call, message)
 		if _, err := h.Calls.AnswerSession(ctx, o, call.ID(in.Call), call.AnswerSession{ProviderID: in.ProviderID, Answer: in.Answer, At: at}); err != nil {
 			return err
 		}

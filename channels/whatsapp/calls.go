@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/chatledger/chatledger/channels/calling"
+	"github.com/chatledger/chatledger/domain/call"
 )
 
 // Calls makes calls through the WhatsApp Business Calling API, as far as that is
@@ -48,7 +49,7 @@ const maxCallID = 200
 
 // HangUp ends a call.
 func (c Calls) HangUp(ctx context.Context, k calling.Call) calling.Answer {
-	return c.ask(ctx, k, callAction{Product: "whatsapp", Call: k.ProviderID, Action: "terminate"}, func(callAnswer) bool { return true })
+	return c.ask(ctx, k, callAction{Product: "whatsapp", Call: k.ProviderID, Action: "terminate"}, func(a callAnswer) bool { return a.Success })
 }
 
 // callAnswer is what the Graph API says to a callAction.
@@ -89,7 +90,7 @@ func (c Calls) ask(ctx context.Context, k calling.Call, action callAction, compl
 		a.Outcome = calling.Unknown
 	}
 	if e := sent.Error; e != nil {
-		a.Reason, a.Details = "whatsapp_"+strconv.Itoa(e.Code), clip(fmt.Sprintf("%s %s", e.Title, e.Details), maxWord)
+		a.Reason, a.Details = "whatsapp_"+strconv.Itoa(e.Code), clip(fmt.Sprintf("%s %s", e.Title, e.Details), call.MaxDetails)
 		switch e.Code {
 		case CodeOutcomeUnknown:
 			a.Reason = "outcome_unknown"

@@ -294,7 +294,7 @@ func (r *translation) status(ctx context.Context, s Status) error {
 		o := r.t.origin(r.d, "accepted", s.ID)
 		o.OccurredAt = s.At
 		_, err := r.t.Commands.Chats.Accept(ctx, o, id, chat.AcceptMessage{Message: s.Message, ProviderID: s.ID, At: s.At})
-		if err != nil && (!commands.IsRefusal(err) || errors.Is(err, commands.ErrBusy)) {
+		if err != nil && !commands.IsRefusal(err) {
 			return err
 		}
 	}

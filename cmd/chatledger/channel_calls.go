@@ -51,8 +51,8 @@ func (c ChannelCallsCmd) Run(ctx context.Context, t *terminal) error {
 		if err != nil {
 			return fmt.Errorf("look at channel: %w", err)
 		}
-		made := ""
 		if provider == call.Webhook {
+			made := ""
 			known, err := p.accounts.CallSettings(ctx, c.ID)
 			if err != nil && !errors.Is(err, accounts.ErrNoCallSettings) {
 				return fmt.Errorf("look for settings: %w", err)
@@ -70,12 +70,12 @@ func (c ChannelCallsCmd) Run(ctx context.Context, t *terminal) error {
 			if err := p.accounts.PutCallSettings(ctx, c.ID, accounts.CallSettings{URL: c.URL, Secret: c.Secret}); err != nil {
 				return fmt.Errorf("keep settings: %w", err)
 			}
+			if made != "" { // now, since nothing shows it again
+				fmt.Fprintln(t.stdout, made)
+			}
 		}
 		if _, err := p.commands.Channels.SetCalls(ctx, operator(workspace), channel.ID(c.ID), channel.SetCalls{Provider: provider}); err != nil {
 			return fmt.Errorf("set calls: %w", err)
-		}
-		if made != "" {
-			fmt.Fprintln(t.stdout, made)
 		}
 		return nil
 	})

@@ -179,7 +179,7 @@ func (s *server) hireDemoStaff(ctx context.Context, graphURL string) (staff demo
 func (d demoStaff) writeTour(folder, url, chat string) (path string, err error) {
 	path = filepath.Join(folder, "tour.env")
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "export URL=%s CHAT=%s CHANNEL=%s APP_SECRET=%s DATA='%s'\n", url, chat, d.channel, demoAppSecret, folder)
+	fmt.Fprintf(&text, "export URL=%s CHAT=%s CHANNEL=%s APP_SECRET=%s DATA=%s\n", url, chat, d.channel, demoAppSecret, "'"+strings.ReplaceAll(folder, "'", `'\''`)+"'")
 	for _, t := range d.tokens {
 		fmt.Fprintf(&text, "export %s=%s\n", strings.ToUpper(string(t.role)), t.secret)
 	}
