@@ -30,6 +30,7 @@ func (c chat) firstName() string {
 
 type order struct {
 	ID     string `json:"id"`
+	Chat   string `json:"chat"`
 	Status string `json:"status"`
 }
 
@@ -45,7 +46,7 @@ func (g *Generator) unassigned(ctx context.Context, by Agent, n int) ([]chat, er
 	return list[chat](ctx, g, by, "/v1/chats", url.Values{"assignee": {"none"}, "category": {"open"}}, n)
 }
 
-// orders moves up to n orders one step on.
+// orders moves up to n orders one step on, but for the viewer's.
 func (g *Generator) orders(ctx context.Context, n int) error {
 	found, err := list[order](ctx, g, g.config.Supervisor, "/v1/orders", url.Values{}, n)
 	if err != nil {
@@ -56,7 +57,7 @@ func (g *Generator) orders(ctx context.Context, n int) error {
 		action := next[o.Status]
 		var body object
 		switch {
-		case action == "" || g.random.IntN(3) == 0:
+		case action == "" || o.Chat == g.tour || g.random.IntN(3) == 0:
 			continue
 		case action == "confirm" && g.random.IntN(10) == 0:
 			action, body = "cancel", object{"reason": "asked for by the customer"}
@@ -166,16 +167,22 @@ func pause(ctx context.Context, retryAfter string) error {
 	}
 }
 
-// TourChat waits until the inbox shows a chat and returns its id: one that
-// nobody has, last active. From then on staff leaves it to the viewer.
+// TourChat has a customer write whom the traffic leaves alone from then on, and returns
+// the id of their chat as soon as the inbox shows it.
 func (g *Generator) TourChat(ctx context.Context) (string, error) {
+	p, at := newPerson(g.random, -1), g.config.Now()
+	err := g.deliver(ctx, g.messages(p, g.message(p, at, "text", text("Hello! Do you still have the tea that I had last time?"))))
+	if err != nil {
+		return "", err
+	}
+	wanted := object{"filter": object{"field": "phone", "op": "eq", "value": "+" + p.phone}}
 	for {
-		chats, err := g.unassigned(ctx, g.config.Supervisor, 1)
-		if err != nil {
+		var found page[chat]
+		if err := g.call(ctx, g.config.Supervisor, http.MethodPost, "/v1/chats/query", wanted, &found); err != nil {
 			return "", err
 		}
-		if len(chats) > 0 {
-			g.tour = chats[0].ID
+		if len(found.Items) > 0 {
+			g.tour = found.Items[0].ID
 			return g.tour, nil
 		}
 		if err := pause(ctx, ""); err != nil {
