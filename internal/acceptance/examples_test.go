@@ -24,7 +24,7 @@ import (
 // every line succeeds against the demo, as a reader would run it. And together they
 // leave out no operation of the API: each was asked for with success, and no answer
 // had a status that docs/openapi.json does not name.
-func TestTour(t *testing.T) {
+func TestExamples(t *testing.T) {
 	tour := shellOf(t, "../../docs/tour.md")
 	pages, err := filepath.Glob("../../docs/examples/*.md")
 	if err != nil || len(pages) == 0 {
