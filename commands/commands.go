@@ -23,6 +23,7 @@ import (
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/request"
+	"github.com/chatledger/chatledger/domain/savedview"
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/domain/team"
@@ -115,6 +116,7 @@ type Commands struct {
 
 	QuickReplies QuickReplies
 	Calls        Calls
+	SavedViews   SavedViews
 }
 
 // New returns the commands on a log.
@@ -166,6 +168,7 @@ func New(store eventstore.Store, o Options) *Commands {
 		contacts: c.Contacts, attributes: c.Attributes,
 	}
 	c.Calls = Calls{calls, chats, channels}
+	c.SavedViews = SavedViews{newAggregate("savedviews", store, cache, requests, o.Now, savedview.Events, savedview.Evolve, savedview.ErrNotFound, func(s savedview.State) string { return s.Workspace })}
 	return c
 }
 
@@ -187,6 +190,7 @@ func Events() []codec.Event {
 	add(&all, export.Events)
 	add(&all, quickreply.Events)
 	add(&all, call.Events)
+	add(&all, savedview.Events)
 	add(&all, request.Events)
 	return all
 }

@@ -176,8 +176,8 @@ type inBulkPreview struct {
 
 // BulkSelection chooses the items of a job.
 type BulkSelection struct {
-	Filtered
-	Except []string `json:"except,omitempty" maxItems:"10000" doc:"Ids that are left out."`
+	Filter json.RawMessage `json:"filter,omitempty" doc:"As POST /v1/chats/query takes it."`
+	Except []string        `json:"except,omitempty" maxItems:"10000" doc:"Ids that are left out."`
 }
 
 // BulkPreview is what a job would be about.

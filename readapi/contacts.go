@@ -1,6 +1,7 @@
 package readapi
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ type inFindContacts struct {
 	Body struct {
 		Filtered
 		Paged
-		Sort string `json:"sort,omitempty" enum:"created,updated" doc:"created if it is not given."`
+		Sort string `json:"sort,omitempty" enum:"created,updated" doc:"That of the view, else created, if it is not given."`
 	}
 }
 
@@ -219,22 +220,22 @@ func (a *API) listContacts(ctx context.Context, tx sqldb.Tx, r *web.Request, in 
 	return contactPage(ctx, tx, s)
 }
 
-func (a *API) contactSearch(r *web.Request, in Filtered) (contacts.Search, error) {
-	f, err := filter.Parse(filter.Contacts, in.Filter)
-	return contacts.Search{Workspace: r.Workspace, Filter: f, Scope: a.scope(r)}, err
+func (a *API) contactSearch(ctx context.Context, tx sqldb.Tx, r *web.Request, in Filtered) (contacts.Search, error) {
+	f, sort, err := chosen(ctx, tx, r, filter.Contacts, in)
+	return contacts.Search{Workspace: r.Workspace, Filter: f, Scope: a.scope(r), Sort: contacts.Sort(sort)}, err
 }
 
 func (a *API) findContacts(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inFindContacts) (web.List[ListedContact], eventstore.Revision, error) {
-	s, err := a.contactSearch(r, in.Body.Filtered)
+	s, err := a.contactSearch(ctx, tx, r, in.Body.Filtered)
 	if err != nil {
 		return web.List[ListedContact]{}, none, err
 	}
-	s.Sort, s.Cursor, s.Limit = contacts.Sort(in.Body.Sort), in.Body.Cursor, in.Body.Limit
+	s.Sort, s.Cursor, s.Limit = cmp.Or(contacts.Sort(in.Body.Sort), s.Sort), in.Body.Cursor, in.Body.Limit
 	return contactPage(ctx, tx, s)
 }
 
 func (a *API) countContacts(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inCountFound) (Counted, eventstore.Revision, error) {
-	s, err := a.contactSearch(r, in.Body)
+	s, err := a.contactSearch(ctx, tx, r, in.Body)
 	if err != nil {
 		return Counted{}, none, err
 	}

@@ -1,6 +1,7 @@
 package readapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -21,8 +22,10 @@ type Paged struct {
 	Limit  int    `json:"limit,omitempty" minimum:"1" maximum:"200" doc:"50 if it is not given."`
 }
 
-// Filtered is the part of a question that says what to choose.
+// Filtered is the part of a question that says what to choose: with both, what passes
+// both.
 type Filtered struct {
+	View   string          `json:"view,omitempty" example:"shared.4f1c22d09a7b" doc:"The id of a saved view of the same target. With a filter besides: what passes both."`
 	Filter json.RawMessage `json:"filter,omitempty" doc:"Such as {\"and\": [{\"field\": \"status\", \"op\": \"in\", \"value\": [\"OPEN\", \"REVIEW\"]}, {\"not\": {\"field\": \"tag\", \"op\": \"eq\", \"value\": \"spam\"}}]}. None lets all pass. GET /v1/filters/{target} has the fields and operators."`
 }
 
@@ -31,7 +34,7 @@ type inFindChats struct {
 	Body struct {
 		Filtered
 		Paged
-		Sort string `json:"sort,omitempty" enum:"last_activity,created,waiting" doc:"last_activity if it is not given. waiting: who waits longest first."`
+		Sort string `json:"sort,omitempty" enum:"last_activity,created,waiting" doc:"That of the view, else last_activity, if it is not given. waiting: who waits longest first."`
 	}
 }
 
@@ -50,17 +53,17 @@ func (a *API) scope(r *web.Request) filtersql.Scope {
 	return filtersql.Scope{Now: a.Now(), Me: r.Actor()}
 }
 
-func (a *API) search(r *web.Request, raw json.RawMessage) (s inbox.Search, err error) {
-	f, err := filter.Parse(filter.Chats, raw)
-	return inbox.Search{Workspace: r.Workspace, Filter: f, Scope: a.scope(r)}, err
+func (a *API) search(ctx context.Context, tx sqldb.Tx, r *web.Request, in Filtered) (s inbox.Search, err error) {
+	f, sort, err := chosen(ctx, tx, r, filter.Chats, in)
+	return inbox.Search{Workspace: r.Workspace, Filter: f, Scope: a.scope(r), Sort: inbox.Sort(sort)}, err
 }
 
 func (a *API) findChats(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inFindChats) (web.List[Chat], eventstore.Revision, error) {
-	s, err := a.search(r, in.Body.Filter)
+	s, err := a.search(ctx, tx, r, in.Body.Filtered)
 	if err != nil {
 		return web.List[Chat]{}, none, err
 	}
-	s.Sort, s.Cursor, s.Limit = inbox.Sort(in.Body.Sort), in.Body.Cursor, in.Body.Limit
+	s.Sort, s.Cursor, s.Limit = cmp.Or(inbox.Sort(in.Body.Sort), s.Sort), in.Body.Cursor, in.Body.Limit
 	page, err := inbox.Find(ctx, tx, s)
 	if err != nil {
 		return web.List[Chat]{}, none, err
@@ -73,7 +76,7 @@ func (a *API) findChats(ctx context.Context, tx sqldb.Tx, r *web.Request, in *in
 }
 
 func (a *API) countFound(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inCountFound) (Counted, eventstore.Revision, error) {
-	s, err := a.search(r, in.Body.Filter)
+	s, err := a.search(ctx, tx, r, in.Body)
 	if err != nil {
 		return Counted{}, none, err
 	}
@@ -89,13 +92,13 @@ type inFindOrders struct {
 	}
 }
 
-func (a *API) searchOrders(r *web.Request, raw json.RawMessage) (s orders.Search, err error) {
-	f, err := filter.Parse(filter.Orders, raw)
+func (a *API) searchOrders(ctx context.Context, tx sqldb.Tx, r *web.Request, in Filtered) (s orders.Search, err error) {
+	f, _, err := chosen(ctx, tx, r, filter.Orders, in)
 	return orders.Search{Workspace: r.Workspace, Filter: f, Scope: a.scope(r)}, err
 }
 
 func (a *API) findOrders(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inFindOrders) (web.List[Order], eventstore.Revision, error) {
-	s, err := a.searchOrders(r, in.Body.Filter)
+	s, err := a.searchOrders(ctx, tx, r, in.Body.Filtered)
 	if err != nil {
 		return web.List[Order]{}, none, err
 	}
@@ -112,7 +115,7 @@ func (a *API) findOrders(ctx context.Context, tx sqldb.Tx, r *web.Request, in *i
 }
 
 func (a *API) countOrders(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inCountFound) (Counted, eventstore.Revision, error) {
-	s, err := a.searchOrders(r, in.Body.Filter)
+	s, err := a.searchOrders(ctx, tx, r, in.Body)
 	if err != nil {
 		return Counted{}, none, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/quickreplies"
+	"github.com/chatledger/chatledger/projections/savedviews"
 	"github.com/chatledger/chatledger/projections/search"
 	"github.com/chatledger/chatledger/projections/usage"
 	"github.com/chatledger/chatledger/projections/visitor"
@@ -34,14 +35,15 @@ func (a *API) Endpoints() []web.Endpoint {
 		inBulk     = (*bulk.Projection)(nil).Name()
 		inPeople   = (*contacts.Projection)(nil).Name()
 		inCalls    = (*calls.Projection)(nil).Name()
+		inSaved    = (*savedviews.Projection)(nil).Name()
 	)
 	views := func(names ...string) []string { return names }
 	return append([]web.Endpoint{
 		read(a, "/v1/chats", anyone, "List chats", views(inInbox, inStaff), listChats,
 			"Pages stay right while chats change: none is shown twice, and none that stays where it was is left out."),
 		read(a, "/v1/chats/counts", anyone, "How many chats there are on each tab", views(inInbox, inStaff), countChats),
-		ask(a, "/v1/chats/query", anyone, "Find chats with a filter", views(inInbox, inProfiles, inSales, inStaff), a.findChats, shortPages),
-		ask(a, "/v1/chats/count", anyone, "Count chats with a filter", views(inInbox, inProfiles, inSales, inStaff), a.countFound, countsShort),
+		ask(a, "/v1/chats/query", anyone, "Find chats with a filter", views(inInbox, inProfiles, inSales, inStaff, inSaved), a.findChats, shortPages),
+		ask(a, "/v1/chats/count", anyone, "Count chats with a filter", views(inInbox, inProfiles, inSales, inStaff, inSaved), a.countFound, countsShort),
 		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox, inStaff), getChat),
 		read(a, "/v1/chats/{chat}/messages", anyone, "Read a conversation", views(inInbox, inTalk), listMessages,
 			"Without before, after or cursor: the newest entries. Items are oldest first."),
@@ -53,9 +55,9 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/calls/{call}", anyone, "How far a call is", views(inInbox, inCalls), getCall),
 
 		read(a, "/v1/contacts", anyone, "List contacts", views(inPeople, inStaff), a.listContacts, shortPages),
-		ask(a, "/v1/contacts/query", anyone, "Find contacts with a filter", views(inPeople, inStaff), a.findContacts,
+		ask(a, "/v1/contacts/query", anyone, "Find contacts with a filter", views(inPeople, inStaff, inSaved), a.findContacts,
 			shortPages),
-		ask(a, "/v1/contacts/count", anyone, "Count contacts with a filter", views(inPeople, inStaff), a.countContacts,
+		ask(a, "/v1/contacts/count", anyone, "Count contacts with a filter", views(inPeople, inStaff, inSaved), a.countContacts,
 			countsShort),
 		read(a, "/v1/contacts/{contact}", anyone, "All that is known of a contact", views(inPeople, inStaff), getContact,
 			"For every value: who gave it, how and when. A contact that was merged into another is answered with that one."),
@@ -64,8 +66,8 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/attributes", anyone, "The workspace's own fields of contacts", views(inPeople), listAttributes),
 
 		read(a, "/v1/orders", anyone, "List orders, the latest first", views(inSales, inProfiles, inStaff), listOrders),
-		ask(a, "/v1/orders/query", anyone, "Find orders with a filter, the latest first", views(inSales, inProfiles, inStaff), a.findOrders, shortPages),
-		ask(a, "/v1/orders/count", anyone, "Count orders with a filter", views(inSales, inProfiles, inStaff), a.countOrders, countsShort),
+		ask(a, "/v1/orders/query", anyone, "Find orders with a filter, the latest first", views(inSales, inProfiles, inStaff, inSaved), a.findOrders, shortPages),
+		ask(a, "/v1/orders/count", anyone, "Count orders with a filter", views(inSales, inProfiles, inStaff, inSaved), a.countOrders, countsShort),
 		read(a, "/v1/orders/{order}", anyone, "Get an order", views(inSales, inProfiles, inStaff), getOrder),
 
 		ask(a, "/v1/bulk/preview", seniors, "What a bulk operation would be about", views(inInbox, inProfiles, inSales, inStaff), a.previewBulk),
@@ -83,6 +85,12 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/quick-replies", anyone, "List quick replies, by shortcut", views(inAnswers, inStaff), listQuickReplies,
 			"Those of the workspace, of your teams, and your own. Supervisors, auditors, analysts and admins see those of every team. Nobody sees what is personal to another."),
 		read(a, "/v1/quick-replies/{reply}", anyone, "Get a quick reply, with its versions", views(inAnswers, inStaff), getQuickReply),
+
+		read(a, "/v1/saved-views", anyone, "List saved views", views(inSaved), listSavedViews,
+			"Your own, then those that are shared; of each, by target, in their order. One that is no longer valid is shown as such.", "To see what one finds: POST /v1/{chats,contacts,orders}/query with its id as view."),
+		read(a, "/v1/saved-views/counts", anyone, "How many each saved view finds", views(inSaved, inInbox, inProfiles, inSales, inPeople, inStaff), a.countSavedViews,
+			"In the order of the list, few at a time.", countsShort),
+		read(a, "/v1/saved-views/{view}", anyone, "Get a saved view", views(inSaved), getSavedView),
 
 		read(a, "/v1/me", anyone, "Who is calling", views(inStaff), getMe),
 		read(a, "/v1/agents", anyone, "List staff", views(inStaff), listAgents),

@@ -156,6 +156,13 @@ a . s . . A  POST /v1/quick-replies/{reply}/restore
 a b s . . A  POST /v1/quick-replies/{reply}/preview
 a b s u y A  GET /v1/quick-replies
 a b s u y A  GET /v1/quick-replies/{reply}
+a . s u y A  POST /v1/saved-views
+a . s u y A  PATCH /v1/saved-views/{view}
+a . s u y A  DELETE /v1/saved-views/{view}
+a . s u y A  PUT /v1/saved-views/order
+a b s u y A  GET /v1/saved-views
+a b s u y A  GET /v1/saved-views/counts
+a b s u y A  GET /v1/saved-views/{view}
 a b s u y A  GET /v1/orders
 a b s u y A  GET /v1/orders/{order}
 a b s u y A  GET /v1/me

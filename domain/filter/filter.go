@@ -21,6 +21,24 @@ type Filter struct {
 	Root   Node // nil lets all pass
 }
 
+// And returns a filter on the same target that lets pass what both do.
+func (f Filter) And(g Filter) Filter {
+	var both And
+	for _, root := range []Node{f.Root, g.Root} {
+		switch n := root.(type) {
+		case nil:
+		case And:
+			both = append(both, n...)
+		default:
+			both = append(both, n)
+		}
+	}
+	if len(both) > 0 {
+		f.Root = both
+	}
+	return f
+}
+
 // Node is And, Or, Not or Cond.
 type Node interface{ node() }
 

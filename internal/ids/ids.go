@@ -67,6 +67,11 @@ func QuickReplies(workspace, place string) string {
 	return derive("quickreplies", workspace, place).String()
 }
 
+// SavedViews names the stream of the saved views of a place, such as "shared".
+func SavedViews(workspace, place string) string {
+	return derive("savedviews", workspace, place).String()
+}
+
 // Webhook names a delivery by its bytes, so that a repeated one is the same.
 func Webhook(channel string, body []byte) string {
 	sum := sha256.Sum256(body)

@@ -14,6 +14,7 @@ import (
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/quickreplies"
+	"github.com/chatledger/chatledger/projections/savedviews"
 	"github.com/chatledger/chatledger/projections/search"
 	"github.com/chatledger/chatledger/projections/usage"
 	"github.com/chatledger/chatledger/projections/visitor"
@@ -35,5 +36,6 @@ func All() []func() projections.Projection {
 		contacts.New,
 		search.New,
 		calls.New,
+		savedviews.New,
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/domain/quickreply"
+	"github.com/chatledger/chatledger/domain/savedview"
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/domain/team"
@@ -107,6 +108,7 @@ func catalogue() (all []codec.Event) {
 	add(&all, contact.Events)
 	add(&all, attribute.Events)
 	add(&all, quickreply.Events)
+	add(&all, savedview.Events)
 	add(&all, call.Events)
 	return all
 }

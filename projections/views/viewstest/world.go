@@ -18,6 +18,7 @@ import (
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/domain/quickreply"
+	"github.com/chatledger/chatledger/domain/savedview"
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/domain/team"
@@ -139,7 +140,7 @@ func kinds() (list []kind) {
 		kindOf("tags", tag.Events), kindOf("statuses", status.Events), kindOf("channel", channel.Events),
 		kindOf("workspace", workspace.Events), kindOf("webhook", webhook.Events), kindOf("bulk", bulk.Events),
 		kindOf("contact", contact.Events), kindOf("attributes", attribute.Events),
-		kindOf("quickreplies", quickreply.Events), kindOf("call", call.Events))
+		kindOf("quickreplies", quickreply.Events), kindOf("call", call.Events), kindOf("savedviews", savedview.Events))
 }
 
 func kindOf[E codec.Event](category string, events []E) kind {
