@@ -136,6 +136,26 @@ func (c Config) homes() []Config {
 	return list
 }
 
+// crews returns a Config for each lot of projections that move together: those of a
+// database, but for the Prompt ones, of which each has its own.
+func (c Config) crews() (list []Config) {
+	for _, home := range c.homes() {
+		together := home
+		together.Projections = nil
+		for _, create := range home.Projections {
+			if _, prompt := create().(Prompt); !prompt {
+				together.Projections = append(together.Projections, create)
+				continue
+			}
+			own := home
+			own.Projections = []func() Projection{create}
+			list = append(list, own)
+		}
+		list = append(list, together)
+	}
+	return list
+}
+
 // home returns the Config of the database that a projection is in, with its
 // defaults, or what is wrong with c.
 func (c Config) home(name string) (Config, error) {

@@ -52,3 +52,12 @@ type Projection interface {
 	// panics, the changes that e had recorded are dropped and e is poison.
 	Apply(e Event)
 }
+
+// Prompt is a Projection that is to be up to date even while others of its database
+// are behind: it folds few events, and somebody watches what they say.
+type Prompt interface {
+	Projection
+
+	// Prompt marks it.
+	Prompt()
+}

@@ -38,11 +38,11 @@ func NewRunner(ctx context.Context, cfg Config) (*Runner, error) {
 }
 
 // Run projects until ctx ends. Those of a database that are near the end of the log
-// go together, the others by themselves: one that is slow or stuck does not hold the
-// others up. It returns nil when all have stopped.
+// go together, the others and each Prompt by themselves: one that is slow or stuck
+// does not hold the others up. It returns nil when all have stopped.
 func (r *Runner) Run(ctx context.Context) error {
 	var all sync.WaitGroup
-	for _, home := range r.cfg.homes() {
+	for _, home := range r.cfg.crews() {
 		near := newGroup(&home)
 		all.Go(func() { near.run(ctx) })
 		for _, create := range home.Projections {

@@ -58,6 +58,7 @@ type job struct {
 	State    string
 	Items    int
 	Outcomes map[string]int
+	EndedAt  time.Time `json:"ended_at"`
 	Progress struct {
 		Items      int
 		Done       int
@@ -126,7 +127,10 @@ func TestBulkCloseWhileAgentsWork(t *testing.T) {
 		path := "/v1/bulk/" + sue.must(202, "POST", "/v1/bulk",
 			`{"action":"close","target":"chats","selection":{"filter":{"field":"status_category","op":"eq","value":"open"}}}`).object(t)["id"].(string)
 		var after time.Time // of the last kill
-		type guess struct{ at, end time.Time }
+		type guess struct {
+			at, end time.Time
+			done    int
+		}
 		var guesses []guess
 		for _, share := range []int{5, 2} {
 			s.until("a part is done", func() bool {
@@ -142,16 +146,18 @@ func TestBulkCloseWhileAgentsWork(t *testing.T) {
 			j, ok := sue.job(path)
 			if eta := j.Progress.ETASeconds; ok && eta != nil {
 				now := time.Now()
-				guesses = append(guesses, guess{now, now.Add(time.Duration(*eta * float64(time.Second)))})
+				guesses = append(guesses, guess{now, now.Add(time.Duration(*eta * float64(time.Second))), j.Progress.Done})
 			}
 			end = j
 			return ok && j.State == "finished"
 		})
 		took := time.Since(asked)
 		t.Logf("%d chats closed in %.1f s with two kills, %.0f a second by the job's own count", end.Outcomes["done"], took.Seconds(), end.Progress.PerSecond)
+		worked := s.bulkWork()
 		for i, g := range guesses {
 			if i%max(1, len(guesses)/8) == 0 {
-				t.Logf("%.1f s after the last kill, %.1f s were left; the ETA was %.1f s", g.at.Sub(after).Seconds(), asked.Add(took).Sub(g.at).Seconds(), g.end.Sub(g.at).Seconds())
+				t.Logf("%.1f s after the last kill, %.1f s were left; the ETA was %.1f s; %d were done and %d shown",
+					g.at.Sub(after).Seconds(), end.EndedAt.Sub(g.at).Seconds(), g.end.Sub(g.at).Seconds(), worked(g.at), g.done)
 			}
 		}
 
@@ -180,6 +186,35 @@ func TestBulkCloseWhileAgentsWork(t *testing.T) {
 		s.checkBulk(done, conflicts, touched, notes)
 		s.verifyAll()
 	})
+}
+
+// bulkWork returns how many items the log says were worked by a time.
+func (s *server) bulkWork() func(time.Time) int {
+	s.t.Helper()
+	type chunk struct {
+		at    time.Time
+		items int
+	}
+	var chunks []chunk
+	for _, e := range s.events() {
+		if e["type"] != "bulk.worked.v1" {
+			continue
+		}
+		data := e["data"].(map[string]any)
+		at, err := time.Parse(time.RFC3339, data["at"].(string))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		chunks = append(chunks, chunk{at, len(data["items"].([]any))})
+	}
+	return func(by time.Time) (n int) {
+		for _, c := range chunks {
+			if !c.at.After(by) {
+				n += c.items
+			}
+		}
+		return n
+	}
 }
 
 // checkBulk looks at the log: what was closed had nothing between the selection and

@@ -34,6 +34,9 @@ func New() projections.Projection {
 // Name returns the name under which the jobs were first published.
 func (*Projection) Name() string { return "bulk.v1" }
 
+// Prompt says that people watch a job while it makes the other views busy.
+func (*Projection) Prompt() {}
+
 // Categories returns the one category of streams that jobs are made of.
 func (*Projection) Categories() []string { return []string{"bulk"} }
 
