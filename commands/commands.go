@@ -20,6 +20,8 @@ import (
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/export"
+	"github.com/chatledger/chatledger/domain/group"
+	"github.com/chatledger/chatledger/domain/members"
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/request"
@@ -113,6 +115,7 @@ type Commands struct {
 	Webhooks   Webhooks
 	Bulk       Bulk
 	Exports    Exports
+	Groups     Groups
 
 	QuickReplies QuickReplies
 	Calls        Calls
@@ -161,6 +164,10 @@ func New(store eventstore.Store, o Options) *Commands {
 	c.Attributes = Attributes{attributes}
 	c.Contacts = Contacts{contacts, chats, c.Attributes, c.Agents, c.Tags, c.Statuses}
 	c.Exports = Exports{exports}
+	c.Groups = Groups{
+		groups:  newAggregate("groups", store, cache, requests, o.Now, group.Events, group.Evolve, nil, nil),
+		members: newAggregate("members", store, cache, requests, o.Now, members.Events, members.Evolve, group.ErrNotFound, func(s members.State) string { return s.Workspace }),
+	}
 	c.Bulk = Bulk{jobs, &c.Chats}
 	c.QuickReplies = QuickReplies{
 		replies: newAggregate("quickreplies", store, cache, requests, o.Now, quickreply.Events, quickreply.Evolve, quickreply.ErrNotFound, func(s quickreply.State) string { return s.Workspace }),
@@ -188,6 +195,8 @@ func Events() []codec.Event {
 	add(&all, order.Events)
 	add(&all, bulk.Events)
 	add(&all, export.Events)
+	add(&all, group.Events)
+	add(&all, members.Events)
 	add(&all, quickreply.Events)
 	add(&all, call.Events)
 	add(&all, savedview.Events)

@@ -10,6 +10,7 @@ import (
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/history"
 	"github.com/chatledger/chatledger/projections/inbox"
@@ -34,7 +35,6 @@ type inChats struct {
 	Tag      string `query:"tag" example:"vip" doc:"The id of a tag."`
 	Channel  string `query:"channel" doc:"The id of a channel."`
 	Unread   string `query:"unread" enum:"true,false" doc:"With or without unread messages."`
-	Snoozed  string `query:"snoozed" enum:"true,false,any" doc:"Only chats that are snoozed, only others, or both. Only others if it is not given."`
 	Sort     string `query:"sort" enum:"last_activity,created,waiting" doc:"last_activity if it is not given. waiting: who waits longest first."`
 }
 
@@ -59,8 +59,6 @@ type Chat struct {
 	CreatedAt      time.Time    `json:"created_at"`
 	LastActivityAt time.Time    `json:"last_activity_at"`
 	WaitingSince   *time.Time   `json:"waiting_since" doc:"Of the oldest message that has no answer, or null."`
-	Snoozed        bool         `json:"snoozed" doc:"Put aside, out of the lists and counts of the others."`
-	SnoozedUntil   *time.Time   `json:"snoozed_until" doc:"Null if it is not snoozed, or until the customer writes."`
 }
 
 // LastMessage is the last message of a chat, in short.
@@ -85,7 +83,6 @@ func newChat(c inbox.Chat) Chat {
 		Assignee: orNull(c.Assignee), Team: orNull(c.Team), Tags: orEmpty(c.Tags), Unread: c.Unread,
 		Contact: Contact{c.Name, c.Phone, c.Email, c.IsContact}, Channel: c.Channel,
 		CreatedAt: moment(c.CreatedAt), LastActivityAt: moment(c.LastActivityAt), WaitingSince: momentOrNull(c.WaitingSince),
-		Snoozed: c.Snoozed, SnoozedUntil: momentOrNull(c.SnoozedUntil),
 	}
 	if c.LastAt != 0 {
 		out.LastMessage = &LastMessage{moment(c.LastAt), c.LastBy, c.LastKind, c.LastPreview}
@@ -112,10 +109,6 @@ func listChats(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChats) (w
 		unread := in.Unread == "true"
 		q.Unread = &unread
 	}
-	if in.Snoozed != "any" {
-		snoozed := in.Snoozed == "true"
-		q.Snoozed = &snoozed
-	}
 	page, err := inbox.List(ctx, tx, q)
 	if err != nil {
 		return web.List[Chat]{}, none, err
@@ -132,7 +125,6 @@ type Counts struct {
 	Tally
 	Statuses map[string]int64 `json:"statuses" doc:"By the id of the status; those without chats are left out."`
 	Open     Tally            `json:"open" doc:"Of the chats that are not closed."`
-	Snoozed  Tally            `json:"snoozed" doc:"Of the chats that are snoozed; they are in none of the others."`
 }
 
 // Tally is what the tabs show.
@@ -145,7 +137,7 @@ type Tally struct {
 
 func countChats(ctx context.Context, tx sqldb.Tx, r *web.Request, _ *struct{ web.Read }) (Counts, eventstore.Revision, error) {
 	n, err := inbox.Counts(ctx, tx, r.Workspace, r.Actor())
-	return Counts{Tally(n.Tally), n.Statuses, Tally(n.Open), Tally(n.Snoozed)}, none, err
+	return Counts{Tally(n.Tally), n.Statuses, Tally(n.Open)}, none, err
 }
 
 func getChat(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChat) (Chat, eventstore.Revision, error) {
@@ -377,6 +369,8 @@ type Visitor struct {
 	Phones        []KnownField    `json:"phones" nullable:"false" doc:"All that were given, the latest first."`
 	Emails        []KnownField    `json:"emails" nullable:"false"`
 	Tags          []string        `json:"tags" nullable:"false"`
+	Contact       *string         `json:"contact" doc:"The contact that the visitor is, or null."`
+	Groups        []GroupRef      `json:"groups" nullable:"false" doc:"That the contact is in now."`
 	FirstSeen     time.Time       `json:"first_seen"`
 	LastSeen      time.Time       `json:"last_seen"`
 	Orders        []CurrencyTotal `json:"orders" nullable:"false" doc:"One entry for each currency."`
@@ -421,7 +415,7 @@ func fieldOrNull(f visitor.Field) *KnownField {
 	return &k
 }
 
-func getVisitor(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChat) (v Visitor, revision eventstore.Revision, err error) {
+func (a *API) getVisitor(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChat) (v Visitor, revision eventstore.Revision, err error) {
 	c, err := inbox.Get(ctx, tx, r.Workspace, in.Chat)
 	if err != nil {
 		return v, none, err
@@ -452,5 +446,18 @@ func getVisitor(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChat) (v
 	for _, t := range totals {
 		v.Orders = append(v.Orders, CurrencyTotal{t.Currency, t.Orders, t.Total, momentOrNull(t.LastAt)})
 	}
-	return v, eventstore.Revision(p.Revision), nil
+	v.Groups = []GroupRef{}
+	whose, err := contacts.Of(ctx, tx, r.Workspace, in.Chat)
+	if err != nil || whose == "" {
+		return v, eventstore.Revision(p.Revision), err
+	}
+	shown, err := contacts.Shown(ctx, tx, r.Workspace, []string{whose})
+	if err != nil {
+		return v, none, err
+	}
+	if c, ok := shown[whose]; ok {
+		v.Contact = &c.ID
+		v.Groups, err = a.groupsOf(ctx, tx, r, c)
+	}
+	return v, eventstore.Revision(p.Revision), err
 }

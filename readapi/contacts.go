@@ -55,6 +55,7 @@ type ListedContact struct {
 	StatusCategory string    `json:"status_category" enum:"open,pending,closed"`
 	Assignee       *string   `json:"assignee" doc:"The agent's id, or null."`
 	Tags           []string  `json:"tags" nullable:"false" doc:"Ids."`
+	Groups         []string  `json:"groups" nullable:"false" doc:"Ids of the static groups it is in."`
 	Blocked        bool      `json:"blocked"`
 	HasChat        bool      `json:"has_chat"`
 	Reason         string    `json:"reason" enum:"contact_card,form,import,typed_in,chatflow" doc:"Why it is a contact."`
@@ -65,7 +66,7 @@ type ListedContact struct {
 func newListedContact(c contacts.Listed) ListedContact {
 	return ListedContact{
 		ID: c.ID, Revision: c.Revision, Name: c.Name, Email: c.Email, Phone: c.Phone, Company: c.Company, City: c.City, Country: c.Country,
-		Gender: c.Gender, Language: c.Language, Status: c.Status, StatusCategory: c.Category, Assignee: orNull(c.Assignee), Tags: orEmpty(c.Tags),
+		Gender: c.Gender, Language: c.Language, Status: c.Status, StatusCategory: c.Category, Assignee: orNull(c.Assignee), Tags: orEmpty(c.Tags), Groups: orEmpty(c.Groups),
 		Blocked: c.Blocked, HasChat: c.HasChat, Reason: c.Reason, CreatedAt: moment(c.CreatedAt), UpdatedAt: moment(c.UpdatedAt),
 	}
 }
@@ -137,6 +138,7 @@ type ContactProfile struct {
 	Chats     []ContactChat   `json:"chats" nullable:"false"`
 	Notes     []ContactNote   `json:"notes" nullable:"false" doc:"The latest 200, the latest first."`
 	MoreNotes bool            `json:"more_notes" doc:"There are older ones."`
+	In        []GroupRef      `json:"in_groups" nullable:"false" doc:"The groups it is in now, static and dynamic."`
 	Merged    []MergedContact `json:"merged" nullable:"false" doc:"The contacts that are shown as a part of it."`
 }
 
@@ -243,12 +245,14 @@ func (a *API) countContacts(ctx context.Context, tx sqldb.Tx, r *web.Request, in
 	return Counted{n.N, n.Exact}, none, err
 }
 
-func getContact(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inContact) (ContactProfile, eventstore.Revision, error) {
+func (a *API) getContact(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inContact) (ContactProfile, eventstore.Revision, error) {
 	c, err := contacts.Get(ctx, tx, r.Workspace, in.Contact)
 	if err != nil {
 		return ContactProfile{}, none, err
 	}
-	return newContactProfile(c), eventstore.Revision(c.Revision), nil
+	out := newContactProfile(c)
+	out.In, err = a.groupsOf(ctx, tx, r, c.Listed)
+	return out, eventstore.Revision(c.Revision), err
 }
 
 // DuplicateContact is a contact that may be the same person as another.

@@ -57,7 +57,7 @@ func newHub(store eventstore.Store, c StreamConfig, log *slog.Logger) *hub {
 
 // streamed lists the categories that anybody sees in the stream. What providers
 // delivered and what requests were answered are not among them.
-var streamed = []string{"chat", "order", "agent", "teams", "tags", "statuses", "channel", "workspace", "bulk", "contact", "attributes"}
+var streamed = []string{"chat", "order", "agent", "teams", "tags", "statuses", "channel", "workspace", "bulk", "contact", "attributes", "groups", "members"}
 
 // sees returns the categories that a role sees.
 func sees(role agent.Role) map[string]bool {
@@ -220,8 +220,8 @@ type StreamedEvent struct {
 
 // Subject is what an event is about.
 type Subject struct {
-	Kind string `json:"kind" example:"chat" doc:"chat, order, contact, agent, teams, tags, statuses, attributes, channel, workspace or bulk"`
-	ID   string `json:"id" doc:"Of the chat, order, contact, agent, channel or bulk operation; of teams, tags, statuses and attributes the workspace's."`
+	Kind string `json:"kind" example:"chat" doc:"chat, order, contact, agent, teams, tags, statuses, attributes, groups, members, channel, workspace or bulk"`
+	ID   string `json:"id" doc:"Of the chat, order, contact, agent, channel or bulk operation, of members their group's; of teams, tags, statuses, attributes and groups the workspace's."`
 }
 
 // newFrame returns a mark as a frame without text.
@@ -239,7 +239,7 @@ func newFrame(r eventstore.Recorded) (frame, error) {
 		at = meta.OccurredAt
 	}
 	kind, id, _ := strings.Cut(r.Stream, "-")
-	if kind == "bulk" {
+	if kind == "bulk" || kind == "members" {
 		if r.Data, err = withoutItems(r.Data); err != nil {
 			return f, fmt.Errorf("shorten %s: %w", r.Type, err)
 		}
@@ -257,14 +257,14 @@ func newFrame(r eventstore.Recorded) (frame, error) {
 	return f, nil
 }
 
-// withoutItems leaves the items of a bulk operation out of an event: there are
-// hundreds. GET /v1/bulk/{job}/items has them.
+// withoutItems leaves the items of a bulk operation, or the members of a group, out of
+// an event: there are hundreds. GET /v1/bulk/{job}/items and the like have them.
 func withoutItems(data []byte) ([]byte, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"items", "ids", "revisions", "except"} {
+	for _, name := range []string{"items", "ids", "revisions", "except", "added", "removed"} {
 		if v, ok := fields[name]; ok && len(v) > 0 && v[0] == '[' {
 			delete(fields, name)
 		}

@@ -1,6 +1,8 @@
 package readapi
 
 import (
+	"slices"
+
 	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections/bulk"
@@ -9,6 +11,7 @@ import (
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/deliveries"
 	"github.com/chatledger/chatledger/projections/directory"
+	"github.com/chatledger/chatledger/projections/groups"
 	"github.com/chatledger/chatledger/projections/history"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
@@ -36,32 +39,34 @@ func (a *API) Endpoints() []web.Endpoint {
 		inPeople   = (*contacts.Projection)(nil).Name()
 		inCalls    = (*calls.Projection)(nil).Name()
 		inSaved    = (*savedviews.Projection)(nil).Name()
+		inGroups   = (*groups.Projection)(nil).Name()
 	)
 	views := func(names ...string) []string { return names }
+	chatViews, contactViews := views(inInbox, inProfiles, inSales, inStaff, inPeople, inGroups, inSaved), views(inPeople, inStaff, inGroups, inSaved)
 	return append([]web.Endpoint{
 		read(a, "/v1/chats", anyone, "List chats", views(inInbox, inStaff), listChats,
 			"Pages stay right while chats change: none is shown twice, and none that stays where it was is left out."),
 		read(a, "/v1/chats/counts", anyone, "How many chats there are on each tab", views(inInbox, inStaff), countChats),
-		ask(a, "/v1/chats/query", anyone, "Find chats with a filter", views(inInbox, inProfiles, inSales, inStaff, inSaved), a.findChats, shortPages),
-		ask(a, "/v1/chats/count", anyone, "Count chats with a filter", views(inInbox, inProfiles, inSales, inStaff, inSaved), a.countFound, countsShort),
+		ask(a, "/v1/chats/query", anyone, "Find chats with a filter", chatViews, a.findChats, shortPages),
+		ask(a, "/v1/chats/count", anyone, "Count chats with a filter", chatViews, a.countFound, countsShort),
 		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox, inStaff), getChat),
 		read(a, "/v1/chats/{chat}/messages", anyone, "Read a conversation", views(inInbox, inTalk), listMessages,
 			"Without before, after or cursor: the newest entries. Items are oldest first."),
 		read(a, "/v1/chats/{chat}/history", people, "Everything that happened to a chat", views(inInbox, inPast), listHistory,
 			"Every event as a typed fact, oldest first. Auditors and admins see that of deleted chats, too."),
-		read(a, "/v1/chats/{chat}/visitor", anyone, "Who is in the chat", views(inInbox, inProfiles, inSales, inStaff), getVisitor,
+		read(a, "/v1/chats/{chat}/visitor", anyone, "Who is in the chat", chatViews, a.getVisitor,
 			"For every field: who gave it, how and when."),
 		read(a, "/v1/chats/{chat}/calls", anyone, "List the calls of a chat, the latest first", views(inInbox, inCalls), listCalls),
 		read(a, "/v1/calls/{call}", anyone, "How far a call is", views(inInbox, inCalls), getCall),
 
-		read(a, "/v1/contacts", anyone, "List contacts", views(inPeople, inStaff), a.listContacts, shortPages),
-		ask(a, "/v1/contacts/query", anyone, "Find contacts with a filter", views(inPeople, inStaff, inSaved), a.findContacts,
+		read(a, "/v1/contacts", anyone, "List contacts", contactViews, a.listContacts, shortPages),
+		ask(a, "/v1/contacts/query", anyone, "Find contacts with a filter", contactViews, a.findContacts,
 			shortPages),
-		ask(a, "/v1/contacts/count", anyone, "Count contacts with a filter", views(inPeople, inStaff, inSaved), a.countContacts,
+		ask(a, "/v1/contacts/count", anyone, "Count contacts with a filter", contactViews, a.countContacts,
 			countsShort),
-		read(a, "/v1/contacts/{contact}", anyone, "All that is known of a contact", views(inPeople, inStaff), getContact,
+		read(a, "/v1/contacts/{contact}", anyone, "All that is known of a contact", contactViews, a.getContact,
 			"For every value: who gave it, how and when. A contact that was merged into another is answered with that one."),
-		read(a, "/v1/contacts/{contact}/duplicates", anyone, "Who may be the same person", views(inPeople, inStaff), listDuplicates,
+		read(a, "/v1/contacts/{contact}/duplicates", anyone, "Who may be the same person", contactViews, listDuplicates,
 			"Other contacts with an e-mail address or a phone number of this one."),
 		read(a, "/v1/attributes", anyone, "The workspace's own fields of contacts", views(inPeople), listAttributes),
 
@@ -70,7 +75,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		ask(a, "/v1/orders/count", anyone, "Count orders with a filter", views(inSales, inProfiles, inStaff, inSaved), a.countOrders, countsShort),
 		read(a, "/v1/orders/{order}", anyone, "Get an order", views(inSales, inProfiles, inStaff), getOrder),
 
-		ask(a, "/v1/bulk/preview", seniors, "What a bulk operation would be about", views(inInbox, inProfiles, inSales, inStaff), a.previewBulk),
+		ask(a, "/v1/bulk/preview", seniors, "What a bulk operation would be about", chatViews, a.previewBulk),
 		read(a, "/v1/bulk", seniors, "List bulk operations, the latest first", views(inBulk), listJobs),
 		read(a, "/v1/bulk/{job}", seniors, "How far a bulk operation is", views(inBulk), getJob),
 		read(a, "/v1/bulk/{job}/items", seniors, "What became of the items of a bulk operation", views(inBulk), listJobItems),
@@ -88,7 +93,7 @@ func (a *API) Endpoints() []web.Endpoint {
 
 		read(a, "/v1/saved-views", anyone, "List saved views", views(inSaved), listSavedViews,
 			"Your own, then those that are shared; of each, by target, in their order. One that is no longer valid is shown as such.", "To see what one finds: POST /v1/{chats,contacts,orders}/query with its id as view."),
-		read(a, "/v1/saved-views/counts", anyone, "How many each saved view finds", views(inSaved, inInbox, inProfiles, inSales, inPeople, inStaff), a.countSavedViews,
+		read(a, "/v1/saved-views/counts", anyone, "How many each saved view finds", views(inSaved, inInbox, inProfiles, inSales, inPeople, inStaff, inGroups), a.countSavedViews,
 			"In the order of the list, few at a time.", countsShort),
 		read(a, "/v1/saved-views/{view}", anyone, "Get a saved view", views(inSaved), getSavedView),
 
@@ -108,11 +113,11 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/channels/{channel}/deliveries/{delivery}", examiners, "Get a delivery", views(inPost), getDelivery),
 		a.deliveryBody(),
 		a.exportFile(map[filter.Target][]string{
-			filter.Chats: views(inInbox, inProfiles, inSales, inStaff), filter.Contacts: views(inPeople, inStaff), filter.Orders: views(inSales, inProfiles, inStaff),
+			filter.Chats: chatViews, filter.Contacts: contactViews, filter.Orders: views(inSales, inProfiles, inStaff),
 		}),
 
 		a.changes(),
-	}, a.health()...)
+	}, slices.Concat(a.groups(contactViews), a.health())...)
 }
 
 const (

@@ -33,6 +33,8 @@ import (
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections"
 	bulkview "github.com/chatledger/chatledger/projections/bulk"
+	"github.com/chatledger/chatledger/projections/choosing"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/search"
 	"github.com/chatledger/chatledger/projections/views"
 	"github.com/chatledger/chatledger/projections/viewsapi"
@@ -298,7 +300,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	host, err := reactors.New(reactors.Config{
 		Store: p.log, Leases: p.accounts, Parking: p.accounts, Logger: t.logger, Now: now,
 		Holder: processName(), Alone: alone,
-		Drain: reactorTime, Reactors: p.reactors(t, client, phone, bulkview.Chooser{DB: dbs.views, Waiter: cfg.Waiter}),
+		Drain: reactorTime, Reactors: p.reactors(t, client, phone, choosing.From{DB: dbs.views, Waiter: cfg.Waiter}),
 	})
 	if err != nil {
 		return a, fmt.Errorf("start reactors: %w", err)
@@ -328,7 +330,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 }
 
 // reactors lists what answers events with side effects.
-func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Client, chooser bulkview.Chooser) []reactors.Reactor {
+func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Client, from choosing.From) []reactors.Reactor {
 	known := p.whatsappAccounts()
 	return []reactors.Reactor{
 		reactors.TranslateWebhooks{
@@ -341,11 +343,11 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Cl
 			Accounts: known, Client: client, Chats: p.commands.Chats, Attempts: p.accounts, Now: now, Logger: t.logger,
 		}.Reactor(),
 		reactors.KeepContacts{Chats: p.commands.Chats, Contacts: p.commands.Contacts}.Reactor(),
-		reactors.RunBulk{Bulk: p.commands.Bulk, Select: chooser.Choose, Now: now}.Reactor(),
+		reactors.RunBulk{Bulk: p.commands.Bulk, Select: bulkview.Chooser{From: from}.Choose, Now: now}.Reactor(),
+		reactors.FillGroups{Groups: p.commands.Groups, Choose: contacts.Chooser{From: from}.Members, Now: now}.Reactor(),
 		reactors.AssignChats{
 			Store: p.log, Chats: p.commands.Chats, Teams: p.commands.Teams, Agents: p.commands.Agents, Now: now,
 		}.Reactor(),
-		reactors.KeepTime{Timers: p.accounts, Chats: p.commands.Chats, Now: now, Logger: t.logger}.Reactor(),
 		reactors.NotifyCustomers{Orders: p.commands.Orders, Chats: p.commands.Chats}.Reactor(),
 		reactors.PlaceCalls{
 			Callers: map[call.Provider]reactors.Caller{call.Webhook: phone, call.WhatsApp: whatsapp.Calls{Accounts: known, Client: client}},
@@ -601,5 +603,5 @@ func (p *parts) parkedEvents(ctx context.Context, reactor string) ([]reactors.Pa
 }
 
 func reactorNames() []string {
-	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName, reactors.PlaceCallsName, reactors.KeepTimeName}
+	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.FillGroupsName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName, reactors.PlaceCallsName}
 }

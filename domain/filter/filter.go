@@ -39,6 +39,47 @@ func (f Filter) And(g Filter) Filter {
 	return f
 }
 
+// Asks reports whether the filter has a condition on a field.
+func (f Filter) Asks(field string) bool {
+	return f.Root != nil && Replace(f.Root, func(c Cond) Node {
+		if c.Field == field {
+			return nil
+		}
+		return c
+	}) == nil
+}
+
+// Replace returns n with each condition replaced by what with makes of it; it is nil
+// if with returned nil for one of them. It leaves n alone.
+func Replace(n Node, with func(Cond) Node) Node {
+	each := func(list []Node) []Node {
+		out := make([]Node, len(list))
+		for i, part := range list {
+			if out[i] = Replace(part, with); out[i] == nil {
+				return nil
+			}
+		}
+		return out
+	}
+	switch n := n.(type) {
+	case And:
+		if parts := each(n); parts != nil {
+			return And(parts)
+		}
+	case Or:
+		if parts := each(n); parts != nil {
+			return Or(parts)
+		}
+	case Not:
+		if of := Replace(n.Of, with); of != nil {
+			return Not{of}
+		}
+	case Cond:
+		return with(n)
+	}
+	return nil
+}
+
 // Node is And, Or, Not or Cond.
 type Node interface{ node() }
 

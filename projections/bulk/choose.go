@@ -3,60 +3,41 @@ package bulk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"time"
 
 	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/choosing"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
+	"github.com/chatledger/chatledger/projections/groups"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/visitor"
 )
 
 // Chooser chooses the items of jobs from the inbox.
-type Chooser struct {
-	DB     sqldb.DB // of the views
-	Waiter *projections.Waiter
-}
-
-// choosing is how long the inbox may take to show what is to be chosen from, and to
-// be read.
-const choosing = time.Minute
+type Chooser struct{ choosing.From }
 
 // Choose returns the items of a request as the inbox has them once it has come to a
 // position, each with its revision: in one snapshot, whose position it says. Of more
 // than bulk.MaxItems it returns one more than that.
 func (c Chooser) Choose(ctx context.Context, req bulk.Requested, at eventstore.Position) (out bulk.Selection, err error) {
-	ctx, cancel := context.WithTimeout(ctx, choosing)
-	defer cancel()
 	f, err := filter.Parse(filter.Target(req.Target), req.Filter)
 	if err != nil {
 		return out, err
 	}
-	var names []string
-	for _, view := range []projections.Projection{inbox.New(), orders.New(), visitor.New(), directory.New()} {
-		names = append(names, view.Name())
-	}
-	if err := c.Waiter.Wait(ctx, at, names...); err != nil {
-		return out, fmt.Errorf("wait for the inbox: %w", err)
-	}
-	err = c.DB.Read(ctx, func(tx sqldb.Tx) error {
-		shown, err := projections.Checkpoints(ctx, tx, names...)
-		if err != nil {
-			return err
-		}
-		out.Position = int64(shown)
+	views := []projections.Projection{inbox.New(), orders.New(), visitor.New(), directory.New(), contacts.New(), groups.New()}
+	shown, err := c.Snapshot(ctx, at, views, func(ctx context.Context, tx sqldb.Tx) error {
 		if len(req.IDs) > 0 {
 			return named(ctx, tx, req, &out)
 		}
 		s := inbox.Search{Workspace: req.Workspace, Filter: f, Except: req.Except, Scope: filtersql.Scope{Now: req.At, Me: req.By}}
-		err = inbox.Each(ctx, tx, s, func(r inbox.Ref) error {
+		err := inbox.Each(ctx, tx, s, func(r inbox.Ref) error {
 			if len(out.IDs) > bulk.MaxItems {
 				return errEnough
 			}
@@ -68,6 +49,7 @@ func (c Chooser) Choose(ctx context.Context, req bulk.Requested, at eventstore.P
 		}
 		return err
 	})
+	out.Position = int64(shown)
 	return out, err
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/domain/members"
 	"github.com/chatledger/chatledger/projections"
 )
 
@@ -20,6 +21,9 @@ type Projection struct {
 	parts      *projections.Rows[string, Part]
 	contacts   *projections.Rows[string, Row]
 	tags       *projections.Rows[TagKey, TagRow]
+	groups     *projections.Rows[GroupKey, GroupRow]
+	sizes      *projections.Rows[string, GroupSize]
+	chats      *projections.Rows[ChatKey, ChatRow]
 	known      *projections.Rows[KnownBy, KnownRow]
 	notes      *projections.Rows[NoteKey, Note]
 	attributes *projections.Rows[AttributeKey, Attribute]
@@ -29,38 +33,48 @@ type Projection struct {
 func New() projections.Projection {
 	const filters = ", status, category, assignee, blocked"
 	p := &Projection{
-		parts: projections.NewRows("contacts_parts", func(r *Part) string { return r.ID }),
-		contacts: projections.NewRows("contacts", func(r *Row) string { return r.ID },
+		parts: projections.NewRows("contacts_v2_parts", func(r *Part) string { return r.ID }),
+		contacts: projections.NewRows("contacts_v2", func(r *Row) string { return r.ID },
 			projections.Index{Name: "by_created", Columns: "listed, created_at, contact_id" + filters},
 			projections.Index{Name: "by_updated", Columns: "listed, updated_at, contact_id" + filters},
 			projections.Index{Name: "by_assignee", Columns: "listed, assignee, created_at, contact_id, status, category"},
 			projections.Index{Name: "by_status", Columns: "listed, status, created_at, contact_id, assignee"},
 		),
-		tags: projections.NewRows("contacts_tags", func(r *TagRow) TagKey { return r.TagKey },
+		tags: projections.NewRows("contacts_v2_tags", func(r *TagRow) TagKey { return r.TagKey },
 			projections.Index{Name: "by_created", Columns: "listed, tag, created_at, contact_id"},
 			projections.Index{Name: "by_updated", Columns: "listed, tag, updated_at, contact_id"},
 		),
-		known: projections.NewRows("contacts_known_by", func(r *KnownRow) KnownBy { return r.KnownBy },
+		groups: projections.NewRows("contacts_v2_groups", func(r *GroupRow) GroupKey { return r.GroupKey },
+			projections.Index{Name: "by_created", Columns: "listed, group_id, created_at, contact_id"},
+			projections.Index{Name: "by_updated", Columns: "listed, group_id, updated_at, contact_id"},
+			projections.Index{Name: "by_contact", Columns: "contact_id, group_id"},
+		),
+		sizes: projections.NewRows("contacts_v2_group_sizes", func(r *GroupSize) string { return r.Group }),
+		chats: projections.NewRows("contacts_v2_chats", func(r *ChatRow) ChatKey { return r.ChatKey }),
+		known: projections.NewRows("contacts_v2_known_by", func(r *KnownRow) KnownBy { return r.KnownBy },
 			projections.Index{Name: "by_contact", Columns: "contact_id, kind, value"},
 		),
-		notes:      projections.NewRows("contacts_notes", func(r *Note) NoteKey { return r.NoteKey }),
-		attributes: projections.NewRows("contacts_attributes", func(r *Attribute) AttributeKey { return r.AttributeKey }),
+		notes:      projections.NewRows("contacts_v2_notes", func(r *Note) NoteKey { return r.NoteKey }),
+		attributes: projections.NewRows("contacts_v2_attributes", func(r *Attribute) AttributeKey { return r.AttributeKey }),
 	}
 	p.parts.OnChange(p.show)
 	p.contacts.OnChange(p.tag)
+	p.contacts.OnChange(p.gather)
+	p.contacts.OnChange(p.find)
+	p.groups.OnChange(p.count)
 	p.contacts.OnChange(p.know)
 	return p
 }
 
 // Name returns the name under which the contacts were first published.
-func (*Projection) Name() string { return "contacts.v1" }
+func (*Projection) Name() string { return "contacts.v2" }
 
 // Categories returns the categories of streams that contacts are made of.
-func (*Projection) Categories() []string { return []string{"contact", "attributes"} }
+func (*Projection) Categories() []string { return []string{"contact", "attributes", "members"} }
 
 // Tables returns the contacts, and what is derived from them.
 func (p *Projection) Tables() []projections.Table {
-	return []projections.Table{p.parts, p.contacts, p.tags, p.known, p.notes, p.attributes}
+	return []projections.Table{p.parts, p.contacts, p.tags, p.groups, p.sizes, p.chats, p.known, p.notes, p.attributes}
 }
 
 // Apply records what e changes.
@@ -121,6 +135,13 @@ func (p *Projection) Apply(e projections.Event) {
 		change(func(*Part) {})
 	case attribute.Event:
 		p.define(id, e)
+	case members.Changed: // id is the group's; nothing changes about the contacts themselves
+		for _, c := range f.Added {
+			p.parts.Update(c, func(r *Part) { r.Groups = projections.Retag(r.Groups, []string{id}, nil) })
+		}
+		for _, c := range f.Removed {
+			p.parts.Update(c, func(r *Part) { r.Groups = projections.Retag(r.Groups, nil, []string{id}) })
+		}
 	}
 }
 
@@ -239,13 +260,15 @@ func shown(root string, parts []Part) *Row {
 	r.Country, r.Gender, r.Language = r.one(contact.Country), r.one(contact.Gender), r.one(contact.Language)
 	r.Email, r.Phone = r.one(contact.Emails), r.one(contact.Phones)
 	for _, p := range parts {
-		r.Tags = append(r.Tags, p.Tags...)
+		r.Tags, r.Groups = append(r.Tags, p.Tags...), append(r.Groups, p.Groups...)
 		r.Blocked = r.Blocked || p.Blocked
 		r.HasChat = r.HasChat || len(p.Chats) > 0
 		r.UpdatedAt = max(r.UpdatedAt, p.UpdatedAt)
 	}
 	slices.Sort(r.Tags)
 	r.Tags = slices.Compact(r.Tags)
+	slices.Sort(r.Groups)
+	r.Groups = slices.Compact(r.Groups)
 	return r
 }
 
@@ -277,19 +300,27 @@ func same(field, a, b string) bool {
 	return a == b || field == contact.Emails && contact.Email(a) == contact.Email(b)
 }
 
+// index makes the rows that were derived from a contact those that are.
+func index[K, R comparable](rows interface {
+	Put(R)
+	Delete(K)
+}, key func(R) K, before, after []R,
+) {
+	for _, r := range before {
+		if !slices.ContainsFunc(after, func(o R) bool { return key(o) == key(r) }) {
+			rows.Delete(key(r))
+		}
+	}
+	for _, r := range after {
+		if !slices.Contains(before, r) {
+			rows.Put(r)
+		}
+	}
+}
+
 // tag keeps the tag index.
 func (p *Projection) tag(before, after *Row) {
-	b, a := tagged(before), tagged(after)
-	for _, t := range b {
-		if !slices.ContainsFunc(a, func(u TagRow) bool { return u.TagKey == t.TagKey }) {
-			p.tags.Delete(t.TagKey)
-		}
-	}
-	for _, t := range a {
-		if !slices.Contains(b, t) {
-			p.tags.Put(t)
-		}
-	}
+	index(p.tags, func(r TagRow) TagKey { return r.TagKey }, tagged(before), tagged(after))
 }
 
 func tagged(r *Row) (out []TagRow) {
@@ -302,31 +333,77 @@ func tagged(r *Row) (out []TagRow) {
 	return out
 }
 
-// know keeps what contacts are known by.
-func (p *Projection) know(before, after *Row) {
-	b, a := knownBy(before), knownBy(after)
-	for _, k := range b {
-		if !slices.Contains(a, k) {
-			p.known.Delete(k)
-		}
-	}
-	for _, k := range a {
-		if !slices.Contains(b, k) {
-			p.known.Put(KnownRow{k})
-		}
-	}
+// gather keeps who is in which group.
+func (p *Projection) gather(before, after *Row) {
+	index(p.groups, func(r GroupRow) GroupKey { return r.GroupKey }, gathered(before), gathered(after))
 }
 
-func knownBy(r *Row) (out []KnownBy) {
+func gathered(r *Row) (out []GroupRow) {
+	if r == nil || r.Filed == "" {
+		return nil
+	}
+	for _, g := range r.Groups {
+		out = append(out, GroupRow{GroupKey{r.Filed, g, r.ID}, r.CreatedAt, r.UpdatedAt})
+	}
+	return out
+}
+
+// count keeps how many are in each group.
+func (p *Projection) count(before, after *GroupRow) {
+	by, group := int64(1), ""
+	switch {
+	case before == nil:
+		group = after.Group
+	case after == nil:
+		by, group = -1, before.Group
+	default:
+		return
+	}
+	p.sizes.Change(group, func(r *GroupSize) *GroupSize {
+		if r == nil {
+			r = &GroupSize{Group: group}
+		}
+		if r.Contacts += by; r.Contacts == 0 {
+			return nil
+		}
+		return r
+	})
+}
+
+// find keeps whose chats there are.
+func (p *Projection) find(before, after *Row) {
+	index(p.chats, func(r ChatRow) ChatKey { return r.ChatKey }, chatting(before), chatting(after))
+}
+
+func chatting(r *Row) (out []ChatRow) {
+	if r == nil || r.Filed == "" {
+		return nil
+	}
+	for _, p := range r.Parts {
+		for _, l := range p.Chats {
+			if row := (ChatRow{ChatKey{l.Chat, r.ID}, r.Filed}); !slices.Contains(out, row) {
+				out = append(out, row)
+			}
+		}
+	}
+	return out
+}
+
+// know keeps what contacts are known by.
+func (p *Projection) know(before, after *Row) {
+	index(p.known, func(r KnownRow) KnownBy { return r.KnownBy }, knownBy(before), knownBy(after))
+}
+
+func knownBy(r *Row) (out []KnownRow) {
 	if r == nil || r.Filed == "" {
 		return nil
 	}
 	for _, v := range r.Values(contact.Emails) {
-		out = append(out, KnownBy{r.Filed, byEmail, contact.Email(v.Text), r.ID})
+		out = append(out, KnownRow{KnownBy{r.Filed, byEmail, contact.Email(v.Text), r.ID}})
 	}
 	for _, v := range r.Values(contact.Phones) {
 		number, _ := contact.Phone(v.Text)
-		out = append(out, KnownBy{r.Filed, byPhone, number, r.ID})
+		out = append(out, KnownRow{KnownBy{r.Filed, byPhone, number, r.ID}})
 	}
 	return out
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
+	"github.com/chatledger/chatledger/projections/groups"
 )
 
 // Sort is an order of the list.
@@ -57,9 +58,13 @@ func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, direct
 	if s.Sort != ByCreated && s.Sort != ByUpdated {
 		return filtersql.Query{}, directory.Aliases{}, ErrSort
 	}
+	f, err := groups.Expand(ctx, tx, s.Workspace, s.Filter)
+	if err != nil {
+		return filtersql.Query{}, directory.Aliases{}, err
+	}
 	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
 	return filtersql.Query{
-		Workspace: s.Workspace, Filter: aliases.Expand(s.Filter), Scope: s.Scope, Except: s.Except, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
+		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Except: s.Except, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
 	}, aliases, err
 }
 
@@ -93,6 +98,88 @@ func Count(ctx context.Context, tx sqldb.Tx, s Search) (filtersql.Counted, error
 	return filtersql.Count(ctx, tx, filtered(), q)
 }
 
+// ref is a contact in the order of the list.
+type ref struct {
+	ID    string `db:"contact_id"`
+	Place int64  `db:"place"`
+}
+
+// Each calls visit for every contact that passes a filter. It is for jobs.
+func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(id string) error) error {
+	q, _, err := s.query(ctx, tx)
+	if err != nil {
+		return err
+	}
+	lean := filtered()
+	lean.Select = "c.contact_id"
+	return filtersql.Each(ctx, tx, lean, q, func(r ref) error { return visit(r.ID) })
+}
+
+// Shown returns the contacts that some ids stand for: each itself, or the one that it
+// is shown as a part of, if that is shown at all.
+func Shown(ctx context.Context, tx sqldb.Tx, workspace string, ids []string) (map[string]Listed, error) {
+	const atOnce = 500
+	aliases, err := directory.ReadAliases(ctx, tx, workspace)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]Listed, len(ids))
+	for part := range slices.Chunk(ids, atOnce) {
+		args := []any{workspace}
+		rows, err := sqldb.Select[standing](ctx, tx, "SELECT "+columns+`, p.contact_id AS part FROM contacts_v2_parts p
+			JOIN contacts_v2 c ON c.contact_id = CASE WHEN p.merged_into = '' THEN p.contact_id ELSE p.merged_into END
+			WHERE c.listed = $1 AND p.contact_id IN `+sqldb.In(&args, part), args...)
+		if err != nil {
+			return nil, fmt.Errorf("look for contacts: %w", err)
+		}
+		for _, r := range rows {
+			out[r.Part] = standIn(r.Listed, aliases)
+		}
+	}
+	return out, nil
+}
+
+type standing struct {
+	Listed
+	Part string `db:"part"`
+}
+
+// Passes returns which of some conditions a contact passes that is shown. found is
+// false for any other.
+func Passes(ctx context.Context, tx sqldb.Tx, workspace, id string, scope filtersql.Scope, nodes []filter.Node) (passes []bool, found bool, err error) {
+	aliases, err := directory.ReadAliases(ctx, tx, workspace)
+	if err != nil {
+		return nil, false, err
+	}
+	expanded := make([]filter.Node, len(nodes))
+	for i, n := range nodes {
+		f, err := groups.Expand(ctx, tx, workspace, filter.Filter{Target: filter.Contacts, Root: n})
+		if err != nil {
+			return nil, false, err
+		}
+		expanded[i] = aliases.Expand(f).Root
+	}
+	return filtersql.Test(ctx, tx, filtered(), workspace, scope, id, expanded)
+}
+
+// Size returns how many contacts are in a static group and shown.
+func Size(ctx context.Context, tx sqldb.Tx, group string) (int64, error) {
+	n, err := sqldb.Get[int64](ctx, tx, "SELECT COALESCE(max(contacts), 0) FROM contacts_v2_group_sizes WHERE group_id = $1", group)
+	if err != nil {
+		return 0, fmt.Errorf("count members: %w", err)
+	}
+	return n, nil
+}
+
+// Of returns the contact whose a chat is, "" if it is nobody's.
+func Of(ctx context.Context, tx sqldb.Tx, workspace, chat string) (string, error) {
+	id, err := sqldb.Get[string](ctx, tx, "SELECT COALESCE(min(contact_id), '') FROM contacts_v2_chats WHERE chat_id = $1 AND listed = $2", chat, workspace)
+	if err != nil {
+		return "", fmt.Errorf("look whose a chat is: %w", err)
+	}
+	return id, nil
+}
+
 // filtered says where the fields of a filter are, and which indexes serve it.
 func filtered() *filtersql.List {
 	named := func(fields ...string) map[string]string {
@@ -107,14 +194,15 @@ func filtered() *filtersql.List {
 		}
 		return out
 	}
+	inGroup := map[string]string{groups.Field: "group_id"}
 	created, updated := []string{string(ByCreated)}, []string{string(ByUpdated)}
 	text := func(column string) filtersql.Column { return filtersql.Column{SQL: "c." + column} }
 	return &filtersql.List{
 		Name: "contacts/find", Target: filter.Contacts,
-		Select: columns, From: "contacts c", Table: "contacts", ID: "contact_id", Owner: "listed",
+		Select: columns, From: "contacts_v2 c", Table: "contacts_v2", ID: "contact_id", Owner: "listed",
 		Columns: map[string]filtersql.Column{
 			"id": text("contact_id"), "status": text("status"), "status_category": text("category"), "assignee": text("assignee"),
-			"tag": {SQL: "c.tags", List: true}, "blocked": text("blocked"), "has_chat": text("has_chat"), "reason": text("reason"),
+			"tag": {SQL: "c.tags", List: true}, groups.Field: {SQL: "c.group_ids", List: true}, "blocked": text("blocked"), "has_chat": text("has_chat"), "reason": text("reason"),
 			"created": text("created_at"), "updated": text("updated_at"),
 			"name": text("name"), "phone": text("phone"), "email": text("email"), "company": text("company"),
 			"city": text("city"), "country": text("country"), "gender": text("gender"), "language": text("language"),
@@ -124,8 +212,10 @@ func filtered() *filtersql.List {
 			string(ByUpdated): {Column: "updated_at"},
 		},
 		Paths: []filtersql.Path{
-			{Sorts: created, Table: "contacts_tags", Equal: named("tag"), Holds: named("id", "created")},
-			{Sorts: updated, Table: "contacts_tags", Equal: named("tag"), Holds: named("id", "updated")},
+			{Sorts: created, Table: "contacts_v2_tags", Equal: named("tag"), Holds: named("id", "created")},
+			{Sorts: updated, Table: "contacts_v2_tags", Equal: named("tag"), Holds: named("id", "updated")},
+			{Sorts: created, Table: "contacts_v2_groups", Equal: inGroup, Holds: named("id", "created")},
+			{Sorts: updated, Table: "contacts_v2_groups", Equal: inGroup, Holds: named("id", "updated")},
 			{Sorts: created, Equal: named("assignee"), Holds: named("id", "created", "status", "status_category")},
 			{Sorts: created, Equal: named("status"), Holds: named("id", "created", "assignee")},
 			{Sorts: created, Holds: named("id", "created", "status", "status_category", "assignee", "blocked")},
@@ -151,8 +241,8 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Full, error) {
 	if strings.Contains(id, "\x00") || workspace == "" {
 		return out, contact.ErrNotFound
 	}
-	row, err := sqldb.Get[Row](ctx, tx, `SELECT * FROM contacts WHERE listed = $1 AND contact_id = COALESCE(
-		(SELECT merged_into FROM contacts_parts WHERE contact_id = $2 AND workspace = $1 AND merged_into <> ''), $2)`, workspace, id)
+	row, err := sqldb.Get[Row](ctx, tx, `SELECT * FROM contacts_v2 WHERE listed = $1 AND contact_id = COALESCE(
+		(SELECT merged_into FROM contacts_v2_parts WHERE contact_id = $2 AND workspace = $1 AND merged_into <> ''), $2)`, workspace, id)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return out, contact.ErrNotFound
 	}
@@ -170,7 +260,7 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Full, error) {
 	for _, p := range row.Parts {
 		parts = append(parts, p.ID)
 	}
-	out.Notes, err = sqldb.Select[Note](ctx, tx, "SELECT * FROM contacts_notes WHERE contact_id IN "+sqldb.In(&args, parts)+" ORDER BY at DESC, note_id DESC LIMIT $1", args...)
+	out.Notes, err = sqldb.Select[Note](ctx, tx, "SELECT * FROM contacts_v2_notes WHERE contact_id IN "+sqldb.In(&args, parts)+" ORDER BY at DESC, note_id DESC LIMIT $1", args...)
 	if err != nil {
 		return out, fmt.Errorf("get notes: %w", err)
 	}
@@ -192,9 +282,9 @@ const maxDuplicates = 100
 // Duplicates returns the other contacts that have an e-mail address or a phone
 // number of a contact.
 func Duplicates(ctx context.Context, tx sqldb.Tx, workspace, id string) ([]Duplicate, error) {
-	rows, err := sqldb.Select[Duplicate](ctx, tx, "SELECT "+columns+`, k.kind, k.value FROM contacts_known_by own
-		JOIN contacts_known_by k ON k.listed = own.listed AND k.kind = own.kind AND k.value = own.value AND k.contact_id <> own.contact_id
-		JOIN contacts c ON c.contact_id = k.contact_id
+	rows, err := sqldb.Select[Duplicate](ctx, tx, "SELECT "+columns+`, k.kind, k.value FROM contacts_v2_known_by own
+		JOIN contacts_v2_known_by k ON k.listed = own.listed AND k.kind = own.kind AND k.value = own.value AND k.contact_id <> own.contact_id
+		JOIN contacts_v2 c ON c.contact_id = k.contact_id
 		WHERE own.contact_id = $1 AND own.listed = $2 ORDER BY k.kind, k.value, c.contact_id LIMIT $3`, id, workspace, maxDuplicates)
 	if err != nil {
 		return nil, fmt.Errorf("look for duplicates: %w", err)
@@ -208,7 +298,7 @@ func Duplicates(ctx context.Context, tx sqldb.Tx, workspace, id string) ([]Dupli
 
 // Attributes returns a workspace's own fields, by id, also archived ones.
 func Attributes(ctx context.Context, tx sqldb.Tx, workspace string) ([]Attribute, error) {
-	rows, err := sqldb.Select[Attribute](ctx, tx, "SELECT * FROM contacts_attributes WHERE workspace = $1 ORDER BY attribute_id", workspace)
+	rows, err := sqldb.Select[Attribute](ctx, tx, "SELECT * FROM contacts_v2_attributes WHERE workspace = $1 ORDER BY attribute_id", workspace)
 	if err != nil {
 		return nil, fmt.Errorf("list attributes: %w", err)
 	}

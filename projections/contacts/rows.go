@@ -23,7 +23,7 @@ type Link struct {
 	At int64 `json:"at"`
 }
 
-// Part is a row of contacts_parts: what is a contact's own, whatever it is shown as a
+// Part is a row of contacts_v2_parts: what is a contact's own, whatever it is shown as a
 // part of. Times are in microseconds since 1970 UTC.
 type Part struct {
 	ID        string             `db:"contact_id,key" json:"id"`
@@ -36,7 +36,8 @@ type Part struct {
 	Status    string             `db:"status" json:"status"`
 	Category  string             `db:"category" json:"category"`
 	Assignee  string             `db:"assignee" json:"assignee,omitempty"`
-	Tags      []string           `db:"tags" json:"tags,omitempty"` // ids, sorted
+	Tags      []string           `db:"tags" json:"tags,omitempty"`        // ids, sorted
+	Groups    []string           `db:"group_ids" json:"groups,omitempty"` // ids of static ones, sorted
 	Fields    map[string][]Value `db:"fields" json:"fields,omitempty"`
 	Chats     []Link             `db:"chats" json:"chats,omitempty"`
 	Reason    string             `db:"reason" json:"reason"` // why it is a contact
@@ -62,7 +63,8 @@ type Listed struct {
 	Status    string   `db:"status"`
 	Category  string   `db:"category"`
 	Assignee  string   `db:"assignee"`
-	Tags      []string `db:"tags"` // of all parts, sorted
+	Tags      []string `db:"tags"`      // of all parts, sorted
+	Groups    []string `db:"group_ids"` // the same; ids of static ones
 	Blocked   bool     `db:"blocked"`
 	HasChat   bool     `db:"has_chat"`
 	Reason    string   `db:"reason"`
@@ -73,23 +75,23 @@ type Listed struct {
 
 // columns are the columns of Listed, in order.
 const columns = `c.contact_id, c.workspace, c.name, c.email, c.phone, c.company, c.city, c.country, c.gender, c.language,
-	c.status, c.category, c.assignee, c.tags, c.blocked, c.has_chat, c.reason, c.created_at, c.updated_at, c.revision`
+	c.status, c.category, c.assignee, c.tags, c.group_ids, c.blocked, c.has_chat, c.reason, c.created_at, c.updated_at, c.revision`
 
-// Row is a row of contacts.
+// Row is a row of contacts_v2.
 type Row struct {
 	Listed
 	Filed string `db:"listed"` // the workspace, or "" while it is not shown: every list begins with it
 	Parts []Part `db:"parts"`  // its own first, then those merged into it, by id
 }
 
-// TagKey is the key of contacts_tags.
+// TagKey is the key of contacts_v2_tags.
 type TagKey struct {
 	Filed string `db:"listed,key"`
 	Tag   string `db:"tag,key"`
 	ID    string `db:"contact_id,key"`
 }
 
-// TagRow is a row of contacts_tags: the contacts with a tag, in the orders of the
+// TagRow is a row of contacts_v2_tags: the contacts with a tag, in the orders of the
 // list.
 type TagRow struct {
 	TagKey
@@ -97,7 +99,41 @@ type TagRow struct {
 	UpdatedAt int64 `db:"updated_at"`
 }
 
-// KnownBy is the key of contacts_known_by: what contacts have that only one person
+// GroupKey is the key of contacts_v2_groups.
+type GroupKey struct {
+	Filed string `db:"listed,key"`
+	Group string `db:"group_id,key"`
+	ID    string `db:"contact_id,key"`
+}
+
+// GroupRow is a row of contacts_v2_groups: the contacts in a static group, in the
+// orders of the list.
+type GroupRow struct {
+	GroupKey
+	CreatedAt int64 `db:"created_at"`
+	UpdatedAt int64 `db:"updated_at"`
+}
+
+// GroupSize is a row of contacts_v2_group_sizes: how many contacts are in a group
+// and shown. A group with none has no row.
+type GroupSize struct {
+	Group    string `db:"group_id,key"`
+	Contacts int64  `db:"contacts"`
+}
+
+// ChatKey is the key of contacts_v2_chats.
+type ChatKey struct {
+	Chat string `db:"chat_id,key"`
+	ID   string `db:"contact_id,key"`
+}
+
+// ChatRow is a row of contacts_v2_chats: whose a chat is.
+type ChatRow struct {
+	ChatKey
+	Filed string `db:"listed"`
+}
+
+// KnownBy is the key of contacts_v2_known_by: what contacts have that only one person
 // should have.
 type KnownBy struct {
 	Filed string `db:"listed,key"`
@@ -112,7 +148,7 @@ const (
 	byPhone = "phone"
 )
 
-// KnownRow is a row of contacts_known_by.
+// KnownRow is a row of contacts_v2_known_by.
 type KnownRow struct {
 	KnownBy
 }
@@ -123,7 +159,7 @@ type NoteKey struct {
 	Note    string `db:"note_id,key"`
 }
 
-// Note is a row of contacts_notes. A note that was deleted has none.
+// Note is a row of contacts_v2_notes. A note that was deleted has none.
 type Note struct {
 	NoteKey
 	Text     string `db:"text"`
@@ -139,7 +175,7 @@ type AttributeKey struct {
 	ID        string `db:"attribute_id,key"`
 }
 
-// Attribute is a row of contacts_attributes.
+// Attribute is a row of contacts_v2_attributes.
 type Attribute struct {
 	AttributeKey
 	Name     string   `db:"name"`

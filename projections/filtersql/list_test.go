@@ -12,8 +12,10 @@ import (
 	"github.com/chatledger/chatledger/eventstore/memory"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
+	"github.com/chatledger/chatledger/projections/groups"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/visitor"
@@ -32,7 +34,7 @@ func openViews(t testing.TB) sqldb.DB {
 		}
 	})
 	cfg := projections.Config{
-		Store: memory.New(time.Now), DB: db, Now: time.Now, Projections: []func() projections.Projection{inbox.New, orders.New, visitor.New, directory.New},
+		Store: memory.New(time.Now), DB: db, Now: time.Now, Projections: []func() projections.Projection{inbox.New, orders.New, visitor.New, directory.New, contacts.New, groups.New},
 		Decode: func(eventstore.Recorded) (any, error) { return nil, nil },
 	}
 	if err := projections.Prepare(t.Context(), cfg); err != nil {

@@ -12,7 +12,10 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/filter"
+	"github.com/chatledger/chatledger/domain/group"
+	"github.com/chatledger/chatledger/domain/members"
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/codec"
@@ -20,8 +23,10 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/testenv"
 	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
+	"github.com/chatledger/chatledger/projections/groups"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/views/viewstest"
@@ -33,6 +38,7 @@ type known struct {
 	inbox.Chat
 	company, city, country string
 	orders                 []string // statuses
+	groups                 []string // of the contact
 }
 
 const manyChats = 420 // more than the first window of a page
@@ -41,6 +47,7 @@ const manyChats = 420 // more than the first window of a page
 // returns them as the view has them.
 func population(t *testing.T, l *viewstest.Ledger) (all []known) {
 	extra := map[string]known{}
+	var grouped []string // whose contacts are in a group
 	pick := func(i int, from ...string) string { return from[i%len(from)] }
 	for i := range manyChats {
 		id := fmt.Sprintf("c%03d", i)
@@ -62,14 +69,6 @@ func population(t *testing.T, l *viewstest.Ledger) (all []known) {
 		}
 		if i%3 != 0 {
 			facts = append(facts, chat.TagsChanged{Added: []chat.TagID{chat.TagID(pick(i, "vip", "spam", `a"b`))}})
-		}
-		switch i % 13 {
-		case 5:
-			facts = append(facts, chat.Snoozed{By: "ann"})
-		case 6:
-			facts = append(facts, chat.Snoozed{Until: sec(i), By: "ann"})
-		case 7:
-			facts = append(facts, chat.Snoozed{By: "ann"}, chat.Woken{Reason: chat.WokenByReply})
 		}
 		if i%9 == 0 {
 			facts = append(facts, chat.TagsChanged{Added: []chat.TagID{"late", "vip"}})
@@ -95,10 +94,28 @@ func population(t *testing.T, l *viewstest.Ledger) (all []known) {
 				k.orders[n] = "confirmed"
 			}
 		}
+		if i%6 == 1 {
+			link := contact.Link{Chat: id, Channel: "ch", Customer: id}
+			l.Record(t, "contact-"+id, contact.Added{Workspace: viewstest.Workspace, Source: contact.Source{Reason: contact.ByAgent, By: "ann"}, Status: "OPEN", Category: "open", At: sec(1)}, contact.ChatLinked{Link: link, At: sec(1)})
+			k.groups = []string{pick(i, "gold", "silver")}
+			grouped = append(grouped, id)
+			l.Record(t, "members-"+k.groups[0], membersOf(id))
+		}
 		extra[id] = k
 	}
+	for i, id := range grouped {
+		if i%5 == 0 {
+			l.Record(t, "contact-"+id, contact.Deleted{})
+			k := extra[id]
+			k.groups = nil
+			extra[id] = k
+		}
+	}
+	for _, id := range []group.ID{"gold", "silver"} {
+		l.Record(t, "groups-"+viewstest.Workspace, group.Created{Group: id, Name: string(id), Kind: group.Static, By: "ann", At: sec(1)})
+	}
 	l.Read(t, func(tx sqldb.Tx) {
-		rows, err := sqldb.Select[inbox.Row](t.Context(), tx, "SELECT * FROM inbox_v2_chats WHERE listed <> ''")
+		rows, err := sqldb.Select[inbox.Row](t.Context(), tx, "SELECT * FROM inbox_chats WHERE listed <> ''")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,6 +130,8 @@ func population(t *testing.T, l *viewstest.Ledger) (all []known) {
 	}
 	return all
 }
+
+func membersOf(ids ...string) members.Changed { return members.Changed{Choice: 1, Added: ids} }
 
 // passes is what a filter means, said a second time.
 func passes(n filter.Node, k *known, s filtersql.Scope) bool {
@@ -134,10 +153,10 @@ func passes(n filter.Node, k *known, s filtersql.Scope) bool {
 	texts := map[string][]string{
 		"id": {k.ID}, "status": {k.Status}, "status_category": {k.Category}, "assignee": {k.Assignee}, "team": {k.Team}, "channel": {k.Channel},
 		"last_message_by": {k.LastBy}, "name": {k.Name}, "phone": {k.Phone}, "email": {k.Email},
-		"company": {k.company}, "city": {k.city}, "country": {k.country}, "tag": k.Tags, "order_status": k.orders,
+		"company": {k.company}, "city": {k.city}, "country": {k.country}, "tag": k.Tags, "group": k.groups, "order_status": k.orders,
 	}
-	bools := map[string]bool{"unread": k.Unread > 0, "is_contact": k.IsContact, "has_ordered": len(k.orders) > 0, "snoozed": k.Snoozed, "blocked": k.Blocked}
-	times := map[string]int64{"created": k.CreatedAt, "last_activity": k.LastActivityAt, "waiting_since": k.WaitingSince, "snoozed_until": k.SnoozedUntil}
+	bools := map[string]bool{"unread": k.Unread > 0, "is_contact": k.IsContact, "has_ordered": len(k.orders) > 0}
+	times := map[string]int64{"created": k.CreatedAt, "last_activity": k.LastActivityAt, "waiting_since": k.WaitingSince}
 	switch c.Kind {
 	case filter.Bool:
 		return bools[c.Field] == c.Values[0].Bool
@@ -216,7 +235,7 @@ func draw(t *rapid.T, depth int) string {
 		}
 		values := map[string][]string{
 			"id": {"c001", "c0"}, "status": {"OPEN", "CLOSED", "none"}, "assignee": {"ann", "bob", "me"}, "team": {"sales", "care"},
-			"tag": {"vip", "spam", `a"b`, `"`, "late"}, "channel": {"ch", "ch2"}, "order_status": {"placed", "confirmed"},
+			"tag": {"vip", "spam", `a"b`, `"`, "late"}, "group": {"gold", "silver"}, "channel": {"ch", "ch2"}, "order_status": {"placed", "confirmed"},
 			"city": {"wien", "Rome", "W"}, "company": {"über ag", "Über", "acme"}, "name": {"name c1", "1555", "c"}, "email": {"C00", "@x"},
 		}[f.Name]
 		if f.Kind == filter.ID && op != filter.Prefix && rapid.IntRange(0, 4).Draw(t, "null") == 0 {
@@ -236,7 +255,7 @@ func draw(t *rapid.T, depth int) string {
 
 func TestFindIsWhatTheFilterMeans(t *testing.T) {
 	parts := viewstest.Parts{Log: func() eventstore.Store { return memory.New(time.Now) }, Postgres: testenv.Postgres, Now: time.Now}
-	views := []func() projections.Projection{inbox.New, visitor.New, orders.New, directory.New}
+	views := []func() projections.Projection{inbox.New, visitor.New, orders.New, directory.New, contacts.New, groups.New}
 	viewstest.OnBoth(t, parts, views, func(t *testing.T, l *viewstest.Ledger) {
 		all := population(t, l)
 		scope := filtersql.Scope{Now: sec(2200 + 3600), Me: "ann"}

@@ -10,6 +10,7 @@ import (
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/deliveries"
 	"github.com/chatledger/chatledger/projections/directory"
+	"github.com/chatledger/chatledger/projections/groups"
 	"github.com/chatledger/chatledger/projections/history"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
@@ -37,5 +38,6 @@ func All() []func() projections.Projection {
 		search.New,
 		calls.New,
 		savedviews.New,
+		groups.New,
 	}
 }

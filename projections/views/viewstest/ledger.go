@@ -16,6 +16,8 @@ import (
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/domain/group"
+	"github.com/chatledger/chatledger/domain/members"
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/savedview"
@@ -110,6 +112,8 @@ func catalogue() (all []codec.Event) {
 	add(&all, quickreply.Events)
 	add(&all, savedview.Events)
 	add(&all, call.Events)
+	add(&all, group.Events)
+	add(&all, members.Events)
 	return all
 }
 

@@ -1,0 +1,58 @@
+package contacts
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/chatledger/chatledger/domain/members"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/choosing"
+	"github.com/chatledger/chatledger/projections/directory"
+	"github.com/chatledger/chatledger/projections/filtersql"
+	"github.com/chatledger/chatledger/projections/groups"
+)
+
+// Chooser chooses contacts for groups.
+type Chooser struct{ choosing.From }
+
+var errEnough = errors.New("more than can be chosen")
+
+// Members returns the contacts that a request chooses, sorted, as the views have them
+// once they have come to a position: of more than members.MaxMembers one more than
+// that. It says how many of those that are named there are not, and what position
+// that reflects. Who was merged into another counts as the other.
+func (c Chooser) Members(ctx context.Context, req members.Requested, at eventstore.Position) (ids []string, missing int, position int64, err error) {
+	f, err := groups.Meant(string(req.Filter), req.Me)
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	views := []projections.Projection{New(), groups.New(), directory.New()}
+	shown, err := c.Snapshot(ctx, at, views, func(ctx context.Context, tx sqldb.Tx) error {
+		ids, missing = nil, 0
+		if len(req.IDs) > 0 {
+			found, err := Shown(ctx, tx, req.Workspace, req.IDs)
+			for _, l := range found {
+				ids = append(ids, l.ID)
+			}
+			missing = len(req.IDs) - len(found)
+			return err
+		}
+		s := Search{Workspace: req.Workspace, Filter: f, Scope: filtersql.Scope{Now: req.At, Me: req.Me}}
+		err := Each(ctx, tx, s, func(id string) error {
+			if len(ids) > members.MaxMembers {
+				return errEnough
+			}
+			ids = append(ids, id)
+			return nil
+		})
+		if errors.Is(err, errEnough) {
+			return nil
+		}
+		return err
+	})
+	slices.Sort(ids)
+	return slices.Compact(ids), missing, int64(shown), err
+}
