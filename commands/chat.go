@@ -221,6 +221,21 @@ func (c Chats) Restore(ctx context.Context, o Origin, id chat.ID, cmd chat.Resto
 	return c.chats.do(ctx, o, "chat.restore", string(id), decides(cmd.Decide))
 }
 
+// Snooze puts the chat aside.
+func (c Chats) Snooze(ctx context.Context, o Origin, id chat.ID, cmd chat.PutAside) (Result, error) {
+	return c.chats.do(ctx, o, "chat.snooze", string(id), decides(cmd.Decide))
+}
+
+// Wake ends a snooze before its time.
+func (c Chats) Wake(ctx context.Context, o Origin, id chat.ID, cmd chat.WakeUp) (Result, error) {
+	return c.chats.do(ctx, o, "chat.wake", string(id), decides(cmd.Decide))
+}
+
+// WakeDue ends a snooze whose time has come.
+func (c Chats) WakeDue(ctx context.Context, o Origin, id chat.ID, cmd chat.WakeDue) (Result, error) {
+	return c.chats.do(ctx, o, "chat.wake_due", string(id), decides(cmd.Decide))
+}
+
 // EndCall records in the chat how a call ended.
 func (c Chats) EndCall(ctx context.Context, o Origin, id chat.ID, cmd chat.EndCall) (Result, error) {
 	return c.chats.do(ctx, o, "chat.end_call", string(id), decides(cmd.Decide))

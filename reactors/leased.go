@@ -3,7 +3,9 @@ package reactors
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -132,6 +134,9 @@ func (l *leased) lead(ctx context.Context, epoch int64, out chan<- *message.Mess
 	var wg sync.WaitGroup
 	wg.Go(func() { l.renew(held, epoch, lost) })
 	wg.Go(func() { l.host.retryParked(held, l) })
+	if l.reactor.Beside != nil {
+		wg.Go(func() { l.beside(held) })
+	}
 	wg.Go(func() {
 		for m := range in {
 			out <- m // the router takes messages until out is closed
@@ -181,6 +186,38 @@ func (l *leased) renew(ctx context.Context, epoch int64, lost context.CancelCaus
 			expiry.Reset(ttl * 3 / 4)
 		}
 	}
+}
+
+// beside runs what the reactor does beside its events, until ctx is done.
+func (l *leased) beside(ctx context.Context) {
+	for failures := 0; ; failures++ {
+		began := l.host.cfg.Now()
+		err := recovered(ctx, l.reactor.Beside)
+		if ctx.Err() != nil {
+			return
+		}
+		l.log.LogAttrs(ctx, slog.LevelWarn, "what runs beside the events failed", slog.Any("error", err))
+		if l.host.cfg.Now().Sub(began) > l.reactor.Retry.Max {
+			failures = 0
+		}
+		t := time.NewTimer(l.reactor.Retry.pause(failures+1, err))
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return
+		}
+	}
+}
+
+// recovered makes an error of a panic.
+func recovered(ctx context.Context, run func(context.Context) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return run(ctx)
 }
 
 func (l *leased) release(ctx context.Context, epoch int64) {

@@ -107,3 +107,26 @@ type Attempts interface {
 	// ForgetAttempt removes the record: the outcome is in the log.
 	ForgetAttempt(ctx context.Context, reactor string, at eventstore.Position) error
 }
+
+// Timer is something that a reactor has to do at a time.
+type Timer struct {
+	Kind      string // what
+	Subject   string // to what; a reactor has one timer of each kind and subject
+	Due       time.Time
+	Workspace string
+	Event     uuid.UUID // that set it: what it leads to is derived from it, so that it happens once
+}
+
+// Timers keeps the timers of reactors. They are as durable as the checkpoints, beside
+// which they are kept: what was handled has set them.
+type Timers interface {
+	// SetTimer sets a timer. One of the same kind and subject is replaced.
+	SetTimer(ctx context.Context, reactor string, t Timer) error
+
+	// StopTimer removes a timer, if it is the one that an event has set; with a zero
+	// id, whichever there is. None is no error.
+	StopTimer(ctx context.Context, reactor, kind, subject string, set uuid.UUID) error
+
+	// NextTimers returns the timers that are due first, in their order, at most limit.
+	NextTimers(ctx context.Context, reactor string, limit int) ([]Timer, error)
+}

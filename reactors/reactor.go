@@ -36,6 +36,11 @@ type Reactor struct {
 	// Permanent one, which is parked at once.
 	Handle func(ctx context.Context, e eventstore.Recorded) error
 
+	// Beside, if set, does what no event but a time leads to. It runs in the process
+	// that runs the reactor, until ctx is done. If it returns an error before, it is
+	// begun anew after a pause, which grows.
+	Beside func(ctx context.Context) error
+
 	// GiveUp, if set, is called when the tries are used up, instead of parking.
 	// If it fails as well the event is parked.
 	GiveUp func(ctx context.Context, e eventstore.Recorded, last error) error

@@ -145,10 +145,8 @@ func newShopOn(t *testing.T, store eventstore.Store, a *accounts.Accounts) *shop
 	s := &shop{t: t, store: store, log: store, accounts: a, attempts: a, leases: a, parking: a, channel: ids.Channel(workspace, "whatsapp", phoneID)}
 	s.commands = newCommands(store)
 	s.reacting = s.commands
-	o := commands.Origin{Workspace: workspace, Actor: "test", ActorKind: commands.ActorSystem}
-	if _, err := s.commands.Workspaces.Create(t.Context(), o, wsdomain.Create{Name: "Acme"}); err != nil {
-		t.Fatal(err)
-	}
+	o := someone
+	s.settle()
 	if _, err := s.commands.Channels.Connect(t.Context(), o, channel.ID(s.channel), channel.Connect{Kind: channel.WhatsApp, Name: "Shop", Account: phoneID}); err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +172,12 @@ func newShopOn(t *testing.T, store eventstore.Store, a *accounts.Accounts) *shop
 		}
 	})
 	return s
+}
+
+// settle makes the workspace.
+func (s *shop) settle() {
+	s.t.Helper()
+	s.done(s.commands.Workspaces.Create(s.t.Context(), someone, wsdomain.Create{Name: "Acme"}))
 }
 
 func newCommands(store eventstore.Store) *commands.Commands {

@@ -35,6 +35,7 @@ type inChats struct {
 	Tag      string `query:"tag" example:"vip" doc:"The id of a tag."`
 	Channel  string `query:"channel" doc:"The id of a channel."`
 	Unread   string `query:"unread" enum:"true,false" doc:"With or without unread messages."`
+	Snoozed  string `query:"snoozed" enum:"true,false,any" doc:"Only chats that are snoozed, only others, or both. Only others if it is not given."`
 	Sort     string `query:"sort" enum:"last_activity,created,waiting" doc:"last_activity if it is not given. waiting: who waits longest first."`
 }
 
@@ -59,6 +60,8 @@ type Chat struct {
 	CreatedAt      time.Time    `json:"created_at"`
 	LastActivityAt time.Time    `json:"last_activity_at"`
 	WaitingSince   *time.Time   `json:"waiting_since" doc:"Of the oldest message that has no answer, or null."`
+	Snoozed        bool         `json:"snoozed" doc:"Put aside, out of the lists and counts of the others."`
+	SnoozedUntil   *time.Time   `json:"snoozed_until" doc:"Null if it is not snoozed, or until the customer writes."`
 }
 
 // LastMessage is the last message of a chat, in short.
@@ -83,6 +86,7 @@ func newChat(c inbox.Chat) Chat {
 		Assignee: orNull(c.Assignee), Team: orNull(c.Team), Tags: orEmpty(c.Tags), Unread: c.Unread,
 		Contact: Contact{c.Name, c.Phone, c.Email, c.IsContact}, Channel: c.Channel,
 		CreatedAt: moment(c.CreatedAt), LastActivityAt: moment(c.LastActivityAt), WaitingSince: momentOrNull(c.WaitingSince),
+		Snoozed: c.Snoozed, SnoozedUntil: momentOrNull(c.SnoozedUntil),
 	}
 	if c.LastAt != 0 {
 		out.LastMessage = &LastMessage{moment(c.LastAt), c.LastBy, c.LastKind, c.LastPreview}
@@ -109,6 +113,10 @@ func listChats(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChats) (w
 		unread := in.Unread == "true"
 		q.Unread = &unread
 	}
+	if in.Snoozed != "any" {
+		snoozed := in.Snoozed == "true"
+		q.Snoozed = &snoozed
+	}
 	page, err := inbox.List(ctx, tx, q)
 	if err != nil {
 		return web.List[Chat]{}, none, err
@@ -125,6 +133,7 @@ type Counts struct {
 	Tally
 	Statuses map[string]int64 `json:"statuses" doc:"By the id of the status; those without chats are left out."`
 	Open     Tally            `json:"open" doc:"Of the chats that are not closed."`
+	Snoozed  Tally            `json:"snoozed" doc:"Of the chats that are snoozed; they are in none of the others."`
 }
 
 // Tally is what the tabs show.
@@ -137,7 +146,7 @@ type Tally struct {
 
 func countChats(ctx context.Context, tx sqldb.Tx, r *web.Request, _ *struct{ web.Read }) (Counts, eventstore.Revision, error) {
 	n, err := inbox.Counts(ctx, tx, r.Workspace, r.Actor())
-	return Counts{Tally(n.Tally), n.Statuses, Tally(n.Open)}, none, err
+	return Counts{Tally(n.Tally), n.Statuses, Tally(n.Open), Tally(n.Snoozed)}, none, err
 }
 
 func getChat(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChat) (Chat, eventstore.Revision, error) {

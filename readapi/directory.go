@@ -240,7 +240,7 @@ func showStatuses(ctx context.Context, tx sqldb.Tx, workspace string) ([]Status,
 		}
 	}
 	for i := range out {
-		out[i].Revision, out[i].Chats = s.Revision, n.Statuses[out[i].ID]
+		out[i].Revision, out[i].Chats = s.Revision, n.Shown[out[i].ID]
 	}
 	return out, eventstore.Revision(s.Revision), nil
 }

@@ -52,6 +52,8 @@ a b s . . A  PATCH /v1/chats/{chat}/notes/{note}
 a b s . . A  DELETE /v1/chats/{chat}/notes/{note}
 a . s . . A  POST /v1/chats/{chat}/read
 a . s . . A  POST /v1/chats/{chat}/unread
+a . s . . A  POST /v1/chats/{chat}/snooze
+a . s . . A  POST /v1/chats/{chat}/unsnooze
 . . s . . A  DELETE /v1/chats/{chat}
 . . s . . A  POST /v1/chats/{chat}/restore
 a b s u y A  GET /v1/chats/{chat}/transcript

@@ -348,6 +348,7 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Cl
 		reactors.AssignChats{
 			Store: p.log, Chats: p.commands.Chats, Teams: p.commands.Teams, Agents: p.commands.Agents, Now: now,
 		}.Reactor(),
+		reactors.KeepTime{Timers: p.accounts, Chats: p.commands.Chats, Now: now, Logger: t.logger}.Reactor(),
 		reactors.NotifyCustomers{Orders: p.commands.Orders, Chats: p.commands.Chats}.Reactor(),
 		reactors.PlaceCalls{
 			Callers: map[call.Provider]reactors.Caller{call.Webhook: phone, call.WhatsApp: whatsapp.Calls{Accounts: known, Client: client}},
@@ -603,5 +604,5 @@ func (p *parts) parkedEvents(ctx context.Context, reactor string) ([]reactors.Pa
 }
 
 func reactorNames() []string {
-	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.FillGroupsName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName, reactors.PlaceCallsName}
+	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.FillGroupsName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName, reactors.PlaceCallsName, reactors.KeepTimeName}
 }

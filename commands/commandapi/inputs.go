@@ -3,6 +3,7 @@ package commandapi
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/agent"
@@ -161,6 +162,19 @@ func (b *OptionalStatusBody) status() string {
 		return ""
 	}
 	return b.Status
+}
+
+// SnoozeBody says until when a chat is put aside.
+type SnoozeBody struct {
+	Until      *time.Time `json:"until,omitempty" example:"2026-12-01T09:00:00+01:00" doc:"A time to come, within a year."`
+	UntilReply bool       `json:"until_reply,omitempty" doc:"Instead: until the customer writes."`
+}
+
+func (b SnoozeBody) until() (t time.Time) {
+	if b.Until != nil {
+		t = *b.Until
+	}
+	return t
 }
 
 // TagsBody is a change of tags.

@@ -92,6 +92,14 @@ func (a *api) routes() []web.Endpoint {
 			func(ctx ctx, c caller, in *inChat) (result, error) {
 				return a.Chats.MarkUnread(ctx, c.Origin, in.Chat, chat.MarkUnread{By: c.By})
 			}),
+		write(a, "POST /v1/chats/{chat}/snooze", staff, "Put a chat aside",
+			func(ctx ctx, c caller, in *chatWith[SnoozeBody]) (result, error) {
+				return a.Chats.Snooze(ctx, c.Origin, in.Chat, chat.PutAside{Until: in.Body.until(), UntilReply: in.Body.UntilReply, By: c.By, At: c.At})
+			}, "Until a time, or until the customer writes, whichever comes first. It then is in no list or count but those of the snoozed. Snoozed again, the end is moved."),
+		write(a, "POST /v1/chats/{chat}/unsnooze", staff, "Take a chat back that was put aside",
+			func(ctx ctx, c caller, in *inChat) (result, error) {
+				return a.Chats.Wake(ctx, c.Origin, in.Chat, chat.WakeUp{By: c.By})
+			}),
 		write(a, "DELETE /v1/chats/{chat}", seniors, "Hide a chat from every list and count",
 			func(ctx ctx, c caller, in *chatWith[*ReasonBody]) (result, error) {
 				return a.Chats.Delete(ctx, c.Origin, in.Chat, chat.Delete{By: c.By, Reason: in.Body.reason()})

@@ -37,6 +37,8 @@ var Events = []Event{
 	TranscriptDownloaded{},
 	CallRequested{},
 	CallEnded{},
+	Snoozed{},
+	Woken{},
 }
 
 // Opened starts a chat: a customer is seen on a channel for the first time.
@@ -271,6 +273,21 @@ type CallEnded struct {
 	At       time.Time `json:"at"`
 }
 
+// Snoozed puts the chat aside until a time or until the customer writes, whichever
+// comes first.
+type Snoozed struct {
+	Until time.Time `json:"until,omitzero"` // UTC; absent: until the customer writes
+	By    AgentID   `json:"by"`
+	At    time.Time `json:"at"`
+}
+
+// Woken brings a snoozed chat back. One whose time has come counts as unread.
+type Woken struct {
+	Reason  WakeReason `json:"reason"`
+	By      AgentID    `json:"by,omitempty"`      // who woke it, if an agent did
+	Message MessageID  `json:"message,omitempty"` // the customer's message that did it, if one did
+}
+
 // Content is what a message holds. Kind says which of the fields matter.
 type Content struct {
 	Kind     string          `json:"kind"`           // text, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, order, unsupported or unknown
@@ -378,6 +395,9 @@ func (TranscriptDownloaded) EventType() string { return "chat.transcript_downloa
 func (CallRequested) EventType() string        { return "chat.call_requested.v1" }
 func (CallEnded) EventType() string            { return "chat.call_ended.v1" }
 
+func (Snoozed) EventType() string { return "chat.snoozed.v1" }
+func (Woken) EventType() string   { return "chat.woken.v1" }
+
 func (e Opened) apply(s *State) {
 	s.Exists = true
 	s.Workspace, s.Channel, s.Customer = e.Workspace, e.Channel, e.Customer
@@ -451,7 +471,7 @@ func (e NoteDeleted) apply(s *State) {
 	put(&s.Notes, e.Note, n)
 }
 func (e StatusSet) apply(s *State)  { s.Status, s.Category = e.Status, e.Category }
-func (e Closed) apply(s *State)     { s.Status, s.Category = e.Status, e.Category }
+func (e Closed) apply(s *State)     { s.Status, s.Category, s.Snooze = e.Status, e.Category, nil }
 func (e Reopened) apply(s *State)   { s.Status, s.Category = e.Status, e.Category }
 func (MarkedRead) apply(s *State)   { s.Unread = 0 }
 func (MarkedUnread) apply(s *State) { s.Unread = max(s.Unread, 1) }
@@ -463,5 +483,13 @@ func (e CallRequested) apply(s *State)    { s.Call = e.Call }
 func (e CallEnded) apply(s *State) {
 	if s.Call == e.Call {
 		s.Call = ""
+	}
+}
+
+func (e Snoozed) apply(s *State) { s.Snooze = &Snooze{Until: e.Until} }
+func (e Woken) apply(s *State) {
+	s.Snooze = nil
+	if e.Reason == WokenByTime {
+		s.Unread = max(s.Unread, 1)
 	}
 }

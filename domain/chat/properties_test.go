@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -30,6 +31,7 @@ func commands() *rapid.Generator[command] {
 	states := rapid.SampledFrom([]chat.Delivery{"", chat.Queued, chat.Sent, chat.Failed, chat.Delivered, chat.Read})
 	kinds := rapid.SampledFrom([]chat.TransferKind{"", chat.ToAgent, chat.ToTeam, chat.ToBot})
 	reasons := rapid.SampledFrom([]chat.ContactReason{"", chat.ByForm, chat.ByAgent, chat.ByChatflow})
+	times := rapid.SampledFrom([]time.Time{{}, noon, noon.Add(time.Hour), noon.Add(2 * time.Hour), noon.Add(1e5 * time.Hour)})
 	draws := []func(*rapid.T) command{
 		func(t *rapid.T) command {
 			return chat.SendMessage{Message: messages.Draw(t, "message"), Text: words.Draw(t, "text"), By: agents.Draw(t, "by")}
@@ -77,6 +79,12 @@ func commands() *rapid.Generator[command] {
 		func(t *rapid.T) command {
 			return chat.EndCall{CallEnded: chat.CallEnded{Call: rapid.SampledFrom([]string{"", "k1", "k2"}).Draw(t, "call"), Outcome: "completed"}}
 		},
+		func(t *rapid.T) command {
+			at := noon.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "at")) * time.Hour)
+			return chat.PutAside{UntilReply: rapid.Bool().Draw(t, "until reply"), Until: times.Draw(t, "until"), By: agents.Draw(t, "by"), At: at}
+		},
+		func(t *rapid.T) command { return chat.WakeUp{By: agents.Draw(t, "by")} },
+		func(t *rapid.T) command { return chat.WakeDue{At: times.Draw(t, "at")} },
 		func(t *rapid.T) command {
 			return chat.ShareDetails{Reason: reasons.Draw(t, "reason"), Name: words.Draw(t, "name"), By: agents.Draw(t, "by")}
 		},
@@ -126,6 +134,10 @@ func TestAnyLifeOfAChat(t *testing.T) {
 					unread = 0
 				case chat.MarkedUnread:
 					unread = max(unread, 1)
+				case chat.Woken:
+					if e.Reason == chat.WokenByTime {
+						unread = max(unread, 1)
+					}
 				case chat.TagsChanged:
 					for _, tag := range e.Added {
 						if _, there := s.Tags[tag]; !there {

@@ -3,8 +3,8 @@ package chat
 import "time"
 
 // ReceiveMessage takes in what a customer wrote. It opens the chat if there is
-// none, restores a deleted one, since a customer must not be lost, and reopens
-// a closed one with the default status.
+// none, restores a deleted one, since a customer must not be lost, wakes a snoozed
+// one, and reopens a closed one with the default status.
 //
 // Repeats are told by the id of the command, which the caller derives from the
 // provider's id of the message: the State does not keep them.
@@ -44,6 +44,9 @@ func (c ReceiveMessage) Decide(s State) ([]Event, error) {
 	})
 	if s.Deleted {
 		events = append(events, Restored{Message: c.Message})
+	}
+	if s.Snooze != nil {
+		events = append(events, Woken{Reason: WokenByReply, Message: c.Message})
 	}
 	if s.Closed() {
 		if err := checkOpen(c.DefaultStatus, c.DefaultCategory); err != nil {

@@ -64,6 +64,8 @@ var (
 	ErrDetailsInvalid    = fault.Bad("name", "chat.details_invalid", "a detail is too long, is not UTF-8 or holds U+0000")
 	ErrTranscriptFormat  = fault.Bad("format", "chat.unknown_transcript_format", "the format is json, csv, txt or html")
 	ErrAsOf              = fault.Bad("as_of", "chat.bad_as_of", "want a position of the log at which the chat was there")
+	ErrSnoozeMissing     = fault.Bad("until", "chat.snooze_until_missing", "want a time, or until_reply")
+	ErrSnoozeUntil       = fault.Bad("until", "chat.bad_snooze_until", "want a time to come, within a year")
 	ErrTooManyDetails    = fault.Bad("phones", "chat.too_many_details", "at most 100 e-mail addresses and 100 phone numbers")
 )
 

@@ -22,12 +22,13 @@ type State struct {
 	Team      TeamID
 	Tags      map[TagID]struct{}
 	Notes     map[NoteID]Note
-	Unread    int           // customer's messages since the last MarkedRead, 1 at least after a MarkedUnread
+	Unread    int           // customer's messages since the last MarkedRead, 1 at least after a MarkedUnread and once a snooze has ended by its time
 	Details   DetailsShared // the latest; its At is zero if there are none
 	Known     Known
 	Outbound  map[MessageID]Outbound
 	Reports   map[string]Report // by provider id, of messages known and unknown
 	Call      string            // the call that takes the line; "" if none does
+	Snooze    *Snooze           // nil if the chat is not snoozed
 }
 
 // Note is what decisions need to know of a note, also after it was deleted.

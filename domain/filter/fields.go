@@ -63,6 +63,8 @@ var fields = map[Target][]Field{
 		{Name: "group", Kind: Set},
 		{Name: "channel", Kind: ID},
 		{Name: "unread", Kind: Bool},
+		{Name: "snoozed", Kind: Bool},
+		{Name: "snoozed_until", Kind: Time},
 		{Name: "created", Kind: Time},
 		{Name: "last_activity", Kind: Time},
 		{Name: "waiting_since", Kind: Time},

@@ -382,3 +382,52 @@ func TestAttempts(t *testing.T) {
 		begin(reactors.Attempt{})
 	})
 }
+
+func TestTimers(t *testing.T) {
+	onBoth(t, func(t *testing.T, c *clock, open func() *accounts.Accounts) {
+		a, ctx := open(), t.Context()
+		at := func(minutes int) time.Time { return c.now().Add(time.Duration(minutes) * time.Minute) }
+		first, second := uuid.New(), uuid.New()
+		timer := func(subject string, minutes int, by uuid.UUID) reactors.Timer {
+			return reactors.Timer{Kind: "snooze", Subject: subject, Due: at(minutes), Workspace: "acme", Event: by}
+		}
+		set := func(reactor string, timer reactors.Timer) {
+			t.Helper()
+			if err := a.SetTimer(ctx, reactor, timer); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check := func(limit int, want ...reactors.Timer) {
+			t.Helper()
+			got, err := open().NextTimers(ctx, "r", limit) // as another process sees it
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("timers (-want +got):\n%s", diff)
+			}
+		}
+		check(10)
+		set("r", timer("a", 30, first))
+		set("r", timer("b", 10, first))
+		set("r", timer("c", 20, first))
+		set("other", timer("a", 1, first))
+		check(10, timer("b", 10, first), timer("c", 20, first), timer("a", 30, first))
+		check(2, timer("b", 10, first), timer("c", 20, first))
+
+		// Set again it is moved; what another event has set stays.
+		set("r", timer("b", 40, second))
+		stop := func(subject string, by uuid.UUID) {
+			t.Helper()
+			if err := a.StopTimer(ctx, "r", "snooze", subject, by); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stop("b", first)
+		check(10, timer("c", 20, first), timer("a", 30, first), timer("b", 40, second))
+		stop("b", second)
+		stop("a", uuid.Nil)
+		stop("none", uuid.Nil)
+		check(10, timer("c", 20, first))
+	})
+}

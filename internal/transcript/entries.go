@@ -140,6 +140,8 @@ type System struct {
 	Message   string   `json:"message,omitempty"`
 	Details   *Details `json:"details,omitempty"`
 	Call      *Call    `json:"call,omitempty"`
+
+	Until *time.Time `json:"until,omitempty"`
 }
 
 // Call is a call to the customer.
@@ -315,6 +317,15 @@ func (t *Transcript) system(e chat.Event) *System {
 		return &System{Type: "call_requested", Call: &Call{ID: f.Call, Phone: f.Phone}}
 	case chat.CallEnded:
 		return &System{Type: "call_ended", Call: &Call{ID: f.Call, Outcome: f.Outcome, Reason: f.Reason, Duration: f.Duration}}
+	case chat.Snoozed:
+		out := &System{Type: "snoozed"}
+		if !f.Until.IsZero() {
+			until := f.Until.In(t.opts.Zone)
+			out.Until = &until
+		}
+		return out
+	case chat.Woken:
+		return &System{Type: "woken", Reason: string(f.Reason), Message: string(f.Message)}
 	}
 	return &System{}
 }

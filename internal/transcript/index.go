@@ -319,6 +319,13 @@ func (x *index) system(chatID string, i item, r eventstore.Recorded, e chat.Even
 		i.at = f.At.UnixMicro()
 	case chat.CallEnded:
 		i.at, i.by = f.At.UnixMicro(), Author{Kind: bySystem}
+	case chat.Snoozed:
+		i.at = f.At.UnixMicro()
+	case chat.Woken:
+		since(f.Message)
+		if f.Reason == chat.WokenByTime {
+			i.by = Author{Kind: bySystem}
+		}
 	default:
 		return
 	}

@@ -168,6 +168,11 @@ func (l *teller) story() {
 		chat.CallRequested{Call: "call-1", Phone: "+4915112345678", Provider: "webhook", By: "ann", At: l.now()},
 		chat.CallEnded{Call: "call-1", Outcome: "completed", Reason: "hung_up", Duration: 95, At: l.now()},
 	)
+	l.agent(chat.Snoozed{Until: l.now().Add(time.Hour), By: "ann", At: l.now()})
+	l.system(chat.Woken{Reason: chat.WokenByTime})
+	l.agent(chat.Snoozed{By: "ann", At: l.now()})
+	l.customer(chat.MessageReceived{Message: "in-z", ProviderID: "wamid.z", Content: chat.Content{Kind: "text", Text: "Hello?"}, At: l.now()}, chat.Woken{Reason: chat.WokenByReply, Message: "in-z"})
+	l.agent(chat.Snoozed{By: "ann", At: l.now()}, chat.Woken{Reason: chat.WokenByAgent, By: "ann"})
 	l.agent(chat.Transferred{Kind: chat.ToBot, From: "bob"}, chat.TranscriptDownloaded{Format: "txt", Zone: "UTC", AsOf: 9, By: "ann"}, chat.Restored{By: "ann"})
 	l.contact("4915", contact.Added{Workspace: "acme"}, named("Ana Lima"))
 	l.contact("other", contact.Added{Workspace: "acme"}, named("Ana Lima-Silva"))

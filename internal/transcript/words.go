@@ -127,6 +127,15 @@ func (s *System) sentence() string {
 		return because("deleted")
 	case "restored":
 		return "restored"
+	case "snoozed":
+		if s.Until == nil {
+			return "snoozed until the customer writes"
+		}
+		return "snoozed until " + s.Until.Format("2006-01-02 15:04")
+	case "woken":
+		return map[string]string{
+			string(chat.WokenByTime): "back, the snooze is over", string(chat.WokenByReply): "back, the customer wrote", string(chat.WokenByAgent): "taken back from snooze",
+		}[s.Reason]
 	case "call_requested":
 		return "called " + s.Call.Phone
 	case "call_ended":

@@ -256,6 +256,17 @@ func (p *Projection) system(e projections.Event) {
 		s = System{Type: CallEnded, Call: &CallEntry{ID: f.Call, Outcome: f.Outcome, Reason: f.Reason, Duration: f.Duration}}
 		r.At = f.At.UnixMicro()
 		r.ByKind, r.ByID = "system", ""
+	case chat.Snoozed:
+		s = System{Type: Snoozed}
+		if !f.Until.IsZero() {
+			s.Until = &f.Until
+		}
+	case chat.Woken:
+		s = System{Type: Woken, Reason: string(f.Reason), Message: string(f.Message)}
+		r.since(e, f.Message)
+		if f.Reason == chat.WokenByTime {
+			r.ByKind, r.ByID = "system", ""
+		}
 	default:
 		return
 	}

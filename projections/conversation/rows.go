@@ -3,6 +3,7 @@ package conversation
 import (
 	"encoding/json"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/chatledger/chatledger/domain/chat"
@@ -179,6 +180,8 @@ const (
 	Restored    = "restored"
 	CallAsked   = "call_requested"
 	CallEnded   = "call_ended"
+	Snoozed     = "snoozed"
+	Woken       = "woken"
 )
 
 // System is something that happened to a chat. Type says which of the fields
@@ -192,7 +195,7 @@ type System struct {
 	To        string     `json:"to,omitempty"`         // claimed, assigned, transferred
 	From      string     `json:"from,omitempty"`       // the agent who had it
 	FromTeam  string     `json:"from_team,omitempty"`
-	Reason    string     `json:"reason,omitempty"` // transferred, deleted
+	Reason    string     `json:"reason,omitempty"` // transferred, deleted; woken: time, reply or agent
 	Status    string     `json:"status,omitempty"` // status_set, closed, reopened
 	Category  string     `json:"category,omitempty"`
 	Was       string     `json:"was,omitempty"` // the status before
@@ -200,7 +203,8 @@ type System struct {
 	Removed   []string   `json:"removed,omitempty"`
 	Message   string     `json:"message,omitempty"` // the message that did it
 	Details   *Details   `json:"details,omitempty"`
-	Call      *CallEntry `json:"call,omitempty"` // call_requested, call_ended
+	Call      *CallEntry `json:"call,omitempty"`  // call_requested, call_ended
+	Until     *time.Time `json:"until,omitempty"` // snoozed; absent: until the customer writes
 }
 
 // CallEntry is a call to the customer.

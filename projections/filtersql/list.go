@@ -50,6 +50,10 @@ type Path struct {
 	// columns of the index that hold them. Rows without a value do not count.
 	Equal map[string]string
 
+	// Yes are those of Equal that have to be true, and what the column then holds: an
+	// index of the few rows for which they are.
+	Yes map[string]string
+
 	// Holds are fields whose columns the index has, too: conditions on these
 	// alone cost next to nothing.
 	Holds map[string]string
@@ -282,6 +286,9 @@ func (l *List) path(q Query) (Path, []filter.Node) {
 			c, ok := n.(filter.Cond)
 			_, wanted := p.Equal[c.Field]
 			_, again := found[c.Field]
+			if _, yes := p.Yes[c.Field]; ok && yes && (c.Op != filter.Eq || !c.Values[0].Bool) {
+				continue
+			}
 			if ok && wanted && !again && (c.Op == filter.Eq || c.Op == filter.Contains && c.Kind == filter.Set) {
 				found[c.Field] = i
 			}
@@ -374,7 +381,10 @@ func (s *statement) window(from *place, holds map[string]string) string {
 // equal returns what a condition of the path compares with.
 func (s *statement) equal(c filter.Cond) any {
 	v := c.Values[0]
+	held, yes := s.path.Yes[c.Field]
 	switch {
+	case yes:
+		return held
 	case c.Kind == filter.Bool:
 		return v.Bool
 	case v.Me:

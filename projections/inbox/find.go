@@ -96,7 +96,7 @@ func Revisions(ctx context.Context, tx sqldb.Tx, workspace string, ids []string)
 	out := make(map[string]int64, len(ids))
 	for part := range slices.Chunk(ids, atOnce) {
 		args := []any{workspace}
-		rows, err := sqldb.Select[Ref](ctx, tx, "SELECT chat_id, revision FROM inbox_chats WHERE workspace = $1 AND chat_id IN "+sqldb.In(&args, part), args...)
+		rows, err := sqldb.Select[Ref](ctx, tx, "SELECT chat_id, revision FROM inbox_v2_chats WHERE workspace = $1 AND chat_id IN "+sqldb.In(&args, part), args...)
 		if err != nil {
 			return nil, fmt.Errorf("look for chats: %w", err)
 		}
@@ -109,7 +109,7 @@ func Revisions(ctx context.Context, tx sqldb.Tx, workspace string, ids []string)
 
 // filtered says where the fields of a filter are, and which indexes serve it.
 func filtered() *filtersql.List {
-	const byTag, byActivity, byCreated, byWaiting = "inbox_tags", string(ByActivity), string(ByCreated), string(ByWaiting)
+	const byTag, byActivity, byCreated, byWaiting = "inbox_v2_tags", string(ByActivity), string(ByCreated), string(ByWaiting)
 	activity := []string{byActivity}
 	columns := func(fields ...string) map[string]string {
 		named := map[string]string{
@@ -124,7 +124,7 @@ func filtered() *filtersql.List {
 		}
 		return out
 	}
-	filters := []string{"id", "status", "assignee", "status_category", "team", "channel", "unread"}
+	filters := []string{"id", "status", "assignee", "status_category", "team", "channel", "unread", "snoozed"}
 	tagged := columns(append(slices.Clone(filters), "created", "last_activity")...)
 	said := func(field string) filtersql.Column {
 		const of = " FROM visitor_profiles v WHERE v.chat_id = c.chat_id AND v.workspace = c.workspace), '')"
@@ -138,7 +138,7 @@ func filtered() *filtersql.List {
 		WHERE l.chat_id = c.chat_id AND l.listed = c.workspace`
 	return &filtersql.List{
 		Name: findList, Target: filter.Chats,
-		Select: chatColumns, From: "inbox_chats c", Table: "inbox_chats", ID: "chat_id", Owner: "listed",
+		Select: chatColumns, From: "inbox_v2_chats c", Table: "inbox_v2_chats", ID: "chat_id", Owner: "listed",
 		Columns: map[string]filtersql.Column{
 			"id":              {SQL: "c.chat_id"},
 			"status":          {SQL: "c.status"},
@@ -149,6 +149,9 @@ func filtered() *filtersql.List {
 			groups.Field:      {SQL: "m.group_id", In: grouped},
 			"channel":         {SQL: "c.channel"},
 			"unread":          {SQL: "c.has_unread"},
+			"snoozed":         {SQL: "c.snoozed"},
+			"snoozed_until":   {SQL: "c.snoozed_until"},
+			"blocked":         {SQL: "c.blocked"},
 			"created":         {SQL: "c.created_at"},
 			"last_activity":   {SQL: "c.last_activity_at"},
 			"waiting_since":   {SQL: "c.waiting_since"},
@@ -169,16 +172,17 @@ func filtered() *filtersql.List {
 			byWaiting:  {Column: "waiting_order", Ascending: true, Moved: "last_activity_at"},
 		},
 		Paths: []filtersql.Path{
+			{Sorts: activity, Table: byTag, Equal: map[string]string{"snoozed": "tag"}, Yes: map[string]string{"snoozed": markSnoozed}, Holds: tagged},
 			{Sorts: activity, Table: byTag, Equal: columns("tag", "status", "assignee"), Holds: tagged},
-			{Sorts: activity, Table: byTag, Equal: columns("tag", "status"), Holds: columns("id", "last_activity")},
+			{Sorts: activity, Table: byTag, Equal: columns("tag", "status"), Holds: columns("id", "last_activity", "snoozed")},
 			{Sorts: activity, Table: byTag, Equal: columns("tag"), Holds: tagged},
-			{Sorts: activity, Equal: columns("assignee", "status"), Holds: columns("id", "last_activity")},
-			{Sorts: activity, Equal: columns("assignee"), Holds: columns("id", "last_activity", "status_category", "unread")},
-			{Sorts: activity, Equal: columns("team"), Holds: columns("id", "last_activity", "status", "status_category", "assignee", "unread")},
-			{Sorts: activity, Equal: columns("status"), Holds: columns("id", "last_activity", "assignee", "channel", "unread")},
-			{Sorts: activity, Equal: columns("unread"), Holds: columns("id", "last_activity")},
-			{Sorts: activity, Equal: columns("channel"), Holds: columns("id", "last_activity")},
-			{Sorts: []string{byWaiting}, Equal: columns("assignee"), Holds: columns("id", "last_activity", "status", "status_category")},
+			{Sorts: activity, Equal: columns("assignee", "status"), Holds: columns("id", "last_activity", "snoozed")},
+			{Sorts: activity, Equal: columns("assignee"), Holds: columns("id", "last_activity", "status_category", "unread", "snoozed")},
+			{Sorts: activity, Equal: columns("team"), Holds: columns("id", "last_activity", "status", "status_category", "assignee", "unread", "snoozed")},
+			{Sorts: activity, Equal: columns("status"), Holds: columns("id", "last_activity", "assignee", "channel", "unread", "snoozed")},
+			{Sorts: activity, Equal: columns("unread"), Holds: columns("id", "last_activity", "snoozed")},
+			{Sorts: activity, Equal: columns("channel"), Holds: columns("id", "last_activity", "snoozed")},
+			{Sorts: []string{byWaiting}, Equal: columns("assignee"), Holds: columns("id", "last_activity", "status", "status_category", "snoozed")},
 			{Sorts: activity, Holds: columns(append(slices.Clone(filters), "last_activity")...)},
 			{Sorts: []string{byCreated}, Holds: columns(append(slices.Clone(filters), "created")...)},
 			{Sorts: []string{byWaiting}, Holds: columns(append(slices.Clone(filters), "last_activity")...)},

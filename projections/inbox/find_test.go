@@ -70,6 +70,14 @@ func population(t *testing.T, l *viewstest.Ledger) (all []known) {
 		if i%3 != 0 {
 			facts = append(facts, chat.TagsChanged{Added: []chat.TagID{chat.TagID(pick(i, "vip", "spam", `a"b`))}})
 		}
+		switch i % 13 {
+		case 5:
+			facts = append(facts, chat.Snoozed{By: "ann"})
+		case 6:
+			facts = append(facts, chat.Snoozed{Until: sec(i), By: "ann"})
+		case 7:
+			facts = append(facts, chat.Snoozed{By: "ann"}, chat.Woken{Reason: chat.WokenByReply})
+		}
 		if i%9 == 0 {
 			facts = append(facts, chat.TagsChanged{Added: []chat.TagID{"late", "vip"}})
 		}
@@ -115,7 +123,7 @@ func population(t *testing.T, l *viewstest.Ledger) (all []known) {
 		l.Record(t, "groups-"+viewstest.Workspace, group.Created{Group: id, Name: string(id), Kind: group.Static, By: "ann", At: sec(1)})
 	}
 	l.Read(t, func(tx sqldb.Tx) {
-		rows, err := sqldb.Select[inbox.Row](t.Context(), tx, "SELECT * FROM inbox_chats WHERE listed <> ''")
+		rows, err := sqldb.Select[inbox.Row](t.Context(), tx, "SELECT * FROM inbox_v2_chats WHERE listed <> ''")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,8 +163,8 @@ func passes(n filter.Node, k *known, s filtersql.Scope) bool {
 		"last_message_by": {k.LastBy}, "name": {k.Name}, "phone": {k.Phone}, "email": {k.Email},
 		"company": {k.company}, "city": {k.city}, "country": {k.country}, "tag": k.Tags, "group": k.groups, "order_status": k.orders,
 	}
-	bools := map[string]bool{"unread": k.Unread > 0, "is_contact": k.IsContact, "has_ordered": len(k.orders) > 0}
-	times := map[string]int64{"created": k.CreatedAt, "last_activity": k.LastActivityAt, "waiting_since": k.WaitingSince}
+	bools := map[string]bool{"unread": k.Unread > 0, "is_contact": k.IsContact, "has_ordered": len(k.orders) > 0, "snoozed": k.Snoozed, "blocked": k.Blocked}
+	times := map[string]int64{"created": k.CreatedAt, "last_activity": k.LastActivityAt, "waiting_since": k.WaitingSince, "snoozed_until": k.SnoozedUntil}
 	switch c.Kind {
 	case filter.Bool:
 		return bools[c.Field] == c.Values[0].Bool

@@ -9,6 +9,7 @@ package inbox
 import (
 	"math"
 	"slices"
+	"time"
 
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/projections"
@@ -25,24 +26,24 @@ type Projection struct {
 func New() projections.Projection {
 	// What follows chat_id is there so that a list finds its page in the index
 	// alone, before it looks at a row.
-	const filters = ", status, assignee, category, team, channel, has_unread"
+	const filters = ", status, assignee, category, team, channel, has_unread, snoozed"
 	p := &Projection{
-		chats: projections.NewRows("inbox_chats", func(r *Row) string { return r.ID },
+		chats: projections.NewRows("inbox_v2_chats", func(r *Row) string { return r.ID },
 			projections.Index{Name: "by_activity", Columns: "listed, last_activity_at, chat_id" + filters},
-			projections.Index{Name: "by_status", Columns: "listed, status, last_activity_at, chat_id, assignee, channel, has_unread"},
-			projections.Index{Name: "by_assignee", Columns: "listed, assignee, last_activity_at, chat_id, category, has_unread"},
-			projections.Index{Name: "by_both", Columns: "listed, assignee, status, last_activity_at, chat_id"},
-			projections.Index{Name: "by_team", Columns: "listed, team, last_activity_at, chat_id, status, category, assignee, has_unread"},
-			projections.Index{Name: "by_channel", Columns: "listed, channel, last_activity_at, chat_id"},
-			projections.Index{Name: "by_unread", Columns: "listed, has_unread, last_activity_at, chat_id"},
+			projections.Index{Name: "by_status", Columns: "listed, status, last_activity_at, chat_id, assignee, channel, has_unread, snoozed"},
+			projections.Index{Name: "by_assignee", Columns: "listed, assignee, last_activity_at, chat_id, category, has_unread, snoozed"},
+			projections.Index{Name: "by_both", Columns: "listed, assignee, status, last_activity_at, chat_id, snoozed"},
+			projections.Index{Name: "by_team", Columns: "listed, team, last_activity_at, chat_id, status, category, assignee, has_unread, snoozed"},
+			projections.Index{Name: "by_channel", Columns: "listed, channel, last_activity_at, chat_id, snoozed"},
+			projections.Index{Name: "by_unread", Columns: "listed, has_unread, last_activity_at, chat_id, snoozed"},
 			projections.Index{Name: "by_created", Columns: "listed, created_at, chat_id" + filters},
 			projections.Index{Name: "by_waiting", Columns: "listed, waiting_order, chat_id, last_activity_at" + filters},
-			projections.Index{Name: "by_assignee_waiting", Columns: "listed, assignee, waiting_order, chat_id, last_activity_at, status, category"},
+			projections.Index{Name: "by_assignee_waiting", Columns: "listed, assignee, waiting_order, chat_id, last_activity_at, status, category, snoozed"},
 		),
-		counts: projections.NewRows("inbox_counts", func(r *CountRow) CountKey { return r.CountKey }),
-		tags: projections.NewRows("inbox_tags", func(r *TagRow) TagKey { return r.TagKey },
+		counts: projections.NewRows("inbox_v2_counts", func(r *CountRow) CountKey { return r.CountKey }),
+		tags: projections.NewRows("inbox_v2_tags", func(r *TagRow) TagKey { return r.TagKey },
 			projections.Index{Name: "by_activity", Columns: "listed, tag, last_activity_at, chat_id" + filters + ", created_at, waiting_order"},
-			projections.Index{Name: "by_status", Columns: "listed, tag, status, last_activity_at, chat_id"},
+			projections.Index{Name: "by_status", Columns: "listed, tag, status, last_activity_at, chat_id, snoozed"},
 		),
 	}
 	p.chats.OnChange(p.count)
@@ -50,8 +51,9 @@ func New() projections.Projection {
 	return p
 }
 
-// Name returns the name under which the list was first published.
-func (*Projection) Name() string { return "inbox.v1" }
+// Name returns the name under which the list is published in this form: the first
+// knew of no chat that is snoozed.
+func (*Projection) Name() string { return "inbox.v2" }
 
 // Categories returns the one category of streams that the list is made of.
 func (*Projection) Categories() []string { return []string{"chat"} }
@@ -135,9 +137,21 @@ func (p *Projection) Apply(e projections.Event) {
 	case chat.StatusSet:
 		change(func(r *Row) { r.Status, r.Category = f.Status, string(f.Category) })
 	case chat.Closed:
-		change(func(r *Row) { r.Status, r.Category = f.Status, string(f.Category) })
+		change(func(r *Row) {
+			r.Status, r.Category = f.Status, string(f.Category)
+			r.Snoozed, r.SnoozedUntil = false, 0
+		})
 	case chat.Reopened:
 		change(func(r *Row) { r.Status, r.Category = f.Status, string(f.Category) })
+	case chat.Snoozed:
+		change(func(r *Row) { r.Snoozed, r.SnoozedUntil = true, micros(f.Until) })
+	case chat.Woken:
+		change(func(r *Row) {
+			r.Snoozed, r.SnoozedUntil = false, 0
+			if f.Reason == chat.WokenByTime {
+				r.Unread = max(r.Unread, 1)
+			}
+		})
 	case chat.MarkedRead:
 		change(func(r *Row) { r.Unread = 0 })
 	case chat.MarkedUnread:
@@ -149,6 +163,14 @@ func (p *Projection) Apply(e projections.Event) {
 	default:
 		change(func(*Row) {})
 	}
+}
+
+// micros returns a time that may not be there.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
 }
 
 // seen notes that the customer did something at a time.
@@ -278,18 +300,23 @@ func (p *Projection) add(k CountKey, n int64) {
 	})
 }
 
-// counted returns the counters that a chat is in.
+// counted returns the counters that a chat is in. One that is snoozed is in those of
+// the snoozed alone.
 func counted(r *Row) []CountKey {
 	if r == nil || r.Listed == "" {
 		return nil
 	}
+	all, assignee, status, unread := dimAll, dimAssignee, dimStatus, dimUnread
+	if r.Snoozed {
+		all, assignee, status, unread = dimSnoozed, dimSnoozedAssignee, dimSnoozedStatus, dimSnoozedUnread
+	}
 	keys := []CountKey{
-		{r.Listed, dimAll, "", r.Category},
-		{r.Listed, dimAssignee, r.Assignee, r.Category},
-		{r.Listed, dimStatus, r.Status, r.Category},
+		{r.Listed, all, "", r.Category},
+		{r.Listed, assignee, r.Assignee, r.Category},
+		{r.Listed, status, r.Status, r.Category},
 	}
 	if r.HasUnread {
-		keys = append(keys, CountKey{r.Listed, dimUnread, "", r.Category})
+		keys = append(keys, CountKey{r.Listed, unread, "", r.Category})
 	}
 	return keys
 }
@@ -309,16 +336,24 @@ func (p *Projection) tag(before, after *Row) {
 	}
 }
 
+// markSnoozed is filed as a tag is, so that the few chats that are snoozed are found
+// among all the others. No tag has such an id: they are made of letters and digits.
+const markSnoozed = "@snoozed"
+
 // tagged returns the entries of the tag index that a chat is in.
 func tagged(r *Row) []TagRow {
 	if r == nil || r.Listed == "" {
 		return nil
 	}
-	out := make([]TagRow, len(r.Tags))
-	for i, t := range r.Tags {
+	marks := r.Tags
+	if r.Snoozed {
+		marks = append(slices.Clone(marks), markSnoozed)
+	}
+	out := make([]TagRow, len(marks))
+	for i, t := range marks {
 		out[i] = TagRow{
 			TagKey{r.Listed, t, r.Status, r.Assignee, r.LastActivityAt, r.ID},
-			r.Category, r.Team, r.Channel, r.HasUnread, r.CreatedAt, r.WaitingOrder,
+			r.Category, r.Team, r.Channel, r.HasUnread, r.Snoozed, r.CreatedAt, r.WaitingOrder,
 		}
 	}
 	return out

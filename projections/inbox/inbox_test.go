@@ -100,6 +100,11 @@ func TestFold(t *testing.T) {
 			chat.DetailsShared{Reason: chat.ByForm, Name: "Ana Lima", At: sec(12)},
 			chat.DetailsShared{Reason: chat.ByContactCard, Name: "A.", Emails: []string{"a@x"}, Message: "m", At: sec(11)},
 		}, func(c *inbox.Chat) { c.Name, c.Email, c.IsContact = "Ana Lima", "a@x", true }},
+		{"snoozed", []any{chat.Snoozed{Until: sec(99), By: "ann"}}, func(c *inbox.Chat) { c.Snoozed, c.SnoozedUntil = true, us(99) }},
+		{"snoozed until a reply", []any{chat.Snoozed{Until: sec(99), By: "ann"}, chat.Snoozed{By: "ann"}}, func(c *inbox.Chat) { c.Snoozed = true }},
+		{"woken by time", []any{chat.MarkedRead{By: "ann"}, chat.Snoozed{Until: sec(99), By: "ann"}, chat.Woken{Reason: chat.WokenByTime}}, func(c *inbox.Chat) { c.Unread = 1 }},
+		{"woken by an agent", []any{chat.MarkedRead{By: "ann"}, chat.Snoozed{By: "ann"}, chat.Woken{Reason: chat.WokenByAgent, By: "ann"}}, func(c *inbox.Chat) { c.Unread = 0 }},
+		{"snoozed and closed", []any{chat.Snoozed{By: "ann"}, chat.Closed{Status: "CLOSED", Category: chat.CategoryClosed}}, func(c *inbox.Chat) { c.Status, c.Category = "CLOSED", "closed" }},
 		{"deleted and restored", []any{chat.Deleted{By: "ann"}, chat.Restored{By: "ann"}}, func(*inbox.Chat) {}},
 		{"what it does not show moves the revision", []any{chat.NoteAdded{Note: "n", Text: "x"}, chat.MessageAccepted{Message: "o"}}, func(*inbox.Chat) {}},
 	}
@@ -109,7 +114,7 @@ func TestFold(t *testing.T) {
 			want := base
 			tt.then(&want)
 			want.Revision = int64(1 + len(tt.when))
-			got := projectionstest.Rows[inbox.Row](tables, "inbox_chats")
+			got := projectionstest.Rows[inbox.Row](tables, "inbox_v2_chats")
 			if diff := cmp.Diff([]inbox.Chat{want}, []inbox.Chat{got[0].Chat}); diff != "" {
 				t.Errorf("chat (-want +got):\n%s", diff)
 			}
@@ -119,11 +124,11 @@ func TestFold(t *testing.T) {
 
 func TestAReportBeforeTheChatMakesNone(t *testing.T) {
 	tables := fold(t, chat.DeliveryRecorded{ProviderID: "wamid.OUT1", State: chat.Read, At: sec(1)})
-	if rows := tables["inbox_chats"]; len(rows) != 0 {
+	if rows := tables["inbox_v2_chats"]; len(rows) != 0 {
 		t.Errorf("rows %+v", rows)
 	}
 	tables = fold(t, chat.DeliveryRecorded{ProviderID: "wamid.OUT1", State: chat.Read, At: sec(1)}, opened(5), text(5, "hi"))
-	if got := projectionstest.Rows[inbox.Row](tables, "inbox_chats"); len(got) != 1 || got[0].Revision != 2 || got[0].CreatedAt != us(5) {
+	if got := projectionstest.Rows[inbox.Row](tables, "inbox_v2_chats"); len(got) != 1 || got[0].Revision != 2 || got[0].CreatedAt != us(5) {
 		t.Errorf("rows %+v", got)
 	}
 }
@@ -149,20 +154,29 @@ func TestDerivedTablesFollow(t *testing.T) {
 			{Listed: "acme", Dimension: "assignee", Value: "ann", Category: "closed"}: 1,
 			{Listed: "acme", Dimension: "status", Value: "DONE", Category: "closed"}:  1,
 		}, []inbox.TagKey{{Listed: "acme", Tag: "vip", Status: "DONE", Assignee: "ann", LastActivityAt: us(30), Chat: "1"}}},
+		{"snoozed", []any{chat.Claimed{By: "ann"}, chat.Snoozed{By: "ann"}}, map[inbox.CountKey]int64{
+			{Listed: "acme", Dimension: "snoozed", Category: "open"}:                        1,
+			{Listed: "acme", Dimension: "snoozed_assignee", Value: "ann", Category: "open"}: 1,
+			{Listed: "acme", Dimension: "snoozed_status", Value: "OPEN", Category: "open"}:  1,
+			{Listed: "acme", Dimension: "snoozed_unread", Category: "open"}:                 1,
+		}, []inbox.TagKey{
+			{Listed: "acme", Tag: "@snoozed", Status: "OPEN", Assignee: "ann", LastActivityAt: us(10), Chat: "1"},
+			{Listed: "acme", Tag: "vip", Status: "OPEN", Assignee: "ann", LastActivityAt: us(10), Chat: "1"},
+		}},
 		{"deleted", []any{chat.Deleted{By: "ann"}}, map[inbox.CountKey]int64{}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tables := fold(t, append(tagged, tt.when...)...)
 			counts := map[inbox.CountKey]int64{}
-			for _, c := range projectionstest.Rows[inbox.CountRow](tables, "inbox_counts") {
+			for _, c := range projectionstest.Rows[inbox.CountRow](tables, "inbox_v2_counts") {
 				counts[c.CountKey] = c.N
 			}
 			if diff := cmp.Diff(tt.counts, counts); diff != "" {
 				t.Errorf("counters (-want +got):\n%s", diff)
 			}
 			var tags []inbox.TagKey
-			for _, r := range projectionstest.Rows[inbox.TagRow](tables, "inbox_tags") {
+			for _, r := range projectionstest.Rows[inbox.TagRow](tables, "inbox_v2_tags") {
 				tags = append(tags, r.TagKey)
 			}
 			if diff := cmp.Diff(tt.tags, tags); diff != "" {
@@ -185,10 +199,10 @@ func TestLateWebhooksLeadToTheSameList(t *testing.T) {
 // settled folds events and takes the revisions out.
 func settled(t testing.TB, events []projections.Event) projectionstest.Tables {
 	tables := projectionstest.Fold(t, inbox.New(), events...)
-	for i, r := range tables["inbox_chats"] {
+	for i, r := range tables["inbox_v2_chats"] {
 		row := r.(inbox.Row)
 		row.Revision = 0
-		tables["inbox_chats"][i] = row
+		tables["inbox_v2_chats"][i] = row
 	}
 	return tables
 }

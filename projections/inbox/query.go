@@ -44,6 +44,7 @@ type Query struct {
 	Tag       string // id
 	Channel   string
 	Unread    *bool
+	Snoozed   *bool  // nil: either
 	Sort      Sort   // ByActivity if empty
 	Cursor    string // of the page before; "" for the first
 	Limit     int    // 1 to 200; 0 means 50
@@ -128,7 +129,7 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 		}
 		asOf = from.AsOf
 	case q.Sort == ByWaiting:
-		asOf, err = sqldb.Get[int64](ctx, tx, `SELECT max(last_activity_at) FROM inbox_chats WHERE listed = $1`, q.Workspace)
+		asOf, err = sqldb.Get[int64](ctx, tx, `SELECT max(last_activity_at) FROM inbox_v2_chats WHERE listed = $1`, q.Workspace)
 		if err != nil {
 			return Page{}, fmt.Errorf("list chats: %w", err)
 		}
@@ -188,6 +189,9 @@ func (q Query) search(ctx context.Context, tx sqldb.Tx, limit int) (page Page, e
 	if q.Unread != nil {
 		equal("unread", filter.Bool, filter.Value{Bool: *q.Unread})
 	}
+	if q.Snoozed != nil {
+		equal("snoozed", filter.Bool, filter.Value{Bool: *q.Snoozed})
+	}
 	type found struct { // as filtersql has it
 		Value int64  `json:"k"`
 		ID    string `json:"i"`
@@ -233,9 +237,13 @@ func (q Query) sql(engine sqldb.Engine, by order, from *place, limit int) (strin
 		args = append(args, v)
 		return "$" + strconv.Itoa(len(args))
 	}
-	table, where := "inbox_chats", "listed = "+arg(q.Workspace)
-	if q.Tag != "" {
-		table, where = "inbox_tags", where+" AND tag = "+arg(q.Tag)
+	table, where := "inbox_v2_chats", "listed = "+arg(q.Workspace)
+	marked := q.Tag
+	if marked == "" && q.Snoozed != nil && *q.Snoozed {
+		marked = markSnoozed
+	}
+	if marked != "" {
+		table, where = "inbox_v2_tags", where+" AND tag = "+arg(marked)
 	}
 	drives := func(string) bool { return true }
 	if engine == sqldb.SQLite {
@@ -265,6 +273,9 @@ func (q Query) sql(engine sqldb.Engine, by order, from *place, limit int) (strin
 			where += " AND (NOT has_unread) <> " + arg(*q.Unread)
 		}
 	}
+	if q.Snoozed != nil { // no index is ordered by it
+		where += " AND (NOT snoozed) <> " + arg(*q.Snoozed)
+	}
 	compare, direction := " > ", ""
 	if by.descending {
 		compare, direction = " < ", " DESC"
@@ -279,7 +290,7 @@ func (q Query) sql(engine sqldb.Engine, by order, from *place, limit int) (strin
 	}
 	return "SELECT " + chatColumns + ", p.place FROM (SELECT chat_id AS id, " + by.column + " AS place FROM " + table +
 		" WHERE " + where + " ORDER BY " + by.column + direction + ", chat_id" + direction + " LIMIT " + arg(limit) +
-		") p JOIN inbox_chats c ON c.chat_id = p.id", args
+		") p JOIN inbox_v2_chats c ON c.chat_id = p.id", args
 }
 
 // driver says which filters may choose the index. PostgreSQL knows how many
@@ -290,10 +301,11 @@ func (q Query) driver() func(column string) bool {
 		return func(c string) bool { return slices.Contains(columns, c) }
 	}
 	named := q.Assignee != nil && *q.Assignee != ""
+	marked := q.Tag != "" || q.Snoozed != nil && *q.Snoozed
 	switch {
-	case q.Tag != "" && q.Sort == ByActivity && q.Status != "":
+	case marked && q.Sort == ByActivity && q.Status != "":
 		return only("assignee", "status")
-	case q.Tag != "":
+	case marked:
 		return only()
 	case q.Sort == ByWaiting && q.Assignee != nil, q.Sort == ByCreated && named:
 		return only("assignee")
@@ -316,7 +328,7 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Chat, error) {
 	if strings.Contains(id, "\x00") {
 		return Chat{}, ErrNotFound
 	}
-	c, err := sqldb.Get[Chat](ctx, tx, "SELECT "+chatColumns+" FROM inbox_chats c WHERE c.chat_id = $1 AND c.listed = $2 AND c.workspace = $2", id, workspace)
+	c, err := sqldb.Get[Chat](ctx, tx, "SELECT "+chatColumns+" FROM inbox_v2_chats c WHERE c.chat_id = $1 AND c.listed = $2 AND c.workspace = $2", id, workspace)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return Chat{}, ErrNotFound
 	}
@@ -341,19 +353,21 @@ type Numbers struct {
 	Tally
 	Statuses map[string]int64 // by the id of the status; those without chats are not there
 	Open     Tally            // of the chats that are not closed
+	Snoozed  Tally            // which are in none of the others
+	Shown    map[string]int64 // by status, with those that are snoozed
 }
 
 // Counts returns the counts of a workspace as agent sees them. It looks at
 // no chat: the counters follow every change.
 func Counts(ctx context.Context, tx sqldb.Tx, workspace, agent string) (Numbers, error) {
-	c := Numbers{Statuses: map[string]int64{}}
+	c := Numbers{Statuses: map[string]int64{}, Shown: map[string]int64{}}
 	if strings.Contains(agent, "\x00") {
 		return c, ErrFilter
 	}
 	rows, err := sqldb.Select[CountRow](ctx, tx, `
-		SELECT dimension, value, category, n FROM inbox_counts WHERE listed = $1 AND dimension IN ('all', 'status', 'unread')
+		SELECT dimension, value, category, n FROM inbox_v2_counts WHERE listed = $1 AND dimension IN ('all', 'status', 'unread', 'snoozed', 'snoozed_status', 'snoozed_unread')
 		UNION ALL
-		SELECT dimension, value, category, n FROM inbox_counts WHERE listed = $1 AND dimension = 'assignee' AND value IN ('', $2)`,
+		SELECT dimension, value, category, n FROM inbox_v2_counts WHERE listed = $1 AND dimension IN ('assignee', 'snoozed_assignee') AND value IN ('', $2)`,
 		workspace, agent)
 	if err != nil {
 		return c, fmt.Errorf("count chats: %w", err)
@@ -363,8 +377,16 @@ func Counts(ctx context.Context, tx sqldb.Tx, workspace, agent string) (Numbers,
 		return c, err
 	}
 	for _, r := range rows {
-		if r.Dimension == dimStatus {
+		switch r.Dimension {
+		case dimStatus:
 			c.Statuses[aliases.Status(r.Value)] += r.N
+			c.Shown[aliases.Status(r.Value)] += r.N
+			continue
+		case dimSnoozedStatus:
+			c.Shown[aliases.Status(r.Value)] += r.N
+			continue
+		case dimSnoozed, dimSnoozedAssignee, dimSnoozedUnread:
+			c.Snoozed.add(r, agent)
 			continue
 		}
 		c.add(r, agent)
@@ -377,9 +399,9 @@ func Counts(ctx context.Context, tx sqldb.Tx, workspace, agent string) (Numbers,
 
 func (t *Tally) add(r CountRow, agent string) {
 	switch {
-	case r.Dimension == dimAll:
+	case r.Dimension == dimAll, r.Dimension == dimSnoozed:
 		t.All += r.N
-	case r.Dimension == dimUnread:
+	case r.Dimension == dimUnread, r.Dimension == dimSnoozedUnread:
 		t.Unread += r.N
 	case r.Value == "":
 		t.Unassigned += r.N

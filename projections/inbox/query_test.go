@@ -44,7 +44,7 @@ func (m model) list(q inbox.Query) (ids []string) {
 		if (q.Status == "" || c.Status == q.Status) && (q.Category == "" || c.Category == q.Category) &&
 			(q.Assignee == nil || c.Assignee == *q.Assignee) && (q.Team == "" || c.Team == q.Team) &&
 			(q.Tag == "" || slices.Contains(c.Tags, q.Tag)) && (q.Channel == "" || c.Channel == q.Channel) &&
-			(q.Unread == nil || (c.Unread > 0) == *q.Unread) && c.Workspace == q.Workspace {
+			(q.Unread == nil || (c.Unread > 0) == *q.Unread) && (q.Snoozed == nil || c.Snoozed == *q.Snoozed) && c.Workspace == q.Workspace {
 			chats = append(chats, c)
 		}
 	}
@@ -109,12 +109,16 @@ func populate(t *testing.T, l *viewstest.Ledger, r *rand.Rand, n int) model {
 				facts = append(facts, chat.TagsChanged{Added: []chat.TagID{chat.TagID(tag)}})
 			}
 		}
+		if r.IntN(4) == 0 {
+			c.Snoozed = true
+			facts = append(facts, chat.Snoozed{By: "ann"})
+		}
 		switch r.IntN(4) {
 		case 0:
 			c.Status, c.Category = "REVIEW", "pending"
 			facts = append(facts, chat.StatusSet{Status: "REVIEW", Category: chat.CategoryPending})
 		case 1:
-			c.Status, c.Category = "CLOSED", "closed"
+			c.Status, c.Category, c.Snoozed = "CLOSED", "closed", false
 			facts = append(facts, chat.Closed{Status: "CLOSED", Category: chat.CategoryClosed})
 		}
 		if r.IntN(10) == 0 {
@@ -166,6 +170,10 @@ func TestListAndCounts(t *testing.T) {
 					u := r.IntN(2) == 0
 					q.Unread = &u
 				}
+				if r.IntN(2) == 0 {
+					z := r.IntN(2) == 0
+					q.Snoozed = &z
+				}
 				if diff := gocmp.Diff(m.list(q), walk(t, tx, q)); diff != "" {
 					t.Fatalf("list %+v (-want +got):\n%s", q, diff)
 				}
@@ -185,7 +193,7 @@ func checkCounts(t *testing.T, tx sqldb.Tx, workspace, agent string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody, unread := "", true
+	nobody, unread, snoozed, awake := "", true, true, false
 	n := func(q inbox.Query) int64 {
 		q.Workspace, q.Limit = workspace, 200
 		return int64(len(walk(t, tx, q)))
@@ -199,14 +207,20 @@ func checkCounts(t *testing.T, tx sqldb.Tx, workspace, agent string) {
 		}
 		return out
 	}
-	want := inbox.Numbers{Tally: tally(func(*inbox.Query) {}), Statuses: map[string]int64{}}
+	want := inbox.Numbers{
+		Tally: tally(func(q *inbox.Query) { q.Snoozed = &awake }), Snoozed: tally(func(q *inbox.Query) { q.Snoozed = &snoozed }),
+		Statuses: map[string]int64{}, Shown: map[string]int64{},
+	}
 	for _, s := range []string{"OPEN", "REVIEW", "CLOSED"} {
-		if k := n(inbox.Query{Status: s}); k > 0 {
+		if k := n(inbox.Query{Status: s, Snoozed: &awake}); k > 0 {
 			want.Statuses[s] = k
+		}
+		if k := n(inbox.Query{Status: s}); k > 0 {
+			want.Shown[s] = k
 		}
 	}
 	for _, category := range []string{"open", "pending"} {
-		part := tally(func(q *inbox.Query) { q.Category = category })
+		part := tally(func(q *inbox.Query) { q.Category, q.Snoozed = category, &awake })
 		want.Open.All += part.All
 		want.Open.Mine += part.Mine
 		want.Open.Unassigned += part.Unassigned

@@ -29,6 +29,15 @@ type Chat struct {
 	LastKind    string `db:"last_kind"`
 	LastPreview string `db:"last_preview"`
 
+	Snoozed      bool  `db:"snoozed"`
+	SnoozedUntil int64 `db:"snoozed_until"` // 0 if it is not, or until the customer writes
+	Blocked      bool  `db:"blocked"`       // the customer is
+
+	OfferKind  string `db:"offer_kind"` // to whom a transfer is offered: agent or team; "" if none is
+	OfferTo    string `db:"offer_to"`
+	OfferBy    string `db:"offer_by"`
+	OfferUntil int64  `db:"offer_until"`
+
 	WaitingSince   int64 `db:"waiting_since"` // the oldest message without an answer; 0 if there is none
 	CreatedAt      int64 `db:"created_at"`
 	LastActivityAt int64 `db:"last_activity_at"` // the last message, else CreatedAt
@@ -39,9 +48,10 @@ type Chat struct {
 const chatColumns = `c.chat_id, c.workspace, c.channel, c.customer, c.name, c.phone, c.email, c.is_contact,
 	c.status, c.category, c.assignee, c.team, c.tags, c.unread,
 	c.last_at, c.last_by, c.last_kind, c.last_preview,
+	c.snoozed, c.snoozed_until, c.blocked, c.offer_kind, c.offer_to, c.offer_by, c.offer_until,
 	c.waiting_since, c.created_at, c.last_activity_at, c.revision`
 
-// Row is a row of inbox_chats: a Chat, and what the fold and the lists need
+// Row is a row of inbox_v2_chats: a Chat, and what the fold and the lists need
 // besides.
 type Row struct {
 	Chat
@@ -85,15 +95,20 @@ const (
 	dimAssignee = "assignee"
 	dimStatus   = "status"
 	dimUnread   = "unread"
+
+	dimSnoozed         = "snoozed"
+	dimSnoozedAssignee = "snoozed_assignee"
+	dimSnoozedStatus   = "snoozed_status"
+	dimSnoozedUnread   = "snoozed_unread"
 )
 
-// CountRow is a row of inbox_counts. A counter of 0 has no row.
+// CountRow is a row of inbox_v2_counts. A counter of 0 has no row.
 type CountRow struct {
 	CountKey
 	N int64 `db:"n"`
 }
 
-// TagKey is the key of inbox_tags, which is clustered by it: the chats with a
+// TagKey is the key of inbox_v2_tags, which is clustered by it: the chats with a
 // tag, a status and an assignee lie together in the order of the list.
 type TagKey struct {
 	Listed         string `db:"listed,key"`
@@ -104,7 +119,7 @@ type TagKey struct {
 	Chat           string `db:"chat_id,key"`
 }
 
-// TagRow is a row of inbox_tags: with what lists filter and sort by, so that
+// TagRow is a row of inbox_v2_tags: with what lists filter and sort by, so that
 // they need not look at the chat.
 type TagRow struct {
 	TagKey
@@ -112,6 +127,7 @@ type TagRow struct {
 	Team         string `db:"team"`
 	Channel      string `db:"channel"`
 	HasUnread    bool   `db:"has_unread"`
+	Snoozed      bool   `db:"snoozed"`
 	CreatedAt    int64  `db:"created_at"`
 	WaitingOrder int64  `db:"waiting_order"`
 }

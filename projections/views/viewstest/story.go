@@ -57,7 +57,7 @@ func Draw(t *rapid.T) Story {
 		// Not on a whole second, and no two at once, as it is in life.
 		when := at(100 + rapid.IntRange(0, 100).Draw(t, "second")).Add(time.Duration(i+1) * time.Millisecond)
 		add := func(f any) { s.scene = append(s.scene, scene{at: when, fact: f}) }
-		switch rapid.IntRange(0, 8).Draw(t, "doing") {
+		switch rapid.IntRange(0, 9).Draw(t, "doing") {
 		case 0, 1, 2:
 			id := chat.MessageID(fmt.Sprintf("out-%d", i))
 			provider := fmt.Sprintf("wamid.OUT%d", i)
@@ -89,6 +89,9 @@ func Draw(t *rapid.T) Story {
 			s.scene = append(s.scene, scene{at: when.Add(time.Second), fact: chat.CallEnded{
 				Call: fmt.Sprintf("call-%d", i), Outcome: "no_answer", At: when.Add(time.Second),
 			}})
+		case 9:
+			add(chat.Snoozed{Until: when.Add(time.Minute), By: "ann", At: when})
+			s.scene = append(s.scene, scene{at: when.Add(time.Minute), fact: chat.Woken{Reason: chat.WokenByTime}})
 		case 7:
 			add(chat.DetailsShared{Reason: chat.ByAgent, Name: fmt.Sprintf("Typed %d", i), Emails: []string{"typed@example.com"}, By: "ann", At: when})
 		}

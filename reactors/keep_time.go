@@ -1,0 +1,171 @@
+package reactors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/codec"
+	"github.com/chatledger/chatledger/internal/ids"
+)
+
+// KeepTimeName names the reactor.
+const KeepTimeName = "keep_time.v1"
+
+// KeepTime does what is to happen at a time: it wakes chats that were snoozed.
+//
+// Events set timers and stop them. Timers are kept durably, so that a start needs
+// none of the log that was handled before, and memory holds the few that are due
+// next. What is due is decided on the chat's own stream by a command whose id comes
+// from the event that set the timer: so it happens once, whatever happens to this
+// process, and not at all if it is no longer to happen.
+type KeepTime struct {
+	Timers Timers
+	Chats  commands.Chats
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// Kinds of timer.
+const timerSnooze = "snooze" // its subject is a chat
+
+const (
+	timersAtOnce = 16
+	timersRead   = 128
+
+	// A clock may be set, and a machine may sleep: so the time is looked at this
+	// often, however far the next timer is.
+	longestWait = time.Minute
+)
+
+// Reactor returns it, ready for a Host.
+func (k KeepTime) Reactor() Reactor {
+	t := &timekeeper{KeepTime: k, events: codec.New(chat.Events), changed: make(chan struct{}, 1)}
+	return Reactor{
+		Name:       KeepTimeName,
+		Categories: []string{"chat"},
+		Types:      []string{chat.Snoozed{}.EventType(), chat.Woken{}.EventType()},
+		Handle:     t.handle,
+		Beside:     t.run,
+	}
+}
+
+type timekeeper struct {
+	KeepTime
+	events  codec.Codec[chat.Event]
+	changed chan struct{} // holds a token if timers were set since run has looked
+}
+
+// handle sets and stops timers.
+func (k *timekeeper) handle(ctx context.Context, e eventstore.Recorded) error {
+	meta, err := eventstore.DecodeMetadata(e)
+	if err != nil {
+		return Permanent(err)
+	}
+	fact, err := k.events.Decode(e)
+	if err != nil {
+		return Permanent(err)
+	}
+	id := strings.TrimPrefix(e.Stream, "chat-")
+	switch f := fact.(type) {
+	case chat.Snoozed:
+		if f.Until.IsZero() {
+			return k.Timers.StopTimer(ctx, KeepTimeName, timerSnooze, id, uuid.Nil)
+		}
+		return k.set(ctx, Timer{Kind: timerSnooze, Subject: id, Due: f.Until, Workspace: meta.Workspace, Event: e.ID})
+	case chat.Woken:
+		return k.Timers.StopTimer(ctx, KeepTimeName, timerSnooze, id, uuid.Nil)
+	}
+	return nil
+}
+
+func (k *timekeeper) set(ctx context.Context, t Timer) error {
+	if err := k.Timers.SetTimer(ctx, KeepTimeName, t); err != nil {
+		return err
+	}
+	select {
+	case k.changed <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// run does what is due, and waits for what is due next.
+func (k *timekeeper) run(ctx context.Context) error {
+	for {
+		next, err := k.Timers.NextTimers(ctx, KeepTimeName, timersRead)
+		if err != nil {
+			return err
+		}
+		now := k.Now()
+		wait := longestWait
+		due := 0
+		for due < len(next) && !next[due].Due.After(now) {
+			due++
+		}
+		if due > 0 {
+			if err := k.ring(ctx, next[:due], now); err != nil {
+				return err
+			}
+			continue
+		}
+		if len(next) > 0 {
+			wait = min(wait, next[0].Due.Sub(now))
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-k.changed:
+			t.Stop()
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// ring does what some timers are for, and stops those that were served.
+func (k *timekeeper) ring(ctx context.Context, due []Timer, now time.Time) error {
+	failed := make([]error, len(due))
+	var work errgroup.Group
+	work.SetLimit(timersAtOnce)
+	for i, t := range due {
+		work.Go(func() error {
+			failed[i] = k.serve(ctx, t, now)
+			return nil
+		})
+	}
+	_ = work.Wait() // each has its own error
+	return errors.Join(failed...)
+}
+
+func (k *timekeeper) serve(ctx context.Context, t Timer, now time.Time) error {
+	o := commands.Origin{
+		Workspace: t.Workspace, Actor: KeepTimeName, ActorKind: commands.ActorSystem,
+		Command: ids.Command("timer", t.Kind, t.Event.String()), Causation: t.Event.String(),
+	}
+	now = now.UTC().Truncate(time.Microsecond)
+	var err error
+	switch t.Kind {
+	case timerSnooze:
+		_, err = k.Chats.WakeDue(ctx, o, chat.ID(t.Subject), chat.WakeDue{At: now})
+	default:
+		return fmt.Errorf("there is a timer of the kind %q, which a newer program has set", t.Kind)
+	}
+	switch {
+	case commands.IsRefusal(err):
+		k.Logger.LogAttrs(ctx, slog.LevelError, "what was due was refused", slog.String("kind", t.Kind), slog.String("event", t.Event.String()), slog.Any("error", err))
+	case err != nil:
+		return err
+	}
+	return k.Timers.StopTimer(ctx, KeepTimeName, t.Kind, t.Subject, t.Event)
+}

@@ -1,0 +1,256 @@
+package reactors_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/memory"
+	"github.com/chatledger/chatledger/internal/accounts"
+	"github.com/chatledger/chatledger/reactors"
+)
+
+// clockwork is chats and the reactor that keeps their time, in a bubble: hours pass
+// at once.
+type clockwork struct {
+	*shop
+	looks atomic.Int64 // at the timers
+	fails atomic.Bool  // the timers
+}
+
+func newClockwork(t *testing.T) *clockwork {
+	t.Helper()
+	log := memory.New(time.Now)
+	t.Cleanup(func() {
+		if err := log.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	c := &clockwork{shop: &shop{t: t, store: log, log: log, accounts: newAccounts(t), channel: "shop"}}
+	c.leases, c.parking, c.commands = c.accounts, c.accounts, newCommands(log)
+	c.reacting = c.commands
+	c.settle()
+	return c
+}
+
+func (c *clockwork) start() (stop func()) {
+	c.t.Helper()
+	keeper := reactors.KeepTime{Timers: observed{c.accounts, c}, Chats: c.reacting.Chats, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}.Reactor()
+	_, stop = host(c.t, reactors.Config{Store: c.log, Reactors: []reactors.Reactor{keeper}, Leases: c.leases, Parking: c.parking, Alone: true, Poll: time.Hour, LeaseTTL: time.Hour})
+	return stop
+}
+
+// observed counts how often somebody looks at timers, and fails on request.
+type observed struct {
+	*accounts.Accounts
+	c *clockwork
+}
+
+func (o observed) NextTimers(ctx context.Context, reactor string, limit int) ([]reactors.Timer, error) {
+	o.c.looks.Add(1)
+	if o.c.fails.Load() {
+		return nil, errors.New("the timers cannot be read")
+	}
+	return o.Accounts.NextTimers(ctx, reactor, limit)
+}
+
+func (c *clockwork) snooze(id chat.ID, d time.Duration) {
+	c.t.Helper()
+	cmd := chat.PutAside{UntilReply: d == 0, By: "ann", At: time.Now()}
+	if d > 0 {
+		cmd.Until = cmd.At.Add(d)
+	}
+	c.done(c.commands.Chats.Snooze(c.t.Context(), someone, id, cmd))
+}
+
+// woken returns when chats were woken, by chat, and fails if one was twice.
+func (c *clockwork) woken() map[chat.ID]time.Time {
+	c.t.Helper()
+	all := map[chat.ID]time.Time{}
+	for r, err := range c.store.ReadAll(c.t.Context(), eventstore.AllQuery{Types: []string{chat.Woken{}.EventType()}}) {
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if r.IsMark() {
+			continue
+		}
+		var w chat.Woken
+		if err := json.Unmarshal(r.Data, &w); err != nil {
+			c.t.Fatal(err)
+		}
+		id := chat.ID(r.Stream[len("chat-"):])
+		if _, twice := all[id]; twice {
+			c.t.Errorf("%s was woken twice", id)
+		}
+		all[id] = r.Time
+	}
+	return all
+}
+
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+func TestASnoozedChatWakesWhenItIsDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClockwork(t)
+		first, second, third, fourth := c.open("1"), c.open("2"), c.open("3"), c.open("4")
+		stop := c.start()
+		synctest.Wait()
+		began := time.Now()
+		c.snooze(second, 3*time.Hour)
+		c.snooze(first, 2*time.Hour)
+		c.snooze(third, 0)
+		c.snooze(fourth, 4*time.Hour)
+		c.snooze(fourth, 90*time.Minute) // sooner after all
+		looks := c.looks.Load()
+		pass(90*time.Minute - time.Microsecond)
+		if got := c.woken(); len(got) != 0 {
+			t.Errorf("woken early: %v", got)
+		}
+		pass(time.Hour * 2)
+		got := c.woken()
+		for id, want := range map[chat.ID]time.Duration{fourth: 90 * time.Minute, first: 2 * time.Hour, second: 3 * time.Hour} {
+			if d := got[id].Sub(began); d < want || d > want+time.Millisecond {
+				t.Errorf("woken after %s, want %s", d, want)
+			}
+		}
+		if len(got) != 3 {
+			t.Errorf("woken: %v", got)
+		}
+		// Once a minute, and when something is due or was set.
+		if n := c.looks.Load() - looks; n > 3*60+60 {
+			t.Errorf("looked %d times within three and a half hours", n)
+		}
+		if left, err := c.accounts.NextTimers(t.Context(), reactors.KeepTimeName, 10); err != nil || len(left) != 0 {
+			t.Errorf("timers left: %v, %v", left, err)
+		}
+		stop()
+	})
+}
+
+// What falls due while nothing runs is done at the start, whatever was handled.
+func TestTimersOutliveTheProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClockwork(t)
+		var chats []chat.ID
+		for i := range 40 {
+			chats = append(chats, c.open(fmt.Sprint(i)))
+		}
+		stop := c.start()
+		for i, id := range chats[:30] {
+			c.snooze(id, time.Duration(i)*time.Minute+time.Second)
+		}
+		synctest.Wait()
+		stop()
+		for i, id := range chats[30:] { // while nothing runs
+			c.snooze(id, time.Duration(i)*time.Minute+time.Second)
+		}
+		c.snooze(chats[3], 0)
+		c.done(c.commands.Chats.Close(t.Context(), someone, chats[4], ""))
+		c.done(c.commands.Chats.Wake(t.Context(), someone, chats[5], chat.WakeUp{By: "ann"}))
+		pass(10 * time.Minute)
+		stop = c.start()
+		pass(time.Second / 2)
+		got := c.woken()
+		for i, id := range chats {
+			due := i%30 < 10 && i != 3 && i != 4
+			if _, woken := got[id]; woken != due {
+				t.Errorf("chat %d: woken %v", i, woken)
+			}
+		}
+		pass(time.Hour)
+		if got := c.woken(); len(got) != 38 {
+			t.Errorf("%d woken, want 38", len(got))
+		}
+		stop()
+	})
+}
+
+// A timer that fires again, since the process ended before it was noted, changes
+// nothing; neither does one that was set for what is no more.
+func TestATimerThatFiresAgainChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClockwork(t)
+		id := c.open("1")
+		c.snooze(id, time.Minute)
+		stop := c.start()
+		synctest.Wait()
+		timers, err := c.accounts.NextTimers(t.Context(), reactors.KeepTimeName, 10)
+		if err != nil || len(timers) != 1 {
+			t.Fatalf("%v, %v", timers, err)
+		}
+		pass(2 * time.Minute)
+		c.snooze(id, 0)
+		again := []reactors.Timer{timers[0], {Kind: "snooze", Subject: "no-chat", Due: time.Now(), Workspace: workspace, Event: uuid.New()}}
+		for _, timer := range again {
+			if err := c.accounts.SetTimer(t.Context(), reactors.KeepTimeName, timer); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pass(2 * time.Minute)
+		if got := c.woken(); len(got) != 1 {
+			t.Errorf("woken: %v", got)
+		}
+		if left, err := c.accounts.NextTimers(t.Context(), reactors.KeepTimeName, 10); err != nil || len(left) != 0 {
+			t.Errorf("timers left: %v, %v", left, err)
+		}
+		stop()
+	})
+}
+
+// While the timers cannot be read nothing is lost, and what is due is done after.
+func TestTimersThatCannotBeReadForAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClockwork(t)
+		id := c.open("1")
+		c.fails.Store(true)
+		stop := c.start()
+		c.snooze(id, time.Minute)
+		pass(10 * time.Minute)
+		if n := c.looks.Load(); n > 40 || len(c.woken()) > 0 {
+			t.Errorf("looked %d times in vain, woken %v", n, c.woken())
+		}
+		c.fails.Store(false)
+		pass(time.Minute)
+		if _, woken := c.woken()[id]; !woken {
+			t.Error("not woken")
+		}
+		stop()
+	})
+}
+
+// Many that are due at the same moment are all woken.
+func TestManyTimersAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClockwork(t)
+		until := time.Now().Add(time.Hour)
+		var want []chat.ID
+		for i := range 300 {
+			id := c.open(fmt.Sprint(i))
+			want = append(want, id)
+			c.done(c.commands.Chats.Snooze(t.Context(), commands.Origin{Workspace: workspace, Actor: "ann"}, id, chat.PutAside{Until: until, By: "ann", At: time.Now()}))
+		}
+		stop := c.start()
+		pass(time.Hour)
+		got := c.woken()
+		late := slices.DeleteFunc(want, func(id chat.ID) bool { at, woken := got[id]; return woken && at.Before(until.Add(time.Second)) })
+		if len(late) > 0 {
+			t.Errorf("%d woken, not in time: %v", len(got), late)
+		}
+		stop()
+	})
+}
