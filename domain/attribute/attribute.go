@@ -5,6 +5,7 @@
 package attribute
 
 import (
+	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -74,6 +75,26 @@ func (a Attribute) Value(given string) (string, error) {
 		return a.Choices[i], nil
 	}
 	return "", ErrKind
+}
+
+// Sortable returns a value of the attribute, as it is kept, in a form whose bytes are
+// in the order of what they mean: numbers from the lowest on, days from the first.
+func (a Attribute) Sortable(kept string) string {
+	if a.Kind != Number || kept == "" {
+		return kept
+	}
+	digits, negative := strings.CutPrefix(kept, "-")
+	whole, _, _ := strings.Cut(digits, ".")
+	digits = fmt.Sprintf("%02d%s", len(whole), digits)
+	if !negative {
+		return "p" + digits
+	}
+	return "n" + strings.Map(func(r rune) rune { // the larger, the lower
+		if r == '.' {
+			return r
+		}
+		return '9' - r + '0'
+	}, digits) + "~"
 }
 
 // number returns a decimal number without what does not count.

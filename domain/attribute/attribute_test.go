@@ -3,7 +3,11 @@ package attribute_test
 import (
 	"errors"
 	"fmt"
+	"math/big"
+	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/internal/domaintest"
@@ -91,6 +95,29 @@ func TestValues(t *testing.T) {
 		if got != tt.want || (err != nil) != (tt.want == "") {
 			t.Errorf("%s %q = %q, %v; want %q", tt.kind, tt.given, got, err, tt.want)
 		}
+	}
+}
+
+// The sortable form of numbers is in their order, that of others is what is kept.
+func TestSortable(t *testing.T) {
+	number := attribute.Attribute{Kind: attribute.Number}
+	value := rapid.Custom(func(t *rapid.T) string {
+		kept, err := number.Value(rapid.StringMatching(`-?[0-9]{1,12}(\.[0-9]{1,6})?`).Draw(t, "number"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return kept
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := value.Draw(t, "a"), value.Draw(t, "b")
+		x, _ := new(big.Rat).SetString(a)
+		y, _ := new(big.Rat).SetString(b)
+		if got := strings.Compare(number.Sortable(a), number.Sortable(b)); got != x.Cmp(y) {
+			t.Fatalf("%s and %s are sorted %d, by %q and %q", a, b, got, number.Sortable(a), number.Sortable(b))
+		}
+	})
+	if got := (attribute.Attribute{Kind: attribute.Date}).Sortable("2026-11-26"); got != "2026-11-26" {
+		t.Errorf("a day is sorted by %q", got)
 	}
 }
 

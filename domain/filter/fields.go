@@ -1,6 +1,11 @@
 package filter
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
+
+const maxOwn = 100 // bytes of an attribute's id
 
 // Kind says what a field's values are, and with that its operators.
 type Kind uint8
@@ -13,7 +18,11 @@ const (
 	Number             // a whole number
 	Time               //
 	Set                // any number of ids
+	Own                // an attribute of the workspace's own, whose kind only a view knows
 )
+
+// OwnPrefix begins the name of a field of the kind Own; the attribute's id is the rest.
+const OwnPrefix = "attributes."
 
 var operators = map[Kind][]Op{
 	ID:     {Eq, Ne, In, Prefix, Exists},
@@ -22,6 +31,7 @@ var operators = map[Kind][]Op{
 	Number: {Eq, Ne, In, Lt, Gt, Between, Exists},
 	Time:   {Eq, Ne, Lt, Gt, Between, Exists},
 	Set:    {Eq, Ne, In, Contains, Exists},
+	Own:    {Eq, Ne, In, Contains, Prefix, Lt, Gt, Between, Exists},
 }
 
 // Ops returns the operators of a kind of field.
@@ -40,6 +50,9 @@ func Fields(t Target) []Field { return slices.Clone(fields[t]) }
 
 // Lookup returns the field of a target by its name.
 func Lookup(t Target, name string) (Field, bool) {
+	if id, own := strings.CutPrefix(name, OwnPrefix); own && t != Orders {
+		return Field{Name: name, Kind: Own}, id != "" && len(id) <= maxOwn
+	}
 	for _, f := range fields[t] {
 		if f.Name == name {
 			return f, true

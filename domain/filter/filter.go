@@ -99,6 +99,8 @@ type Cond struct {
 	Op     Op
 	Values []Value // one; for In one or more, for Between two, for Exists none
 	Want   bool    // for Exists
+
+	Path string // of an Own field: where the condition is, for refusals
 }
 
 func (And) node()  {}
@@ -109,7 +111,7 @@ func (Cond) node() {}
 // Value is what a field is compared with: that of its fields which the Kind of
 // the condition says.
 type Value struct {
-	Text   string // ID, Word, Set; "" is nobody or nothing
+	Text   string // ID, Word, Set, Own; "" is nobody or nothing
 	Me     bool   // ID: whoever asks
 	Bool   bool   // Bool
 	Number int64  // Number

@@ -215,6 +215,9 @@ func (p *parser) cond(path string, o object) (Node, error) {
 		return nil, at(path+".value", ErrValue, "a value is required")
 	}
 	c := Cond{Field: name, Kind: f.Kind, Op: Op(op)}
+	if f.Kind == Own {
+		c.Path = path
+	}
 	return p.values(path+".value", f, c, value, given)
 }
 
@@ -222,6 +225,9 @@ func names(t Target) string {
 	var all []string
 	for _, f := range fields[t] {
 		all = append(all, f.Name)
+	}
+	if t != Orders {
+		all = append(all, OwnPrefix+"…")
 	}
 	return list(all)
 }
@@ -298,6 +304,13 @@ func one(path string, f Field, op Op, v any) (out Value, err error) {
 			return out, at(path, ErrValue, `want a time such as "2026-11-26T09:30:00Z", a day such as "2026-11-26" (UTC), or how long ago, such as "-7d", "-12h" or "-30m"`)
 		}
 		return out, nil
+	case Own: // kept as text
+		switch scalar := v.(type) {
+		case bool:
+			return Value{Text: strconv.FormatBool(scalar)}, nil
+		case json.Number:
+			v = string(scalar)
+		}
 	}
 	if v == nil && f.Kind == ID && op != Prefix {
 		return Value{}, nil // nobody, nothing

@@ -38,6 +38,11 @@ func TestParse(t *testing.T) {
 		},
 		{`{"not":{"field":"name","op":"contains","value":"x"}}`, filter.Not{Of: filter.Cond{Field: "name", Kind: filter.Word, Op: filter.Contains, Values: []filter.Value{{Text: "x"}}}}},
 		{
+			`{"not":{"field":"attributes.size","op":"between","value":[38,"42.5"]}}`,
+			filter.Not{Of: filter.Cond{Field: "attributes.size", Kind: filter.Own, Op: filter.Between, Values: []filter.Value{{Text: "38"}, {Text: "42.5"}}, Path: "filter.not"}},
+		},
+		{`{"field":"attributes.vip","op":"eq","value":true}`, filter.Cond{Field: "attributes.vip", Kind: filter.Own, Op: filter.Eq, Values: []filter.Value{{Text: "true"}}, Path: "filter"}},
+		{
 			`{"and":[{"or":[{"field":"is_contact","op":"eq","value":false}]}]}`,
 			filter.And{filter.Or{filter.Cond{Field: "is_contact", Kind: filter.Bool, Op: filter.Eq, Values: []filter.Value{{}}}}},
 		},

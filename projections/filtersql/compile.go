@@ -26,6 +26,11 @@ type Column struct {
 	// passes if one of them does.
 	In string
 
+	// Of the attributes of a workspace's own (filter.OwnPrefix): the column of In that
+	// has the attribute's id, and the one that has values in the order of what they
+	// mean. SQL is that of values as they are shown.
+	Own, Sorted string
+
 	List   bool   // of a Set: a JSON array of text, as encoding/json writes it
 	Member string // of a List: an array of objects, with the texts in this member
 }
@@ -89,6 +94,9 @@ func (c *compiler) cond(n filter.Cond, col Column) string {
 	if n.Kind == filter.Set {
 		return c.set(n, expr, col)
 	}
+	if col.Own != "" {
+		return c.own(n, expr, col)
+	}
 	if n.Kind == filter.Bool && col.In != "" { // there is such a row, or there is none
 		if n.Values[0].Bool {
 			return exists(col.In)
@@ -96,6 +104,19 @@ func (c *compiler) cond(n filter.Cond, col Column) string {
 		return "NOT " + exists(col.In)
 	}
 	return c.test(n, expr)
+}
+
+// own compares an attribute of the workspace's own, of a kind that a view has found
+// out: a Word as it is shown, an ID by what it means.
+func (c *compiler) own(n filter.Cond, expr string, col Column) string {
+	of := col.In + " AND " + col.Own + " = " + c.arg(strings.TrimPrefix(n.Field, filter.OwnPrefix))
+	if n.Op == filter.Exists {
+		return exists(of)
+	}
+	if n.Kind != filter.Word {
+		expr = col.Sorted
+	}
+	return exists(of + " AND " + c.test(n, expr))
 }
 
 // exists returns whether a query finds something. With an offset PostgreSQL asks

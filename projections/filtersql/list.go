@@ -92,8 +92,8 @@ type place struct {
 var (
 	windows         = []int{200, 800, 2_500, 2_500, 2_500}
 	wideWindows     = []int{1_000, 9_000, 60_000}
-	postgresWindows = []int{200, 800, 1_500}
-	postgresWide    = []int{1_000, 9_000, 20_000}
+	postgresWindows = []int{200, 600, 1_200}
+	postgresWide    = []int{1_000, 7_000, 16_000}
 )
 
 func windowsOf(engine sqldb.Engine, wide bool) []int {
@@ -446,6 +446,9 @@ func (s *statement) held(field string) (Column, bool) {
 }
 
 func (s *statement) column(field string) (Column, bool) {
+	if strings.HasPrefix(field, filter.OwnPrefix) {
+		field = filter.OwnPrefix
+	}
 	c, ok := s.Columns[field]
 	return c, ok
 }
