@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"slices"
 
+	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/filtersql"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
@@ -131,7 +133,8 @@ type inFilter struct {
 // FilterField is something that can be filtered by.
 type FilterField struct {
 	Name      string   `json:"name"`
-	Kind      string   `json:"kind" enum:"id,text,bool,number,time,set"`
+	Label     string   `json:"label,omitempty" doc:"Of an attribute of the workspace's own: what it is called."`
+	Kind      string   `json:"kind" enum:"id,text,bool,number,time,set,date,choice"`
 	Operators []string `json:"operators" nullable:"false"`
 	Values    []string `json:"values,omitempty" doc:"All that it can be; absent if that is not fixed."`
 }
@@ -143,7 +146,7 @@ type FilterFields struct {
 
 var errTarget = fault.New(fault.NotFound, "filter.unknown_target", "there are no such things to filter; want chats, contacts or orders")
 
-func describeFilter(_ context.Context, _ sqldb.Tx, _ *web.Request, in *inFilter) (out FilterFields, _ eventstore.Revision, _ error) {
+func describeFilter(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inFilter) (out FilterFields, _ eventstore.Revision, _ error) {
 	list := filter.Fields(filter.Target(in.Target))
 	if len(list) == 0 {
 		return out, none, errTarget
@@ -158,5 +161,16 @@ func describeFilter(_ context.Context, _ sqldb.Tx, _ *web.Request, in *inFilter)
 		}
 		out.Items = append(out.Items, field)
 	}
-	return out, none, nil
+	if in.Target == string(filter.Orders) {
+		return out, none, nil
+	}
+	own, err := contacts.Attributes(ctx, tx, r.Workspace)
+	for _, a := range own {
+		field := FilterField{Name: filter.OwnPrefix + a.ID, Label: a.Name, Kind: a.Kind, Values: slices.Clone(a.Choices)}
+		for _, op := range contacts.Ops(attribute.Kind(a.Kind)) {
+			field.Operators = append(field.Operators, string(op))
+		}
+		out.Items = append(out.Items, field)
+	}
+	return out, none, err
 }

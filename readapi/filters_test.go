@@ -2,6 +2,7 @@ package readapi_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/chatledger/chatledger/domain/agent"
@@ -47,6 +48,35 @@ func TestFilters(t *testing.T) {
 	fields := l.get("/v1/filters/chats").items()
 	if len(fields) < 18 || fields[1]["name"] != "status" {
 		t.Errorf("fields: %v", fields)
+	}
+}
+
+// Chats are chosen by what their contact has, and a filter's fields are described
+// with the workspace's own.
+func TestFiltersByTheContact(t *testing.T) {
+	l := newLedger(t)
+	chat, other := l.receive(acme, "15551", "hello"), l.receive(acme, "15552", "hello")
+	l.must(201, agent.RoleAdmin, "POST", "/v1/attributes", `{"name":"Size","kind":"number"}`)
+	l.must(201, agent.RoleAgent, "POST", "/v1/contacts", `{"name":"Ana","phones":["+15551"],"gender":"f","language":"pt"}`)
+	l.must(200, agent.RoleBot, "POST", "/v1/chatflows/answers", fmt.Sprintf(`{"chat":%q,"flow":"shoes","question":"Size?","value":"41.5","attribute":"size","marks_as_contact":true}`, chat))
+	for filter, want := range map[string]string{
+		`{"field":"attributes.size","op":"gt","value":41}`:          chat,
+		`{"field":"attributes.size","op":"exists","value":false}`:   other,
+		`{"not":{"field":"attributes.size","op":"lt","value":100}}`: other,
+	} {
+		items := l.must(200, agent.RoleAgent, "POST", "/v1/chats/query?min_position="+l.head(), `{"filter":`+filter+`}`).items()
+		if len(items) != 1 || items[0]["id"] != want {
+			t.Errorf("%s: %v, want %s", filter, items, want)
+		}
+	}
+	refused := l.must(400, agent.RoleAgent, "POST", "/v1/chats/query", `{"filter":{"and":[{"field":"attributes.shoe","op":"eq","value":1}]}}`)
+	if refused["code"] != "filter.unknown_field" || !strings.Contains(fmt.Sprint(refused["errors"]), "body.filter.and[0].field") {
+		t.Errorf("an attribute that there is not: %v", refused)
+	}
+	fields := l.get("/v1/filters/chats").items()
+	last := fields[len(fields)-1]
+	if last["name"] != "attributes.size" || last["label"] != "Size" || last["kind"] != "number" {
+		t.Errorf("the last field is %v", last)
 	}
 }
 

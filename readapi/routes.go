@@ -84,7 +84,7 @@ func (a *API) Endpoints() []web.Endpoint {
 				"Each word of q must be there, or a word that begins with it; case and accents do not count. A phone number is found by four or more of its digits that follow each other, however it is written.",
 			"Nothing of a deleted chat or contact is found but its orders. What comes anew while pages are read comes before them; nothing is shown twice. A page may be short before the end: there are more as long as there is a next_cursor."),
 
-		read(a, "/v1/filters/{target}", anyone, "What can be filtered by", views(inInbox), describeFilter,
+		read(a, "/v1/filters/{target}", anyone, "What can be filtered by", views(inPeople), describeFilter,
 			"The fields of chats, contacts or orders, each with its operators. docs/filters.md is the reference of the language."),
 
 		read(a, "/v1/quick-replies", anyone, "List quick replies, by shortcut", views(inAnswers, inStaff), listQuickReplies,

@@ -77,10 +77,10 @@ func (a Attribute) Value(given string) (string, error) {
 	return "", ErrKind
 }
 
-// Sortable returns a value of the attribute, as it is kept, in a form whose bytes are
-// in the order of what they mean: numbers from the lowest on, days from the first.
-func (a Attribute) Sortable(kept string) string {
-	if a.Kind != Number || kept == "" {
+// Sortable returns a value, as it is kept, in a form whose bytes are in the order of
+// what they mean: numbers from the lowest on, days from the first.
+func Sortable(kept string) string {
+	if n, ok := number(kept); !ok || n != kept {
 		return kept
 	}
 	digits, negative := strings.CutPrefix(kept, "-")

@@ -91,6 +91,8 @@ var fields = map[Target][]Field{
 		{Name: "company", Kind: Word},
 		{Name: "city", Kind: Word},
 		{Name: "country", Kind: Word},
+		{Name: "gender", Kind: Word},
+		{Name: "language", Kind: Word},
 	},
 	Contacts: {
 		{Name: "id", Kind: ID},

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/contact"
@@ -24,6 +25,7 @@ type Projection struct {
 	groups     *projections.Rows[GroupKey, GroupRow]
 	sizes      *projections.Rows[string, GroupSize]
 	chats      *projections.Rows[ChatKey, ChatRow]
+	values     *projections.Rows[ValueKey, ValueRow]
 	known      *projections.Rows[KnownBy, KnownRow]
 	notes      *projections.Rows[NoteKey, Note]
 	attributes *projections.Rows[AttributeKey, Attribute]
@@ -49,8 +51,9 @@ func New() projections.Projection {
 			projections.Index{Name: "by_updated", Columns: "listed, group_id, updated_at, contact_id"},
 			projections.Index{Name: "by_contact", Columns: "contact_id, group_id"},
 		),
-		sizes: projections.NewRows("contacts_v2_group_sizes", func(r *GroupSize) string { return r.Group }),
-		chats: projections.NewRows("contacts_v2_chats", func(r *ChatRow) ChatKey { return r.ChatKey }),
+		sizes:  projections.NewRows("contacts_v2_group_sizes", func(r *GroupSize) string { return r.Group }),
+		chats:  projections.NewRows("contacts_v2_chats", func(r *ChatRow) ChatKey { return r.ChatKey }),
+		values: projections.NewRows("contacts_v2_values", func(r *ValueRow) ValueKey { return r.ValueKey }),
 		known: projections.NewRows("contacts_v2_known_by", func(r *KnownRow) KnownBy { return r.KnownBy },
 			projections.Index{Name: "by_contact", Columns: "contact_id, kind, value"},
 		),
@@ -61,6 +64,7 @@ func New() projections.Projection {
 	p.contacts.OnChange(p.tag)
 	p.contacts.OnChange(p.gather)
 	p.contacts.OnChange(p.find)
+	p.contacts.OnChange(p.hold)
 	p.groups.OnChange(p.count)
 	p.contacts.OnChange(p.know)
 	return p
@@ -74,7 +78,7 @@ func (*Projection) Categories() []string { return []string{"contact", "attribute
 
 // Tables returns the contacts, and what is derived from them.
 func (p *Projection) Tables() []projections.Table {
-	return []projections.Table{p.parts, p.contacts, p.tags, p.groups, p.sizes, p.chats, p.known, p.notes, p.attributes}
+	return []projections.Table{p.parts, p.contacts, p.tags, p.groups, p.sizes, p.chats, p.values, p.known, p.notes, p.attributes}
 }
 
 // Apply records what e changes.
@@ -386,6 +390,32 @@ func chatting(r *Row) (out []ChatRow) {
 			}
 		}
 	}
+	return out
+}
+
+// hold keeps what contacts have of the workspace's own attributes.
+func (p *Projection) hold(before, after *Row) {
+	index(p.values, func(r ValueRow) ValueKey { return r.ValueKey }, held(before), held(after))
+}
+
+func held(r *Row) (out []ValueRow) {
+	if r == nil || r.Filed == "" {
+		return nil
+	}
+	for _, p := range r.Parts {
+		for field := range p.Fields {
+			id, own := contact.Attribute(field)
+			v := r.one(field)
+			if !own || v == "" {
+				continue
+			}
+			row := ValueRow{ValueKey{r.Filed, r.ID, id}, v, attribute.Sortable(v)}
+			if !slices.Contains(out, row) {
+				out = append(out, row)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b ValueRow) int { return strings.Compare(a.Attribute, b.Attribute) })
 	return out
 }
 

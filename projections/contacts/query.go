@@ -62,6 +62,9 @@ func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, direct
 	if err != nil {
 		return filtersql.Query{}, directory.Aliases{}, err
 	}
+	if f, err = Typed(ctx, tx, s.Workspace, f); err != nil {
+		return filtersql.Query{}, directory.Aliases{}, err
+	}
 	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
 	return filtersql.Query{
 		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Except: s.Except, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
@@ -154,6 +157,9 @@ func Passes(ctx context.Context, tx sqldb.Tx, workspace, id string, scope filter
 	expanded := make([]filter.Node, len(nodes))
 	for i, n := range nodes {
 		f, err := groups.Expand(ctx, tx, workspace, filter.Filter{Target: filter.Contacts, Root: n})
+		if err == nil {
+			f, err = Typed(ctx, tx, workspace, f)
+		}
 		if err != nil {
 			return nil, false, err
 		}
@@ -206,6 +212,7 @@ func filtered() *filtersql.List {
 			"created": text("created_at"), "updated": text("updated_at"),
 			"name": text("name"), "phone": text("phone"), "email": text("email"), "company": text("company"),
 			"city": text("city"), "country": text("country"), "gender": text("gender"), "language": text("language"),
+			filter.OwnPrefix: Values("SELECT 1 FROM contacts_v2_values a WHERE a.contact_id = c.contact_id AND a.listed = c.listed"),
 		},
 		Sorts: map[string]filtersql.Sort{
 			string(ByCreated): {Column: "created_at"},

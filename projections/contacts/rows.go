@@ -133,6 +133,21 @@ type ChatRow struct {
 	Filed string `db:"listed"`
 }
 
+// ValueKey is the key of contacts_v2_values.
+type ValueKey struct {
+	Filed     string `db:"listed,key"`
+	ID        string `db:"contact_id,key"`
+	Attribute string `db:"attribute_id,key"`
+}
+
+// ValueRow is a row of contacts_v2_values: what a contact has of the workspace's own
+// attributes.
+type ValueRow struct {
+	ValueKey
+	Value  string `db:"value"`
+	Sorted string `db:"sorted"` // as attribute.Sortable has it
+}
+
 // KnownBy is the key of contacts_v2_known_by: what contacts have that only one person
 // should have.
 type KnownBy struct {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
 	"github.com/chatledger/chatledger/projections/groups"
@@ -33,6 +34,9 @@ func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, direct
 	}
 	f, err := groups.Expand(ctx, tx, s.Workspace, s.Filter)
 	if err != nil {
+		return filtersql.Query{}, directory.Aliases{}, err
+	}
+	if f, err = contacts.Typed(ctx, tx, s.Workspace, f); err != nil {
 		return filtersql.Query{}, directory.Aliases{}, err
 	}
 	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
@@ -136,6 +140,10 @@ func filtered() *filtersql.List {
 	const ordered = "SELECT 1 FROM orders_v2 o WHERE o.chat_id = c.chat_id AND o.workspace = c.workspace"
 	const grouped = `SELECT 1 FROM contacts_v2_chats l JOIN contacts_v2_groups m ON m.contact_id = l.contact_id AND m.listed = l.listed
 		WHERE l.chat_id = c.chat_id AND l.listed = c.workspace`
+	const theirs = " FROM contacts_v2_chats l JOIN contacts_v2 k ON k.contact_id = l.contact_id AND k.listed = l.listed WHERE l.chat_id = c.chat_id AND l.listed = c.workspace"
+	ofContact := func(column string) filtersql.Column {
+		return filtersql.Column{SQL: "COALESCE((SELECT k." + column + theirs + " AND k." + column + " <> '' ORDER BY k.contact_id LIMIT 1), '')"}
+	}
 	return &filtersql.List{
 		Name: findList, Target: filter.Chats,
 		Select: chatColumns, From: "inbox_v2_chats c", Table: "inbox_v2_chats", ID: "chat_id", Owner: "listed",
@@ -165,6 +173,11 @@ func filtered() *filtersql.List {
 			"company":         said("company"),
 			"city":            said("city"),
 			"country":         said("country"),
+			"gender":          ofContact("gender"),
+			"language":        ofContact("language"),
+
+			filter.OwnPrefix: contacts.Values(`SELECT 1 FROM contacts_v2_chats l JOIN contacts_v2_values a ON a.contact_id = l.contact_id AND a.listed = l.listed
+				WHERE l.chat_id = c.chat_id AND l.listed = c.workspace`),
 		},
 		Sorts: map[string]filtersql.Sort{
 			byActivity: {Column: "last_activity_at"},
