@@ -280,6 +280,31 @@ func listDuplicates(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inCont
 	return out, none, err
 }
 
+type inShared struct {
+	web.Read
+	Paging
+}
+
+// SharedDetail is what several contacts have that only one person should have.
+type SharedDetail struct {
+	Kind     string          `json:"kind" enum:"email,phone"`
+	Value    string          `json:"value"`
+	Count    int             `json:"count" maximum:"101" doc:"Of the contacts that have it; 101 for more than 100."`
+	Contacts []ListedContact `json:"contacts" nullable:"false" doc:"The first 10 of them."`
+}
+
+func listShared(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inShared) (web.List[SharedDetail], eventstore.Revision, error) {
+	list, next, err := contacts.AllShared(ctx, tx, r.Workspace, in.Cursor, in.Limit)
+	items := make([]SharedDetail, len(list))
+	for i, s := range list {
+		items[i] = SharedDetail{Kind: s.Kind, Value: s.Value, Count: s.Count, Contacts: make([]ListedContact, len(s.Contacts))}
+		for j, c := range s.Contacts {
+			items[i].Contacts[j] = newListedContact(c)
+		}
+	}
+	return web.NewList(items, next), none, err
+}
+
 // Attribute is a field that a workspace gives its contacts.
 type Attribute struct {
 	ID       string   `json:"id" example:"size"`

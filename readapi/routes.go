@@ -66,6 +66,8 @@ func (a *API) Endpoints() []web.Endpoint {
 			countsShort),
 		read(a, "/v1/contacts/{contact}", anyone, "All that is known of a contact", contactViews, a.getContact,
 			"For every value: who gave it, how and when. A contact that was merged into another is answered with that one."),
+		read(a, "/v1/contacts/duplicates", anyone, "Contacts that may be the same person", contactViews, listShared,
+			"Each e-mail address and phone number that several contacts have, with the first of these.", shortPages),
 		read(a, "/v1/contacts/{contact}/duplicates", anyone, "Who may be the same person", contactViews, listDuplicates,
 			"Other contacts with an e-mail address or a phone number of this one."),
 		read(a, "/v1/attributes", anyone, "The workspace's own fields of contacts", views(inPeople), listAttributes),

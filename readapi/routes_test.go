@@ -64,6 +64,7 @@ a b s u y A  POST /v1/contacts/query
 a b s u y A  POST /v1/contacts/count
 a b s u y A  GET /v1/contacts/{contact}
 a b s u y A  GET /v1/contacts/{contact}/duplicates
+a b s u y A  GET /v1/contacts/duplicates
 a b s u y A  GET /v1/attributes
 . . s . . A  POST /v1/groups
 . . s . . A  PATCH /v1/groups/{group}

@@ -145,8 +145,35 @@ func TestDuplicates(t *testing.T) {
 			})
 		}
 		of("2 email ana@x", "3 phone +15550001")
+		all := func(want ...string) {
+			t.Helper()
+			l.Read(t, func(tx sqldb.Tx) {
+				var got []string
+				for from := ""; ; {
+					page, next, err := contacts.AllShared(t.Context(), tx, acme, from, 1)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, s := range page {
+						text := fmt.Sprintf("%s %s %d", s.Kind, s.Value, s.Count)
+						for _, c := range s.Contacts {
+							text += " " + c.ID
+						}
+						got = append(got, text)
+					}
+					if from = next; from == "" {
+						break
+					}
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("shared %q, want %q", got, want)
+				}
+			})
+		}
+		all("email ana@x 2 1 2", "phone +15550001 2 1 3")
 		l.Record(t, "contact-3", contact.Merged{Into: "1", By: "ann", At: sec(9)})
 		of("2 email ana@x")
+		all("email ana@x 2 1 2")
 		l.Record(t, "contact-3", contact.Unmerged{From: "1", By: "ann", At: sec(9)})
 		l.Record(t, "contact-2", set(10, typed, "emails", "o@x"))
 		of("3 phone +15550001")

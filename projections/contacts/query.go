@@ -11,6 +11,7 @@ import (
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/projections/cursor"
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
 	"github.com/chatledger/chatledger/projections/groups"
@@ -301,6 +302,86 @@ func Duplicates(ctx context.Context, tx sqldb.Tx, workspace, id string) ([]Dupli
 		rows[i].Listed = standIn(rows[i].Listed, aliases)
 	}
 	return rows, err
+}
+
+// Shared is what several contacts have that only one person should have.
+type Shared struct {
+	Kind     string // email or phone
+	Value    string
+	Count    int      // of those who have it, or maxShared+1 for more
+	Contacts []Listed // the first few of them, by id
+}
+
+const (
+	sharedAtOnce  = 10_000 // rows that are looked at for a page
+	sharedShown   = 10     // contacts of one value
+	maxShared     = 100    // that are counted
+	sharedList    = "contacts/shared"
+	sharedColumns = "kind, value, contact_id"
+)
+
+type sharedPlace struct {
+	Kind  string `json:"k" db:"kind"`
+	Value string `json:"v" db:"value"`
+	ID    string `json:"-" db:"contact_id"`
+}
+
+// AllShared returns a page of what contacts of a workspace share, by kind and value. A
+// page may be short, even empty, though more follow.
+func AllShared(ctx context.Context, tx sqldb.Tx, workspace, from string, limit int) (out []Shared, next string, err error) {
+	if limit, err = cursor.Limit(limit); err != nil {
+		return nil, "", err
+	}
+	var after sharedPlace
+	if from != "" {
+		if err := cursor.Decode(sharedList, from, &after); err != nil {
+			return nil, "", err
+		}
+	}
+	rows, err := sqldb.Select[sharedPlace](ctx, tx, "SELECT "+sharedColumns+` FROM contacts_v2_known_by
+		WHERE listed = $1 AND (kind, value) > ($2, $3) ORDER BY listed, kind, value, contact_id LIMIT $4`, workspace, after.Kind, after.Value, sharedAtOnce)
+	if err != nil {
+		return nil, "", fmt.Errorf("look for duplicates: %w", err)
+	}
+	all := len(rows) < sharedAtOnce
+	var ids [][]string
+	for at := 0; at < len(rows); {
+		first := rows[at]
+		end := at
+		for end < len(rows) && rows[end].Kind == first.Kind && rows[end].Value == first.Value {
+			end++
+		}
+		if end == len(rows) && !all && at > 0 {
+			break // there may be more who have it: it begins the next page
+		}
+		after = first
+		if n := end - at; n > 1 {
+			s := Shared{Kind: first.Kind, Value: first.Value, Count: min(n, maxShared+1)}
+			out = append(out, s)
+			var some []string
+			for _, r := range rows[at:min(end, at+sharedShown)] {
+				some = append(some, r.ID)
+			}
+			ids = append(ids, some)
+		}
+		at = end
+		if len(out) == limit {
+			all = all && end == len(rows)
+			break
+		}
+	}
+	if !all {
+		next = cursor.Encode(sharedList, after)
+	}
+	shown, err := Shown(ctx, tx, workspace, slices.Concat(ids...))
+	for i := range out {
+		for _, id := range ids[i] {
+			if c, ok := shown[id]; ok {
+				out[i].Contacts = append(out[i].Contacts, c)
+			}
+		}
+	}
+	return out, next, err
 }
 
 // Attributes returns a workspace's own fields, by id, also archived ones.

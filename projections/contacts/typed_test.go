@@ -62,7 +62,9 @@ func TestOwnAttributes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			l.Read(t, func(tx sqldb.Tx) { _, err = contacts.Count(t.Context(), tx, contacts.Search{Workspace: acme, Filter: f}) })
+			l.Read(t, func(tx sqldb.Tx) {
+				_, err = contacts.Count(t.Context(), tx, contacts.Search{Workspace: acme, Filter: f})
+			})
 			e, ok := errors.AsType[*fault.Error](err)
 			if !ok || fmt.Sprintf("%s %s", e.Field, e.Code) != at {
 				t.Errorf("%s: %v, want %s", raw, err, at)
