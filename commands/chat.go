@@ -241,6 +241,21 @@ func (c Chats) EndCall(ctx context.Context, o Origin, id chat.ID, cmd chat.EndCa
 	return c.chats.do(ctx, o, "chat.end_call", string(id), decides(cmd.Decide))
 }
 
+// StoreMedia records that the file of a message is kept.
+func (c Chats) StoreMedia(ctx context.Context, o Origin, id chat.ID, cmd chat.StoreMedia) (Result, error) {
+	return c.chats.do(ctx, o, "chat.store_media", string(id), decides(cmd.Decide))
+}
+
+// FailMedia records that the file of a message could not be had.
+func (c Chats) FailMedia(ctx context.Context, o Origin, id chat.ID, cmd chat.FailMedia) (Result, error) {
+	return c.chats.do(ctx, o, "chat.fail_media", string(id), decides(cmd.Decide))
+}
+
+// RequestMedia asks for another try at the file of a message.
+func (c Chats) RequestMedia(ctx context.Context, o Origin, id chat.ID, cmd chat.RequestMedia) (Result, error) {
+	return c.chats.do(ctx, o, "chat.request_media", string(id), decides(cmd.Decide))
+}
+
 // DownloadTranscript records that somebody takes a transcript with them. Package
 // transcript writes it.
 func (c Chats) DownloadTranscript(ctx context.Context, o Origin, id chat.ID, cmd chat.DownloadTranscript) (Result, error) {

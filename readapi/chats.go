@@ -203,6 +203,7 @@ type Message struct {
 	Referral   *chat.Referral `json:"referral,omitempty" doc:"The advertisement that led here."`
 	Reactions  []Reaction     `json:"reactions,omitempty"`
 	Delivery   *DeliveryState `json:"delivery,omitempty" doc:"Of a message to the customer."`
+	Media      *MediaState    `json:"media,omitempty" doc:"Of a message with a file."`
 
 	QuickReply *chat.QuickReplyUse `json:"quick_reply,omitempty" doc:"The quick reply that a message to the customer was made from."`
 }
@@ -293,6 +294,9 @@ func listMessages(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inMessag
 	out := Messages{Items: make([]Entry, len(page.Entries)), Before: page.Older, After: page.Newer}
 	for i, e := range page.Entries {
 		out.Items[i] = newEntry(e)
+	}
+	if err := showMedia(ctx, tx, r.Workspace, in.Chat, out.Items); err != nil {
+		return Messages{}, none, err
 	}
 	switch {
 	case q.After != "" && page.MoreNewer:

@@ -29,6 +29,7 @@ import (
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/memory"
 	"github.com/chatledger/chatledger/internal/accounts"
+	"github.com/chatledger/chatledger/internal/blob/dir"
 	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
@@ -55,6 +56,7 @@ type ledger struct {
 	log      *logBuffer
 	workers  *projectionsControl
 	views    projections.Config
+	files    *dir.Store
 	agents   map[agent.Role]string // ids
 	tokens   map[agent.Role]string // secrets
 	tokenIDs map[agent.Role]string
@@ -113,7 +115,15 @@ func newLedger(t testing.TB, change ...func(*readapi.Config, *web.Config)) *ledg
 		t.Fatal(err)
 	}
 	metrics := prometheus.NewRegistry()
-	rc := readapi.Config{DB: db, Apart: apart, Store: l.store, Waiter: waiter, Now: time.Now, Log: logger, Status: runner.Status, Metrics: metrics}
+	if l.files, err = dir.Open(filepath.Join(t.TempDir(), "media"), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.files.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	rc := readapi.Config{DB: db, Apart: apart, Store: l.store, Waiter: waiter, Files: l.files, Now: time.Now, Log: logger, Status: runner.Status, Metrics: metrics}
 	wc := web.Config{Now: time.Now, Log: logger, Metrics: metrics, Authenticate: l.authenticate, Limits: web.Limits{Rate: 1e6, Burst: 1e6, FailureBurst: 1e6}}
 	for _, c := range change {
 		c(&rc, &wc)

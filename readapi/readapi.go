@@ -1,5 +1,5 @@
 // Package readapi is the reading side of the HTTP API: queries on the views, by GET
-// or, where what they ask is too much for a URL, by POST; files of lists; the stream
+// or, where what they ask is too much for a URL, by POST; files of lists and messages; the stream
 // of changes; and whether the server is well.
 //
 // It answers from views, and from the log where it is asked for the log itself.
@@ -23,13 +23,14 @@ import (
 	"github.com/chatledger/chatledger/projections"
 )
 
-// Config is what New needs. DB, Store, Waiter, Now, Status and Metrics
+// Config is what New needs. DB, Store, Waiter, Files, Now, Status and Metrics
 // have no default.
 type Config struct {
 	DB     sqldb.DB            // of the views
 	Apart  map[string]sqldb.DB // of the views that have one of their own, by their names; as in projections.Config
 	Store  eventstore.Store    // the log
 	Waiter *projections.Waiter
+	Files  Files // of messages
 	Now    func() time.Time
 	Log    *slog.Logger // nil: nothing is logged
 

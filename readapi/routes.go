@@ -14,6 +14,7 @@ import (
 	"github.com/chatledger/chatledger/projections/groups"
 	"github.com/chatledger/chatledger/projections/history"
 	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/media"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/quickreplies"
 	"github.com/chatledger/chatledger/projections/savedviews"
@@ -38,6 +39,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		inBulk     = (*bulk.Projection)(nil).Name()
 		inPeople   = (*contacts.Projection)(nil).Name()
 		inCalls    = (*calls.Projection)(nil).Name()
+		inFiles    = (*media.Projection)(nil).Name()
 		inSaved    = (*savedviews.Projection)(nil).Name()
 		inGroups   = (*groups.Projection)(nil).Name()
 	)
@@ -50,8 +52,9 @@ func (a *API) Endpoints() []web.Endpoint {
 		ask(a, "/v1/chats/query", anyone, "Find chats with a filter", chatViews, a.findChats, shortPages),
 		ask(a, "/v1/chats/count", anyone, "Count chats with a filter", chatViews, a.countFound, countsShort),
 		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox, inStaff), getChat),
-		read(a, "/v1/chats/{chat}/messages", anyone, "Read a conversation", views(inInbox, inTalk), listMessages,
+		read(a, "/v1/chats/{chat}/messages", anyone, "Read a conversation", views(inInbox, inTalk, inFiles), listMessages,
 			"Without before, after or cursor: the newest entries. Items are oldest first."),
+		a.messageMedia(inInbox, inFiles),
 		read(a, "/v1/chats/{chat}/history", people, "Everything that happened to a chat", views(inInbox, inPast), listHistory,
 			"Every event as a typed fact, oldest first. Auditors and admins see that of deleted chats, too."),
 		read(a, "/v1/chats/{chat}/visitor", anyone, "Who is in the chat", chatViews, a.getVisitor,

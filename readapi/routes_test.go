@@ -54,6 +54,7 @@ a . s . . A  POST /v1/chats/{chat}/read
 a . s . . A  POST /v1/chats/{chat}/unread
 a . s . . A  POST /v1/chats/{chat}/snooze
 a . s . . A  POST /v1/chats/{chat}/unsnooze
+a . s . . A  POST /v1/chats/{chat}/messages/{message}/media/fetch
 . . s . . A  DELETE /v1/chats/{chat}
 . . s . . A  POST /v1/chats/{chat}/restore
 a b s u y A  GET /v1/chats/{chat}/transcript
@@ -163,6 +164,7 @@ a b s u y A  GET /v1/filters/{target}
 . . s . . A  POST /v1/bulk/{job}/undo
 a b s u y A  GET /v1/chats/{chat}
 a b s u y A  GET /v1/chats/{chat}/messages
+a b s u y A  GET /v1/chats/{chat}/messages/{message}/media
 a . s u y A  GET /v1/chats/{chat}/history
 a b s u y A  GET /v1/chats/{chat}/visitor
 a . s . . A  POST /v1/quick-replies

@@ -93,6 +93,12 @@ var versioned = regexp.MustCompile(`/v[0-9]+\.[0-9]+$`)
 
 // endpoint returns the address of what an account has, such as its messages.
 func endpoint(a Account, edge string) (string, error) {
+	base, err := graph(a)
+	return base + "/" + url.PathEscape(a.PhoneNumberID) + "/" + edge, err
+}
+
+// graph returns the address of the Graph API, with its version.
+func graph(a Account) (string, error) {
 	base := strings.TrimRight(a.Secrets.GraphURL, "/")
 	if base == "" {
 		base = GraphURL
@@ -104,7 +110,7 @@ func endpoint(a Account, edge string) (string, error) {
 	if !versioned.MatchString(base) {
 		base += "/" + GraphVersion
 	}
-	return base + "/" + url.PathEscape(a.PhoneNumberID) + "/" + edge, nil
+	return base, nil
 }
 
 // SendText posts a text to a customer, once. It never panics and it returns

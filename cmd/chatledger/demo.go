@@ -55,6 +55,10 @@ func (c DemoCmd) Run(ctx context.Context, t *terminal) (err error) {
 	graph, err := graphtest.Start(graphtest.Config{
 		AccessToken: demoAccessToken,
 		Taken:       func(m graphtest.Message) { outbox.Sent(m.To, m.ID) },
+		Media: func(id string) (graphtest.Media, bool) {
+			content, mimeType, ok := demo.File(id)
+			return graphtest.Media{Body: content, MIMEType: mimeType}, ok
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("start the stand-in for the provider: %w", err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ import (
 	"github.com/chatledger/chatledger/eventstore/postgres"
 	"github.com/chatledger/chatledger/eventstore/sqlite"
 	"github.com/chatledger/chatledger/internal/accounts"
+	"github.com/chatledger/chatledger/internal/blob"
+	"github.com/chatledger/chatledger/internal/blob/dir"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections"
@@ -148,6 +151,18 @@ type parts struct {
 
 	accountsDB sqldb.DB
 	caches     Caches
+	files      files
+}
+
+// files keep the files of messages.
+type files interface {
+	blob.Store
+	Close() error
+}
+
+// openFiles opens what keeps the files of messages.
+func openFiles(f StoreFlags) (files, error) {
+	return dir.Open(cmp.Or(f.Media, filepath.Join(f.Data, "media")), now())
 }
 
 // keep says how much is kept in memory, before anything is.
@@ -178,6 +193,9 @@ func openParts(ctx context.Context, f StoreFlags, t *terminal, create bool) (_ *
 }
 
 func (p *parts) close() (err error) {
+	if p.files != nil {
+		err = errors.Join(err, p.files.Close())
+	}
 	if p.accountsDB != nil {
 		err = errors.Join(err, p.accountsDB.Close())
 	}
@@ -252,6 +270,9 @@ type service struct {
 
 // assemble puts the server together on top of its parts.
 func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a application, err error) {
+	if p.files, err = openFiles(f); err != nil {
+		return a, err
+	}
 	dbs, err := openViews(ctx, f, true)
 	if err != nil {
 		return a, err
@@ -268,7 +289,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	read := readapi.New(readapi.Config{
-		DB: dbs.views, Apart: dbs.apart(), Store: p.log, Waiter: cfg.Waiter, Now: now, Log: t.logger, Status: runner.Status, Metrics: metrics,
+		DB: dbs.views, Apart: dbs.apart(), Store: p.log, Waiter: cfg.Waiter, Files: p.files, Now: now, Log: t.logger, Status: runner.Status, Metrics: metrics,
 	})
 	endpoints := slices.Concat(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, now), viewsapi.Endpoints(cfg))
 	api := web.New(web.Config{
@@ -342,6 +363,7 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Cl
 		reactors.SendMessages{
 			Accounts: known, Client: client, Chats: p.commands.Chats, Attempts: p.accounts, Now: now, Logger: t.logger,
 		}.Reactor(),
+		reactors.FetchMedia{Accounts: known, Client: client, Files: p.files, Chats: p.commands.Chats, Now: now}.Reactor(),
 		reactors.KeepContacts{Chats: p.commands.Chats, Contacts: p.commands.Contacts}.Reactor(),
 		reactors.RunBulk{Bulk: p.commands.Bulk, Select: bulkview.Chooser{From: from}.Choose, Now: now}.Reactor(),
 		reactors.FillGroups{Groups: p.commands.Groups, Choose: contacts.Chooser{From: from}.Members, Now: now}.Reactor(),
@@ -604,5 +626,5 @@ func (p *parts) parkedEvents(ctx context.Context, reactor string) ([]reactors.Pa
 }
 
 func reactorNames() []string {
-	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.FillGroupsName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName, reactors.PlaceCallsName, reactors.KeepTimeName}
+	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.FillGroupsName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName, reactors.PlaceCallsName, reactors.KeepTimeName, reactors.FetchMediaName}
 }

@@ -31,6 +31,10 @@ type (
 		Chat chat.ID `path:"chat"`
 		Body B
 	}
+	inMessage struct {
+		Chat    chat.ID        `path:"chat"`
+		Message chat.MessageID `path:"message"`
+	}
 	inNote struct {
 		Chat chat.ID     `path:"chat"`
 		Note chat.NoteID `path:"note"`

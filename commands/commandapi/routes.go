@@ -100,6 +100,10 @@ func (a *api) routes() []web.Endpoint {
 			func(ctx ctx, c caller, in *inChat) (result, error) {
 				return a.Chats.Wake(ctx, c.Origin, in.Chat, chat.WakeUp{By: c.By})
 			}),
+		write(a, "POST /v1/chats/{chat}/messages/{message}/media/fetch", staff, "Try again to fetch the file of a message",
+			func(ctx ctx, c caller, in *inMessage) (result, error) {
+				return a.Chats.RequestMedia(ctx, c.Origin, in.Chat, chat.RequestMedia{Message: in.Message, By: c.By, At: c.At})
+			}, answers(202), "For a file that could not be had: once the cause is mended, say an access token that had expired. One that is there, or on its way, is left as it is."),
 		write(a, "DELETE /v1/chats/{chat}", seniors, "Hide a chat from every list and count",
 			func(ctx ctx, c caller, in *chatWith[*ReasonBody]) (result, error) {
 				return a.Chats.Delete(ctx, c.Origin, in.Chat, chat.Delete{By: c.By, Reason: in.Body.reason()})

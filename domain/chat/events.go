@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chatledger/chatledger/domain/internal/notes"
+	"github.com/chatledger/chatledger/domain/media"
 )
 
 // Events is the catalogue of everything that can happen to a chat, in the
@@ -39,6 +40,9 @@ var Events = []Event{
 	CallEnded{},
 	Snoozed{},
 	Woken{},
+	MediaStored{},
+	MediaFailed{},
+	MediaRequested{},
 }
 
 // Opened starts a chat: a customer is seen on a channel for the first time.
@@ -288,6 +292,31 @@ type Woken struct {
 	Message MessageID  `json:"message,omitempty"` // the customer's message that did it, if one did
 }
 
+// MediaStored says that the file of a message is kept by us, and as what.
+type MediaStored struct {
+	Message  MessageID `json:"message"`
+	SHA256   string    `json:"sha256"`    // of the file, in hex: it is kept under that
+	Size     int64     `json:"size"`      // bytes
+	MIMEType string    `json:"mime_type"` // as which it is shown; application/octet-stream for what is not as it says
+	At       time.Time `json:"at"`
+}
+
+// MediaFailed says that the file of a message could not be had.
+type MediaFailed struct {
+	Message MessageID        `json:"message"`
+	Code    MediaFailureCode `json:"code"`
+	Reason  string           `json:"reason,omitempty"` // for people
+	At      time.Time        `json:"at"`
+}
+
+// MediaRequested says that somebody wants another try at a file that could not be
+// had.
+type MediaRequested struct {
+	Message MessageID `json:"message"`
+	By      AgentID   `json:"by"`
+	At      time.Time `json:"at"`
+}
+
 // Content is what a message holds. Kind says which of the fields matter.
 type Content struct {
 	Kind     string          `json:"kind"`           // text, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, order, unsupported or unknown
@@ -394,6 +423,9 @@ func (Restored) EventType() string         { return "chat.restored.v1" }
 func (TranscriptDownloaded) EventType() string { return "chat.transcript_downloaded.v1" }
 func (CallRequested) EventType() string        { return "chat.call_requested.v1" }
 func (CallEnded) EventType() string            { return "chat.call_ended.v1" }
+func (MediaStored) EventType() string          { return "chat.media_stored.v1" }
+func (MediaFailed) EventType() string          { return "chat.media_failed.v1" }
+func (MediaRequested) EventType() string       { return "chat.media_requested.v1" }
 
 func (Snoozed) EventType() string { return "chat.snoozed.v1" }
 func (Woken) EventType() string   { return "chat.woken.v1" }
@@ -410,6 +442,9 @@ func (e MessageQueued) apply(s *State) { put(&s.Outbound, e.Message, Outbound{St
 func (e MessageReceived) apply(s *State) {
 	s.Unread++
 	s.Known.Profile.tell(e.ProfileName, e.At)
+	if m := e.Content.Media; m != nil {
+		put(&s.Media, e.Message, MediaFile{State: MediaFetching, Kind: media.Kind(e.Content.Kind), Source: *m, At: e.At})
+	}
 }
 
 func (e DetailsShared) apply(s *State) {
@@ -493,3 +528,12 @@ func (e Woken) apply(s *State) {
 		s.Unread = max(s.Unread, 1)
 	}
 }
+
+func (e MediaStored) apply(s *State) {
+	f := s.Media[e.Message]
+	f.State, f.SHA256 = MediaKept, e.SHA256
+	put(&s.Media, e.Message, f)
+}
+
+func (e MediaFailed) apply(s *State)    { s.media(e.Message, MediaLost) }
+func (e MediaRequested) apply(s *State) { s.media(e.Message, MediaFetching) }

@@ -22,7 +22,7 @@ type command = domaintest.Command[chat.State, chat.Event]
 func commands() *rapid.Generator[command] {
 	agents := rapid.SampledFrom([]chat.AgentID{"", "ann", "bob"})
 	words := rapid.SampledFrom([]string{"", "hi", "ho", "\x00"})
-	messages := rapid.SampledFrom([]chat.MessageID{"", "o1", "o2"})
+	messages := rapid.SampledFrom([]chat.MessageID{"", "o1", "o2", "m"})
 	providers := rapid.SampledFrom([]string{"", "p1", "p2"})
 	notes := rapid.SampledFrom([]chat.NoteID{"", "n1", "n2"})
 	tags := rapid.SliceOfN(rapid.SampledFrom([]chat.TagID{"", "vip", "late", "new", "old"}), 0, 3)
@@ -86,6 +86,15 @@ func commands() *rapid.Generator[command] {
 		func(t *rapid.T) command { return chat.WakeUp{By: agents.Draw(t, "by")} },
 		func(t *rapid.T) command { return chat.WakeDue{At: times.Draw(t, "at")} },
 		func(t *rapid.T) command {
+			return chat.StoreMedia{MediaStored: chat.MediaStored{Message: messages.Draw(t, "message"), SHA256: strings.Repeat("ab", 32), Size: 1, MIMEType: "image/png"}}
+		},
+		func(t *rapid.T) command {
+			return chat.FailMedia{MediaFailed: chat.MediaFailed{Message: messages.Draw(t, "message"), Code: chat.MediaGone}}
+		},
+		func(t *rapid.T) command {
+			return chat.RequestMedia{Message: messages.Draw(t, "message"), By: agents.Draw(t, "by")}
+		},
+		func(t *rapid.T) command {
 			return chat.ShareDetails{Reason: reasons.Draw(t, "reason"), Name: words.Draw(t, "name"), By: agents.Draw(t, "by")}
 		},
 	}
@@ -97,7 +106,10 @@ func incoming() *rapid.Generator[command] {
 	return rapid.Custom(func(t *rapid.T) command {
 		switch rapid.IntRange(0, 2).Draw(t, "kind of input") {
 		case 0:
-			return chat.ReceiveMessage{Workspace: "acme", Channel: "wa", Customer: "1", DefaultStatus: "OPEN", DefaultCategory: chat.CategoryOpen, Message: "m", ProviderID: "p"}
+			return chat.ReceiveMessage{
+				Workspace: "acme", Channel: "wa", Customer: "1", DefaultStatus: "OPEN", DefaultCategory: chat.CategoryOpen, Message: "m", ProviderID: "p",
+				Content: chat.Content{Kind: "image", Media: &chat.Media{ID: "7"}},
+			}
 		case 1:
 			return chat.ReceiveReaction{Workspace: "acme", Channel: "wa", Customer: "1", DefaultStatus: "OPEN", DefaultCategory: chat.CategoryOpen, ProviderID: "p", Target: "q"}
 		}

@@ -30,6 +30,9 @@ var (
 	ErrCallRunning     = fault.New(fault.Conflict, "chat.call_running", "a call of this chat goes on")
 	ErrNoCalls         = fault.New(fault.Conflict, "chat.no_calls", "nobody makes calls for this channel: it is not set up for them")
 	ErrNoPhone         = fault.New(fault.Conflict, "chat.no_phone", "no phone number of the customer is known")
+	ErrMediaNotFound   = fault.New(fault.NotFound, "chat.media_not_found", "the chat has no such message with a file")
+	ErrMediaFetching   = fault.New(fault.Conflict, "chat.media_fetching", "the file is still being fetched; try again in a moment")
+	ErrMediaFailed     = fault.New(fault.Conflict, "chat.media_failed", "the file could not be had")
 	ErrNoteOfAnother   = fault.New(fault.Forbidden, "chat.note_of_another", "the note is somebody else's")
 )
 
@@ -66,6 +69,8 @@ var (
 	ErrAsOf              = fault.Bad("as_of", "chat.bad_as_of", "want a position of the log at which the chat was there")
 	ErrSnoozeMissing     = fault.Bad("until", "chat.snooze_until_missing", "want a time, or until_reply")
 	ErrSnoozeUntil       = fault.Bad("until", "chat.bad_snooze_until", "want a time to come, within a year")
+	ErrMediaHash         = fault.Bad("sha256", "chat.media_hash", "want a SHA-256 as 64 hexadecimal digits, a size and a type")
+	ErrMediaCode         = fault.Bad("code", "chat.media_code", "why a file could not be had is one of the codes of the product")
 	ErrTooManyDetails    = fault.Bad("phones", "chat.too_many_details", "at most 100 e-mail addresses and 100 phone numbers")
 )
 

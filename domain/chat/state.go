@@ -29,6 +29,7 @@ type State struct {
 	Reports   map[string]Report // by provider id, of messages known and unknown
 	Call      string            // the call that takes the line; "" if none does
 	Snooze    *Snooze           // nil if the chat is not snoozed
+	Media     map[MessageID]MediaFile
 }
 
 // Note is what decisions need to know of a note, also after it was deleted.

@@ -36,15 +36,19 @@ var layers = []struct{ pkg, may string }{
 	{"internal/transcript", "domain/** eventstore eventstore/codec internal/ids internal/csvtext"},
 	{"internal/csvtext", ""},
 
+	{"internal/blob", ""},
+	{"internal/blob/blobtest", "internal/blob " + forTests},
+	{"internal/blob/dir", "internal/blob"},
+
 	{"projections/projectionstest", "projections domain/** eventstore eventstore/codec internal/ids internal/sqldb " + forTests},
 	{"projections/views/viewstest", "projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb " + forTests},
 	{"projections/viewsapi", "projections projections/cursor domain/** eventstore internal/sqldb internal/web " + http},
 	{"projections/search", "projections projections/** domain/** eventstore internal/sqldb golang.org/x/text/**"},
 	{"projections", "domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
 	{"projections/**", "projections projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
-	{"readapi", "projections projections/** domain/** eventstore eventstore/codec internal/csvtext internal/ids internal/sqldb internal/web " + http},
+	{"readapi", "projections projections/** domain/** eventstore eventstore/codec internal/blob internal/csvtext internal/ids internal/sqldb internal/web " + http},
 
-	{"reactors/**", "commands domain/** eventstore eventstore/codec eventstore/feed channels/** internal/ids " + watermill + " github.com/google/uuid golang.org/x/sync/** golang.org/x/time/rate"},
+	{"reactors/**", "commands domain/** eventstore eventstore/codec eventstore/feed channels/** internal/blob internal/ids " + watermill + " github.com/google/uuid golang.org/x/sync/** golang.org/x/time/rate"},
 	{"channels/**", "channels/** commands domain/** eventstore eventstore/codec internal/ids internal/web github.com/google/uuid github.com/nyaruka/phonenumbers golang.org/x/time/rate"},
 	{"internal/accounts", "domain/** eventstore eventstore/feed reactors internal/ids internal/sqldb github.com/google/uuid github.com/pressly/goose/v3/**"},
 
@@ -98,7 +102,7 @@ func TestLayers(t *testing.T) {
 // concrete lists what is chosen in one place: drivers, databases, views, the
 // message router and what hangs on it.
 const concrete = "eventstore/memory eventstore/sqlite eventstore/postgres eventstore/feed internal/sqldb projections/* " +
-	"channels/whatsapp commands/commandapi readapi " +
+	"channels/whatsapp commands/commandapi readapi internal/blob/* " +
 	"zombiezen.com/go/sqlite/** github.com/jackc/pgx/v5/** " + watermill
 
 // In cmd, one file knows every concrete type; the others work on what it hands them.

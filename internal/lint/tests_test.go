@@ -14,6 +14,7 @@ import (
 var watched = map[string]string{
 	"channels/whatsapp/graphtest": "channels/whatsapp",
 	"cmd/chatledger/demo":         "cmd/chatledger",
+	"internal/blob/blobtest":      "internal/blob/dir",
 	"internal/testenv/with":       "internal/testenv",
 	"projections/views/viewstest": "projections/views",
 }

@@ -77,6 +77,10 @@ func startServer(ctx context.Context, o options) (s *server, err error) {
 	s.graph, err = graphtest.Start(graphtest.Config{
 		AccessToken: accessToken,
 		Taken:       func(m graphtest.Message) { s.outbox.Sent(m.To, m.ID) },
+		Media: func(id string) (graphtest.Media, bool) {
+			content, mimeType, ok := demo.File(id)
+			return graphtest.Media{Body: content, MIMEType: mimeType}, ok
+		},
 	})
 	if err != nil {
 		return s, fmt.Errorf("start the stand-in for the provider: %w", err)

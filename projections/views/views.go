@@ -13,6 +13,7 @@ import (
 	"github.com/chatledger/chatledger/projections/groups"
 	"github.com/chatledger/chatledger/projections/history"
 	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/media"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/quickreplies"
 	"github.com/chatledger/chatledger/projections/savedviews"
@@ -39,5 +40,6 @@ func All() []func() projections.Projection {
 		calls.New,
 		savedviews.New,
 		groups.New,
+		media.New,
 	}
 }

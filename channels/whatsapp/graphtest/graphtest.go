@@ -2,7 +2,7 @@
 // sent through it: for tests and for the demo.
 //
 // It takes POST /{version}/{phone-number-id}/messages and …/calls as documented,
-// remembers what it took, can report on it by signed webhooks, and misbehaves when
+// hands out files, remembers what it took, can report on it by signed webhooks, and misbehaves when
 // told to. It delivers nothing to anybody.
 package graphtest
 
@@ -52,6 +52,8 @@ type Config struct {
 	// Taken, if set, is called for each message that was taken, before it is
 	// answered.
 	Taken func(Message)
+	// Media, if set, is asked for files that PutMedia was not told of.
+	Media func(id string) (Media, bool)
 }
 
 // Server is the stand-in. It is an http.Handler, for those who have a listener
@@ -65,9 +67,14 @@ type Server struct {
 	done   chan struct{}
 	close  sync.Once
 
-	mu       sync.Mutex
-	taken    []Message
-	rung     []Call
+	mu    sync.Mutex
+	taken []Message
+	rung  []Call
+
+	media       map[string]Media
+	mediaAsked  []string
+	mediaScript []Behaviour
+
 	requests int
 	script   []Behaviour
 	decide   func(n int, m Message) Behaviour
@@ -161,6 +168,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{version}/{phone}/messages", s.messages)
 	mux.HandleFunc("POST /{version}/{phone}/calls", s.calls)
+	mux.HandleFunc("GET /{version}/{media}", s.whereMedia)
+	mux.HandleFunc("GET "+attachments+"{$}", s.getMedia)
 	mux.ServeHTTP(w, r)
 }
 

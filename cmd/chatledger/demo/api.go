@@ -171,7 +171,9 @@ func pause(ctx context.Context, retryAfter string) error {
 // the id of their chat as soon as the inbox shows it.
 func (g *Generator) TourChat(ctx context.Context) (string, error) {
 	p, at := newPerson(g.random, -1), g.config.Now()
-	err := g.deliver(ctx, g.messages(p, g.message(p, at, "text", text("Hello! Do you still have the tea that I had last time?"))))
+	err := g.deliver(ctx, g.messages(p,
+		g.message(p, at.Add(-time.Second), "image", object{"id": "image-tea", "mime_type": "image/jpeg", "caption": "This one"}),
+		g.message(p, at, "text", text("Hello! Do you still have the tea that I had last time?"))))
 	if err != nil {
 		return "", err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -38,8 +39,11 @@ func text(s string) object { return object{"body": s} }
 // anyMessage is a message of any of the kinds there are, texts most of all.
 func (g *Generator) anyMessage(p *person, at time.Time) object {
 	r := g.random
-	media := func(mime string, more object) object {
-		o := object{"id": fmt.Sprintf("media-%d", r.IntN(1_000_000)), "mime_type": mime, "sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="}
+	media := func(kind string, more object) object {
+		id := fmt.Sprintf("%s-%d", kind, r.IntN(1_000_000))
+		content, mime, _ := File(id)
+		sum := sha256.Sum256(content)
+		o := object{"id": id, "mime_type": mime, "sha256": base64.StdEncoding.EncodeToString(sum[:])}
 		maps.Copy(o, more)
 		return o
 	}
@@ -51,15 +55,15 @@ func (g *Generator) anyMessage(p *person, at time.Time) object {
 		}
 		return m
 	case n < 66:
-		return g.message(p, at, "image", media("image/jpeg", object{"caption": "This is how it looks"}))
+		return g.message(p, at, "image", media("image", object{"caption": "This is how it looks"}))
 	case n < 69:
-		return g.message(p, at, "audio", media("audio/ogg; codecs=opus", object{"voice": true}))
+		return g.message(p, at, "audio", media("audio", object{"voice": true}))
 	case n < 72:
-		return g.message(p, at, "document", media("application/pdf", object{"filename": "invoice.pdf"}))
+		return g.message(p, at, "document", media("document", object{"filename": "invoice.pdf"}))
 	case n < 74:
-		return g.message(p, at, "video", media("video/mp4", nil))
+		return g.message(p, at, "video", media("video", nil))
 	case n < 76:
-		return g.message(p, at, "sticker", media("image/webp", object{"animated": false}))
+		return g.message(p, at, "sticker", media("sticker", object{"animated": false}))
 	case n < 79:
 		return g.message(p, at, "location", object{"latitude": 38.7223 + r.Float64(), "longitude": -9.1393 + r.Float64(), "name": "Pick-up point", "address": "1 Harbour Street, " + p.city})
 	case n < 84:
