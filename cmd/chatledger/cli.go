@@ -31,7 +31,7 @@ type StoreFlags struct {
 	Data   string `default:"./data" type:"path" group:"store" placeholder:"FOLDER" help:"Folder of the SQLite files (default: ${default}). Made if missing."`
 	Log    string `default:"sqlite" group:"store" placeholder:"WHERE" help:"Where the events are: sqlite, or postgres://… (default: ${default})."`
 	Views  string `default:"" group:"store" placeholder:"WHERE" help:"Where views, tokens and channel secrets are: sqlite, or postgres://… (default: the same as --log)."`
-	Media  string `default:"" group:"store" placeholder:"WHERE" help:"Where the files of messages are: a folder (default: media in --data). Made if missing."`
+	Media  string `default:"" group:"store" placeholder:"WHERE" help:"Where the files of messages are: a folder, made if missing, or s3://BUCKET/PREFIX?endpoint=https://HOST&region=NAME with keys from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (default: media in --data)."`
 	Schema string `default:"chatledger" group:"store" placeholder:"PREFIX" help:"Prefix of the names of PostgreSQL schemas (default: ${default})."`
 
 	SQLiteCache uint `name:"sqlite-cache" default:"400" group:"memory" placeholder:"MB" help:"Pages of the SQLite files that are kept in memory, in MB; they come to take up to twice as much (default: ${default})."`

@@ -179,6 +179,7 @@ func (c DoctorCmd) checkStores(ctx context.Context, d *diagnosis, moved bool) {
 	if err := checkAccounts(quick, c.StoreFlags, d); err != nil {
 		d.failf("accounts", "%v", err)
 	}
+	checkFiles(quick, c.StoreFlags, d)
 }
 
 // How far a view may be behind before it is worth a word.

@@ -32,6 +32,7 @@ import (
 	"github.com/chatledger/chatledger/internal/accounts"
 	"github.com/chatledger/chatledger/internal/blob"
 	"github.com/chatledger/chatledger/internal/blob/dir"
+	"github.com/chatledger/chatledger/internal/blob/s3"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections"
@@ -162,7 +163,45 @@ type files interface {
 
 // openFiles opens what keeps the files of messages.
 func openFiles(f StoreFlags) (files, error) {
-	return dir.Open(cmp.Or(f.Media, filepath.Join(f.Data, "media")), now())
+	if strings.HasPrefix(f.Media, "s3:") {
+		bucket, err := s3.Open(f.Media)
+		if err != nil {
+			return nil, fmt.Errorf("--media: %w", err)
+		}
+		return bucket, nil
+	}
+	return dir.Open(f.media(), now())
+}
+
+// media returns the folder of files.
+func (f StoreFlags) media() string { return cmp.Or(f.Media, filepath.Join(f.Data, "media")) }
+
+// checkFiles looks whether the files of messages can be reached. It changes nothing.
+func checkFiles(ctx context.Context, f StoreFlags, d *diagnosis) {
+	if !strings.HasPrefix(f.Media, "s3:") {
+		switch info, err := os.Stat(f.media()); {
+		case errors.Is(err, fs.ErrNotExist):
+			d.okf("media", "%s: none yet", f.media())
+		case err != nil:
+			d.failf("media", "%v", err)
+		case !info.IsDir():
+			d.failf("media", "%s is not a folder: check --media", f.media())
+		case info.Mode().Perm()&0o077 != 0:
+			d.warnf("media", "%s can be entered by others (%v): chmod 700 %s", f.media(), info.Mode().Perm(), f.media())
+		default:
+			d.okf("media", "%s, its owner's alone", f.media())
+		}
+		return
+	}
+	bucket, err := s3.Open(f.Media)
+	if err == nil {
+		err = errors.Join(bucket.Check(ctx), bucket.Close())
+	}
+	if err != nil {
+		d.failf("media", "%v: check --media and the keys", err)
+		return
+	}
+	d.okf("media", "the bucket is there")
 }
 
 // keep says how much is kept in memory, before anything is.

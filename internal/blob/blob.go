@@ -33,14 +33,14 @@ type Blob struct {
 
 // Store keeps files. All methods may be called at once, from several processes.
 type Store interface {
-	// Put keeps what r holds and returns where. Once it has returned, the file is
+	// Put keeps what r holds, at least a byte, and returns where. Once it has returned, the file is
 	// there after a crash. Put again, it is there once, and its PutAt is later. If
 	// r fails, Put returns r's error and keeps nothing. Of a file that is not
 	// complete nothing is ever seen.
 	Put(ctx context.Context, workspace string, r io.Reader) (Blob, error)
 
-	// Open opens a file, or returns ErrNotFound. It stays readable until it is
-	// closed, also if it is deleted or put again meanwhile.
+	// Open opens a file, or returns ErrNotFound. It stays readable until it is closed
+	// or ctx ends, also if it is put again meanwhile.
 	Open(ctx context.Context, workspace, sha256 string) (io.ReadSeekCloser, error)
 
 	// Delete removes a file unless it was put again after b.PutAt. One that is not

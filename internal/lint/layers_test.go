@@ -39,6 +39,7 @@ var layers = []struct{ pkg, may string }{
 	{"internal/blob", ""},
 	{"internal/blob/blobtest", "internal/blob " + forTests},
 	{"internal/blob/dir", "internal/blob"},
+	{"internal/blob/s3", "internal/blob github.com/minio/minio-go/v7/**"},
 
 	{"projections/projectionstest", "projections domain/** eventstore eventstore/codec internal/ids internal/sqldb " + forTests},
 	{"projections/views/viewstest", "projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb " + forTests},
