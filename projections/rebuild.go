@@ -85,6 +85,9 @@ func rebuildAll(ctx context.Context, cfg Config, names []string, progress func(P
 		return err
 	}
 	finish, ctx := errgroup.WithContext(ctx)
+	// To compare takes a transaction inside of another: if all connections were held by
+	// outer ones, none would ever get its inner one.
+	finish.SetLimit(finishing)
 	for _, b := range builders {
 		finish.Go(func() error {
 			if err := b.finish(ctx); err != nil {
@@ -95,6 +98,10 @@ func rebuildAll(ctx context.Context, cfg Config, names []string, progress func(P
 	}
 	return finish.Wait()
 }
+
+// finishing is how many views are compared at once, by far fewer than a database has
+// connections.
+const finishing = 3
 
 // finish makes the indexes, compares, catches up and switches over.
 func (b *builder) finish(ctx context.Context) (err error) {
