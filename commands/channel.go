@@ -2,8 +2,10 @@ package commands
 
 import (
 	"context"
+	"time"
 
 	"github.com/chatledger/chatledger/domain/channel"
+	"github.com/chatledger/chatledger/domain/chat"
 )
 
 // Channels runs the commands of package channel.
@@ -36,6 +38,18 @@ func (c Channels) SetCalls(ctx context.Context, o Origin, id channel.ID, cmd cha
 // Disconnect ends the channel.
 func (c Channels) Disconnect(ctx context.Context, o Origin, id channel.ID, cmd channel.Disconnect) (Result, error) {
 	return c.channels.do(ctx, o, "channel.disconnect", string(id), decides(cmd.Decide))
+}
+
+// window returns how long after a customer's message a channel takes free messages
+// to them; 0 if it always does. A channel that was never connected has no rules.
+func (c Channels) window(ctx context.Context, id string) (open time.Duration, err error) {
+	err = c.channels.with(ctx, id, func(s channel.State) error {
+		if s.Kind == channel.WhatsApp {
+			open = chat.WhatsAppWindow
+		}
+		return nil
+	})
+	return open, err
 }
 
 // Look calls use with the present state of a channel of any workspace: a

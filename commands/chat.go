@@ -18,6 +18,7 @@ type Chats struct {
 	teams    Teams
 	tags     Tags
 	statuses Statuses
+	channels Channels
 }
 
 // decides is a command without conditions outside its own chat.
@@ -63,7 +64,10 @@ func (c Chats) ShareDetails(ctx context.Context, o Origin, id chat.ID, cmd chat.
 
 // Send queues an answer. The reactor that hands it to the provider follows.
 func (c Chats) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.SendMessage) (Result, error) {
-	return c.chats.do(ctx, o, "chat.send_message", string(id), decides(cmd.Decide))
+	return c.chats.do(ctx, o, "chat.send_message", string(id), func(ctx context.Context, s chat.State) (_ []chat.Event, err error) {
+		cmd.Window, err = c.channels.window(ctx, s.Channel)
+		return after(err, cmd.Decide, s)
+	})
 }
 
 // Accept records that the provider took a message.

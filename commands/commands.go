@@ -29,6 +29,7 @@ import (
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/domain/team"
+	"github.com/chatledger/chatledger/domain/template"
 	"github.com/chatledger/chatledger/domain/webhook"
 	"github.com/chatledger/chatledger/domain/workspace"
 	"github.com/chatledger/chatledger/eventstore"
@@ -120,6 +121,7 @@ type Commands struct {
 	QuickReplies QuickReplies
 	Calls        Calls
 	SavedViews   SavedViews
+	Templates    Templates
 }
 
 // New returns the commands on a log.
@@ -159,8 +161,8 @@ func New(store eventstore.Store, o Options) *Commands {
 		Workspaces: Workspaces{workspaces, statuses},
 		Webhooks:   Webhooks{webhooks},
 	}
-	c.Orders = Orders{orders, chats, c.Agents, c.Tags}
-	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses}
+	c.Orders = Orders{orders, chats, c.Agents, c.Tags, c.Channels}
+	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses, c.Channels}
 	c.Attributes = Attributes{attributes}
 	c.Contacts = Contacts{contacts, chats, c.Attributes, c.Agents, c.Tags, c.Statuses}
 	c.Exports = Exports{exports}
@@ -176,6 +178,10 @@ func New(store eventstore.Store, o Options) *Commands {
 	}
 	c.Calls = Calls{calls, chats, channels}
 	c.SavedViews = SavedViews{newAggregate("savedviews", store, cache, requests, o.Now, savedview.Events, savedview.Evolve, savedview.ErrNotFound, func(s savedview.State) string { return s.Workspace })}
+	c.Templates = Templates{
+		templates: newAggregate("template", store, cache, requests, o.Now, template.Events, template.Evolve, template.ErrNotFound, func(s template.State) string { return s.Workspace }),
+		chats:     chats, channels: c.Channels,
+	}
 	return c
 }
 
@@ -200,6 +206,7 @@ func Events() []codec.Event {
 	add(&all, quickreply.Events)
 	add(&all, call.Events)
 	add(&all, savedview.Events)
+	add(&all, template.Events)
 	add(&all, request.Events)
 	return all
 }

@@ -18,6 +18,8 @@ type Orders struct {
 	chats  *aggregate[chat.State, chat.Event]
 	agents Agents
 	tags   Tags
+
+	channels Channels
 }
 
 // Place starts an order. If it names a chat, that must be one of the workspace.
@@ -109,7 +111,14 @@ func (c Orders) step(ctx context.Context, o Origin, name string, id order.ID, cm
 			if cs.Workspace != o.Workspace {
 				return chat.ErrNotFound
 			}
-			_, err := chat.SendMessage{Message: chat.MessageID(n.Message), Text: n.Text, By: chat.AgentID(n.By), Bot: n.Bot, At: n.At}.Decide(cs)
+			window, err := c.channels.window(ctx, cs.Channel)
+			if err != nil {
+				return err
+			}
+			_, err = chat.SendMessage{
+				Message: chat.MessageID(n.Message), Outgoing: chat.Outgoing{Text: n.Text},
+				By: chat.AgentID(n.By), Bot: n.Bot, At: n.At, Window: window,
+			}.Decide(cs)
 			return err
 		})
 		return events, err

@@ -207,6 +207,10 @@ func (c QuickReplies) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.S
 	return c.chats.do(ctx, o, "chat.send_message", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
 		// Whether the chat takes a message at all comes first: of one that does
 		// not, no value is to be told.
+		var err error
+		if cmd.Window, err = c.channels.window(ctx, s.Channel); err != nil {
+			return nil, err
+		}
 		probe := cmd
 		probe.Text = "text"
 		if events, err := probe.Decide(s); err != nil || len(events) == 0 {

@@ -59,7 +59,7 @@ func (n NotifyCustomers) tell(ctx context.Context, e eventstore.Recorded, meta e
 	o.Actor, o.ActorKind = meta.Actor, commands.ActorKind(meta.ActorKind)
 	end := order.EndNotice{Message: f.Message}
 	_, err := n.Chats.Send(ctx, o, chat.ID(f.Chat), chat.SendMessage{
-		Message: chat.MessageID(f.Message), Text: f.Text, By: chat.AgentID(f.By), Bot: f.Bot, At: f.At,
+		Message: chat.MessageID(f.Message), Outgoing: chat.Outgoing{Text: f.Text}, By: chat.AgentID(f.By), Bot: f.Bot, At: f.At,
 	})
 	if refusal, ok := errors.AsType[*fault.Error](err); ok && !errors.Is(err, commands.ErrBusy) {
 		end.Code, end.Reason = refusal.Code, refusal.Msg // it was closed meanwhile, say

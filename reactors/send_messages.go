@@ -29,7 +29,7 @@ const recordTimeout = 5 * time.Second
 // No message is sent twice. A record is made, durably, before each call; if it
 // is found later without an outcome, because the process died or the answer
 // never came, the message fails as "outcome unknown" and an agent decides. See
-// whatsapp.Client.SendText.
+// whatsapp.Client.Send.
 type SendMessages struct {
 	Accounts whatsapp.Accounts
 	Client   *whatsapp.Client
@@ -142,7 +142,7 @@ func (s SendMessages) send(ctx context.Context, m queued) error {
 	if done {
 		return s.Attempts.ForgetAttempt(ctx, SendMessagesName, m.e.Position)
 	}
-	sent := s.Client.SendText(ctx, account, customer, m.Message, m.Text)
+	sent := s.Client.Send(ctx, account, customer, m.Message, m.Outgoing())
 
 	// From here on something has happened outside: it is written down even if
 	// ctx is done.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +37,33 @@ func TestAMessageOnItsWay(t *testing.T) {
 	until(t, "all reports are translated", func() bool { return s.count("webhook.translated.v1") == 3 })
 	if got := s.outbound(id, m).State; got != chat.Read {
 		t.Errorf("state %s", got)
+	}
+}
+
+// A template is sent with its values, as the provider documents it.
+func TestATemplateOnItsWay(t *testing.T) {
+	s := newShop(t)
+	s.start()
+	id := s.open("15551230001")
+	_, err := s.commands.Chats.Send(t.Context(), someone, id, chat.SendMessage{Message: "m1", By: "ana", At: time.Now().Add(48 * time.Hour), Outgoing: chat.Outgoing{
+		Text: "Hello Ana!",
+		Template: &chat.TemplateUse{
+			ID: "t", Name: "follow_up", Language: "en", Category: "utility",
+			Header: &chat.TemplateHeader{Kind: "image", Link: "https://shop.example/tea.jpg"},
+			Body:   []chat.TemplateValue{{Name: "name", Text: "Ana"}}, Buttons: []chat.TemplateButton{{Place: 1, Kind: "url", Text: "JD2"}},
+		},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it was accepted", func() bool { return s.outbound(id, "m1").ProviderID != "" })
+	taken := s.graph.Taken()
+	want := `"type":"template","template":{"name":"follow_up","language":{"code":"en"},"components":[` +
+		`{"type":"header","parameters":[{"type":"image","image":{"link":"https://shop.example/tea.jpg"}}]},` +
+		`{"type":"body","parameters":[{"type":"text","parameter_name":"name","text":"Ana"}]},` +
+		`{"type":"button","sub_type":"url","index":"1","parameters":[{"type":"text","text":"JD2"}]}]}`
+	if len(taken) != 1 || !strings.Contains(taken[0].Payload, want) {
+		t.Errorf("taken %+v, want %s", taken, want)
 	}
 }
 

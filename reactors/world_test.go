@@ -250,7 +250,7 @@ func (s *shop) answer(id chat.ID, text string) chat.MessageID {
 	s.t.Helper()
 	s.queued++
 	m := chat.MessageID(fmt.Sprintf("out-%d", s.queued))
-	_, err := s.commands.Chats.Send(s.t.Context(), commands.Origin{Workspace: workspace, Actor: "ana", ActorKind: commands.ActorAgent}, id, chat.SendMessage{Message: m, Text: text, By: "ana", At: time.Now()})
+	_, err := s.commands.Chats.Send(s.t.Context(), commands.Origin{Workspace: workspace, Actor: "ana", ActorKind: commands.ActorAgent}, id, chat.SendMessage{Message: m, Outgoing: chat.Outgoing{Text: text}, By: "ana", At: time.Now()})
 	if err != nil {
 		s.t.Fatal(err)
 	}

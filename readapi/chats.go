@@ -3,15 +3,19 @@ package readapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/conversation"
+	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/history"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
@@ -149,9 +153,35 @@ func countChats(ctx context.Context, tx sqldb.Tx, r *web.Request, _ *struct{ web
 	return Counts{Tally(n.Tally), n.Statuses, Tally(n.Open), Tally(n.Snoozed)}, none, err
 }
 
-func getChat(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChat) (Chat, eventstore.Revision, error) {
+// OneChat is a chat, with what the list does not say.
+type OneChat struct {
+	Chat
+	WindowClosesAt *time.Time `json:"window_closes_at" doc:"Until when the customer can be sent anything but templates, perhaps in the past. Null if the customer has not written, or if the channel has no such rule."`
+}
+
+func getChat(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChat) (OneChat, eventstore.Revision, error) {
 	c, err := inbox.Get(ctx, tx, r.Workspace, in.Chat)
-	return newChat(c), eventstore.Revision(c.Revision), err
+	if err != nil {
+		return OneChat{}, none, err
+	}
+	closes, err := windowCloses(ctx, tx, r.Workspace, c)
+	return OneChat{newChat(c), closes}, eventstore.Revision(c.Revision), err
+}
+
+// windowCloses says until when a chat takes free messages, as the domain decides it.
+func windowCloses(ctx context.Context, tx sqldb.Tx, workspace string, c inbox.Chat) (*time.Time, error) {
+	ch, err := directory.GetChannel(ctx, tx, workspace, c.Channel)
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.NotFound {
+		return nil, nil
+	}
+	if err != nil || ch.Kind != string(channel.WhatsApp) {
+		return nil, err
+	}
+	at, err := inbox.LastReceived(ctx, tx, c.ID)
+	if err != nil || at == 0 {
+		return nil, err
+	}
+	return momentOrNull(at + chat.WhatsAppWindow.Microseconds()), nil
 }
 
 type inMessages struct {
@@ -171,6 +201,8 @@ type Messages struct {
 	NextCursor string  `json:"next_cursor,omitempty" doc:"For cursor: older entries, or newer ones if after was given; absent if there are none."`
 	Before     string  `json:"before,omitempty" doc:"For before: older entries; absent if there are none."`
 	After      string  `json:"after,omitempty" doc:"For after: newer entries, now or once there are some."`
+
+	WindowClosesAt *time.Time `json:"window_closes_at" doc:"As GET /v1/chats/{chat} shows it."`
 }
 
 // Entry is one line of a conversation.
@@ -206,6 +238,8 @@ type Message struct {
 	Media      *MediaState    `json:"media,omitempty" doc:"Of a message with a file."`
 
 	QuickReply *chat.QuickReplyUse `json:"quick_reply,omitempty" doc:"The quick reply that a message to the customer was made from."`
+	Template   *chat.TemplateUse   `json:"template,omitempty" doc:"With content of kind template: which, and its values."`
+	Campaign   string              `json:"campaign,omitempty" doc:"The campaign that it is a part of."`
 }
 
 // Answered names the message that another one answers.
@@ -244,7 +278,7 @@ func newEntry(e conversation.Entry) Entry {
 		out.Text = &out.Note.Text
 	}
 	if m := e.Message; m != nil {
-		out.Message = &Message{Direction: m.Direction, ProviderID: m.ProviderID, Content: m.Content, Referral: m.Referral, QuickReply: m.QuickReply}
+		out.Message = &Message{Direction: m.Direction, ProviderID: m.ProviderID, Content: m.Content, Referral: m.Referral, QuickReply: m.QuickReply, Template: m.Template, Campaign: m.Campaign}
 		out.Text = &out.Message.Content.Text
 		if c := m.Context; c != nil {
 			out.Message.Context = &Answered{c.ProviderID, c.Message, c.From, c.Forwarded}
@@ -266,7 +300,12 @@ const (
 )
 
 func listMessages(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inMessages) (Messages, eventstore.Revision, error) {
-	if _, err := inbox.Get(ctx, tx, r.Workspace, in.Chat); err != nil {
+	c, err := inbox.Get(ctx, tx, r.Workspace, in.Chat)
+	if err != nil {
+		return Messages{}, none, err
+	}
+	closes, err := windowCloses(ctx, tx, r.Workspace, c)
+	if err != nil {
 		return Messages{}, none, err
 	}
 	q := conversation.Query{
@@ -291,7 +330,7 @@ func listMessages(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inMessag
 	if err != nil {
 		return Messages{}, none, err
 	}
-	out := Messages{Items: make([]Entry, len(page.Entries)), Before: page.Older, After: page.Newer}
+	out := Messages{Items: make([]Entry, len(page.Entries)), Before: page.Older, After: page.Newer, WindowClosesAt: closes}
 	for i, e := range page.Entries {
 		out.Items[i] = newEntry(e)
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/chatledger/chatledger/projections/quickreplies"
 	"github.com/chatledger/chatledger/projections/savedviews"
 	"github.com/chatledger/chatledger/projections/search"
+	"github.com/chatledger/chatledger/projections/templates"
 	"github.com/chatledger/chatledger/projections/usage"
 	"github.com/chatledger/chatledger/projections/visitor"
 )
@@ -42,6 +43,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		inFiles    = (*media.Projection)(nil).Name()
 		inSaved    = (*savedviews.Projection)(nil).Name()
 		inGroups   = (*groups.Projection)(nil).Name()
+		inForms    = (*templates.Projection)(nil).Name()
 	)
 	views := func(names ...string) []string { return names }
 	chatViews, contactViews := views(inInbox, inProfiles, inSales, inStaff, inPeople, inGroups, inSaved), views(inPeople, inStaff, inGroups, inSaved)
@@ -52,7 +54,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		ask(a, "/v1/chats/query", anyone, "Find chats with a filter", chatViews, a.findChats, shortPages),
 		ask(a, "/v1/chats/count", anyone, "Count chats with a filter", chatViews, a.countFound, countsShort),
 		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox, inStaff), getChat),
-		read(a, "/v1/chats/{chat}/messages", anyone, "Read a conversation", views(inInbox, inTalk, inFiles), listMessages,
+		read(a, "/v1/chats/{chat}/messages", anyone, "Read a conversation", views(inInbox, inTalk, inFiles, inStaff), listMessages,
 			"Without before, after or cursor: the newest entries. Items are oldest first."),
 		a.messageMedia(inInbox, inFiles),
 		read(a, "/v1/chats/{chat}/history", people, "Everything that happened to a chat", views(inInbox, inPast), listHistory,
@@ -101,6 +103,10 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/saved-views/counts", anyone, "How many each saved view finds", views(inSaved, inInbox, inProfiles, inSales, inPeople, inStaff, inGroups), a.countSavedViews,
 			"In the order of the list, few at a time.", countsShort),
 		read(a, "/v1/saved-views/{view}", anyone, "Get a saved view", views(inSaved), getSavedView),
+
+		read(a, "/v1/templates", anyone, "List message templates, by name and language", views(inForms), listTemplates,
+			"What may be sent to customers whenever they wrote last, if it is approved."),
+		read(a, "/v1/templates/{template}", anyone, "Get a message template", views(inForms), getTemplate),
 
 		read(a, "/v1/me", anyone, "Who is calling", views(inStaff), getMe),
 		read(a, "/v1/agents", anyone, "List staff", views(inStaff), listAgents),

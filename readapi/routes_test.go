@@ -174,6 +174,11 @@ a . s . . A  POST /v1/quick-replies/{reply}/restore
 a b s . . A  POST /v1/quick-replies/{reply}/preview
 a b s u y A  GET /v1/quick-replies
 a b s u y A  GET /v1/quick-replies/{reply}
+. . . . . A  POST /v1/templates
+. . . . . A  PUT /v1/templates/{template}
+a b s . . A  POST /v1/templates/{template}/preview
+a b s u y A  GET /v1/templates
+a b s u y A  GET /v1/templates/{template}
 a . s u y A  POST /v1/saved-views
 a . s u y A  PATCH /v1/saved-views/{view}
 a . s u y A  DELETE /v1/saved-views/{view}

@@ -49,6 +49,7 @@ type Change struct {
 	Messages      []Message
 	Statuses      []Status
 	Calls         []CallReport
+	Templates     []TemplateReport
 	Ignored       []string // what is kept for later, such as "calls"
 }
 
@@ -155,6 +156,10 @@ func parseChange(n node, received time.Time) Change {
 	c := Change{Field: clip(n.get("field").id(), 100), PhoneNumberID: value.get("metadata", "phone_number_id").id()}
 	if c.Field == "calls" {
 		c.parseCalls(value, received)
+		return c
+	}
+	if c.Field == templateStatusField {
+		c.parseTemplateStatus(value)
 		return c
 	}
 	if c.Field != "messages" {

@@ -113,37 +113,6 @@ func graph(a Account) (string, error) {
 	return base, nil
 }
 
-// SendText posts a text to a customer, once. It never panics and it returns
-// within 30 seconds.
-//
-// WhatsApp has no idempotency key for messages. So when the answer is missing
-// after a connection was made, the outcome is Unknown and the caller must not
-// send again: a customer who gets a message twice is worse off than an agent who
-// is told to look. Only where no connection came about is it certain that Meta
-// knows nothing.
-//
-// The message's own id goes along as biz_opaque_callback_data, which Meta repeats
-// in its reports: so a report finds the message even if the answer was lost, and
-// says that it arrived after all.
-//
-// The request is that of
-// https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/text-messages
-func (c *Client) SendText(ctx context.Context, a Account, to string, message chat.MessageID, text string) Sent {
-	type body struct {
-		Text       string `json:"body"`
-		PreviewURL bool   `json:"preview_url"`
-	}
-	payload := struct {
-		Product   string `json:"messaging_product"`
-		Recipient string `json:"recipient_type"`
-		To        string `json:"to"`
-		Type      string `json:"type"`
-		Text      body   `json:"text"`
-		Callback  string `json:"biz_opaque_callback_data"`
-	}{"whatsapp", "individual", to, "text", body{Text: text}, string(message)}
-	return c.postMessage(ctx, a, payload)
-}
-
 // postMessage posts a message, once.
 func (c *Client) postMessage(ctx context.Context, a Account, payload any) Sent {
 	var said struct {

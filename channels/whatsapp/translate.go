@@ -143,6 +143,11 @@ func (r *translation) change(ctx context.Context, c Change) {
 			r.statuses++
 		}
 	}
+	for _, s := range c.Templates {
+		if r.each(ctx, "", "template", func() error { return r.templateStatus(ctx, s, r.d.Received) }) {
+			r.statuses++
+		}
+	}
 	for _, k := range c.Calls {
 		if r.each(ctx, k.Customer, "call", func() error { return r.call(ctx, k) }) {
 			r.statuses++

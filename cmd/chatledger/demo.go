@@ -85,7 +85,7 @@ func (c DemoCmd) Run(ctx context.Context, t *terminal) (err error) {
 	}
 	traffic := demo.New(demo.Config{
 		URL: s.url, Channel: staff.channel, PhoneNumberID: demoPhoneNumberID, Phone: demoPhone, AppSecret: demoAppSecret,
-		Agents: staff.agents, Supervisor: staff.supervisor, Outbox: outbox,
+		Agents: staff.agents, Supervisor: staff.supervisor, Admin: staff.admin, Outbox: outbox,
 		Run: strconv.FormatInt(began.Unix(), 36), Seed: c.Seed, Now: now, Logger: quiet.logger,
 	})
 	defer traffic.Close()
@@ -103,6 +103,9 @@ func (c DemoCmd) Run(ctx context.Context, t *terminal) (err error) {
 
 // work makes the traffic and shows the tour as soon as there is something to see.
 func (c DemoCmd) work(ctx context.Context, traffic *demo.Generator, s *server, staff demoStaff, w io.Writer, began time.Time) error {
+	if err := traffic.Templates(ctx); err != nil {
+		return err
+	}
 	first := min(c.Chats, 20)
 	if err := traffic.Customers(ctx, first); err != nil {
 		return err
@@ -134,6 +137,7 @@ type demoStaff struct {
 	channel    string
 	agents     []demo.Agent
 	supervisor demo.Agent
+	admin      demo.Agent
 	tokens     []roleToken
 }
 
@@ -168,6 +172,8 @@ func (s *server) hireDemoStaff(ctx context.Context, graphURL string) (staff demo
 			}
 		case agent.RoleSupervisor:
 			staff.supervisor = demo.Agent{Name: who.name, ID: made.agent, Token: made.secret}
+		case agent.RoleAdmin:
+			staff.admin = demo.Agent{Name: who.name, ID: made.agent, Token: made.secret}
 		}
 		staff.tokens = append(staff.tokens, who)
 	}

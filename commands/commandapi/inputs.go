@@ -103,10 +103,12 @@ type (
 	}
 )
 
-// SendBody is a text for the customer.
+// SendBody is a message for the customer.
 type SendBody struct {
 	Text       *string         `json:"text,omitempty" example:"Your parcel left today." doc:"At most 4,096 characters."`
 	QuickReply *QuickReplyBody `json:"quick_reply,omitempty" doc:"Instead of a text: what it is made of. The message says which quick reply it was, and which version."`
+
+	Template *UseTemplateBody `json:"template,omitempty" doc:"Instead of a text: a template that is approved, with its values. It is sent whenever the customer wrote last."`
 }
 
 // NoteBody is the text of a note.

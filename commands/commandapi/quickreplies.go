@@ -2,13 +2,11 @@ package commandapi
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/chat"
-	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/internal/web"
@@ -149,28 +147,4 @@ func (a *api) previewQuickReply() web.Endpoint {
 		}
 		return &web.Answer[Preview]{Position: web.Position(head.Position), Body: Preview{string(f.Reply), f.Version, f.Text}}, nil
 	}, nil)
-}
-
-// send queues a message: a text, or what a quick reply makes of one.
-func (a *api) send(ctx context.Context, c caller, in *chatWith[SendBody]) (result, error) {
-	cmd := chat.SendMessage{Message: commands.NewMessage(c.Origin), By: c.By, Bot: c.Bot, At: c.At}
-	b := in.Body
-	switch {
-	case b.QuickReply == nil && b.Text == nil:
-		return result{}, web.BadRequest(web.CodeInvalid, "body", "want a text or a quick reply")
-	case b.QuickReply == nil:
-		cmd.Text = *b.Text
-		return a.Chats.Send(ctx, c.Origin, in.Chat, cmd)
-	case b.Text != nil:
-		return result{}, web.BadRequest(web.CodeInvalid, "body.quick_reply", "want a text or a quick reply, not both")
-	}
-	r, err := a.QuickReplies.Send(ctx, c.Origin, in.Chat, cmd, commands.Use{
-		Reply: quickreply.ID(b.QuickReply.ID), Version: b.QuickReply.Version, Values: b.QuickReply.Values, By: c.writer(),
-	})
-	if f, ok := errors.AsType[*fault.Error](err); ok && f.Field == "values" { // which is elsewhere in this body
-		within := *f
-		within.Field = "quick_reply.values"
-		err = &within
-	}
-	return r, err
 }

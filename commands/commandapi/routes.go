@@ -32,7 +32,7 @@ func (a *api) routes() []web.Endpoint {
 	type ctx = context.Context
 	return append(a.contacts(), []web.Endpoint{
 		respond(a, "POST /v1/chats/{chat}/messages", anyone, "Answer the customer",
-			a.send, queuedMessage, answers(202), "The message is queued, then sent in order with the others of its chat. A closed chat has to be reopened first."),
+			a.send, queuedMessage, answers(202), "The message is queued, then sent in order with the others of its chat. A closed chat has to be reopened first. On WhatsApp, more than 24 hours after the customer's last message only a template can be sent: anything else is refused as chat.window_closed, with the address of the templates that can be sent instead."),
 		write(a, "POST /v1/chats/{chat}/claim", staff, "Claim a chat that nobody has",
 			func(ctx ctx, c caller, in *inChat) (result, error) {
 				if c.Agent == "" {

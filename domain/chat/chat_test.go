@@ -90,13 +90,13 @@ func TestNoticeSystem(t *testing.T) {
 
 func TestSendMessage(t *testing.T) {
 	with := func(text string) chat.SendMessage {
-		return chat.SendMessage{Message: "o1", Text: text, By: "bob", At: noon}
+		return chat.SendMessage{Message: "o1", Outgoing: chat.Outgoing{Text: text}, By: "bob", At: noon}
 	}
 	long := strings.Repeat("é", chat.MaxText)
 	run(t, cases{
 		{Name: "queued", Given: past{opened}, When: with("hi"), Then: past{queued}},
 		{
-			Name: "by a bot", Given: past{opened}, When: chat.SendMessage{Message: "o1", Text: "hi", By: "flow", Bot: true, At: noon},
+			Name: "by a bot", Given: past{opened}, When: chat.SendMessage{Message: "o1", Outgoing: chat.Outgoing{Text: "hi"}, By: "flow", Bot: true, At: noon},
 			Then: past{chat.MessageQueued{Message: "o1", Text: "hi", By: "flow", Bot: true, At: noon}},
 		},
 		{Name: "spaces around stay", Given: past{opened}, When: with(" hi\n"), Then: past{chat.MessageQueued{Message: "o1", Text: " hi\n", By: "bob", At: noon}}},
@@ -106,8 +106,8 @@ func TestSendMessage(t *testing.T) {
 		{Name: "spaces only", Given: past{opened}, When: with(" \t\n"), Err: chat.ErrTextMissing},
 		{Name: "NUL", Given: past{opened}, When: with("a\x00b"), Err: chat.ErrTextInvalid},
 		{Name: "not UTF-8", Given: past{opened}, When: with("a\xff"), Err: chat.ErrTextInvalid},
-		{Name: "no message", Given: past{opened}, When: chat.SendMessage{Text: "hi", By: "bob"}, Err: chat.ErrMessageMissing},
-		{Name: "by nobody", Given: past{opened}, When: chat.SendMessage{Message: "o1", Text: "hi"}, Err: chat.ErrByMissing},
+		{Name: "no message", Given: past{opened}, When: chat.SendMessage{Outgoing: chat.Outgoing{Text: "hi"}, By: "bob"}, Err: chat.ErrMessageMissing},
+		{Name: "by nobody", Given: past{opened}, When: chat.SendMessage{Message: "o1", Outgoing: chat.Outgoing{Text: "hi"}}, Err: chat.ErrByMissing},
 		{Name: "closed", Given: past{opened, closed}, When: with("hi"), Err: chat.ErrClosed},
 		{Name: "deleted", Given: past{opened, gone}, When: with("hi"), Err: chat.ErrNotFound},
 		{Name: "unknown", When: with("hi"), Err: chat.ErrNotFound},

@@ -108,6 +108,8 @@ type MessageQueued struct {
 	At      time.Time `json:"at"`
 
 	QuickReply *QuickReplyUse `json:"quick_reply,omitempty"` // that the text was made from
+	Template   *TemplateUse   `json:"template,omitempty"`    // that is sent; the text is what it says
+	Campaign   string         `json:"campaign,omitempty"`    // the id of the campaign that it is a part of
 }
 
 // QuickReplyUse is the quick reply that a text was made from.
@@ -441,6 +443,9 @@ func (e MessageQueued) apply(s *State) { put(&s.Outbound, e.Message, Outbound{St
 
 func (e MessageReceived) apply(s *State) {
 	s.Unread++
+	if e.At.After(s.LastReceived) { // messages may come late
+		s.LastReceived = e.At
+	}
 	s.Known.Profile.tell(e.ProfileName, e.At)
 	if m := e.Content.Media; m != nil {
 		put(&s.Media, e.Message, MediaFile{State: MediaFetching, Kind: media.Kind(e.Content.Kind), Source: *m, At: e.At})

@@ -6,12 +6,13 @@ import "time"
 // event.
 type SendMessage struct {
 	Message MessageID
-	Text    string
-	By      AgentID
-	Bot     bool // By is a bot, not a person
-	At      time.Time
+	Outgoing
+	By  AgentID
+	Bot bool // By is a bot, not a person
+	At  time.Time
 
-	QuickReply *QuickReplyUse // that Text was made from
+	Campaign string        // that it is a part of; "" if of none
+	Window   time.Duration // how long after the customer's last message the channel takes free ones; 0: always
 }
 
 // Decide implements the command.
@@ -22,7 +23,7 @@ func (c SendMessage) Decide(s State) ([]Event, error) {
 	case c.By == "":
 		return nil, ErrByMissing
 	}
-	if err := messageText.Check(c.Text); err != nil {
+	if err := c.check(); err != nil {
 		return nil, err
 	}
 	if err := s.workable(); err != nil {
@@ -31,7 +32,15 @@ func (c SendMessage) Decide(s State) ([]Event, error) {
 	if _, known := s.Outbound[c.Message]; known {
 		return nil, nil
 	}
-	return []Event{MessageQueued{Message: c.Message, Text: c.Text, By: c.By, Bot: c.Bot, At: c.At, QuickReply: c.QuickReply}}, nil
+	if c.free() {
+		if err := s.inWindow(c.At, c.Window); err != nil {
+			return nil, err
+		}
+	}
+	return []Event{MessageQueued{
+		Message: c.Message, Text: c.Text, By: c.By, Bot: c.Bot, At: c.At,
+		QuickReply: c.QuickReply, Template: c.Template, Campaign: c.Campaign,
+	}}, nil
 }
 
 // AcceptMessage notes under which id the provider took a message. The first id

@@ -34,7 +34,7 @@ func commands() *rapid.Generator[command] {
 	times := rapid.SampledFrom([]time.Time{{}, noon, noon.Add(time.Hour), noon.Add(2 * time.Hour), noon.Add(1e5 * time.Hour)})
 	draws := []func(*rapid.T) command{
 		func(t *rapid.T) command {
-			return chat.SendMessage{Message: messages.Draw(t, "message"), Text: words.Draw(t, "text"), By: agents.Draw(t, "by")}
+			return chat.SendMessage{Message: messages.Draw(t, "message"), Outgoing: chat.Outgoing{Text: words.Draw(t, "text")}, By: agents.Draw(t, "by")}
 		},
 		func(t *rapid.T) command {
 			return chat.AcceptMessage{Message: messages.Draw(t, "message"), ProviderID: providers.Draw(t, "provider")}
@@ -186,7 +186,7 @@ func TestDeliveryInAnyOrder(t *testing.T) {
 		var cs []command
 		for i := range rapid.IntRange(1, 3).Draw(t, "messages") {
 			m, p := chat.MessageID(fmt.Sprint("o", i)), fmt.Sprint("p", i)
-			cs = append(cs, chat.SendMessage{Message: m, Text: "hi", By: "bob"}, chat.AcceptMessage{Message: m, ProviderID: p})
+			cs = append(cs, chat.SendMessage{Message: m, Outgoing: chat.Outgoing{Text: "hi"}, By: "bob"}, chat.AcceptMessage{Message: m, ProviderID: p})
 			for _, d := range rapid.SliceOfN(rapid.SampledFrom([]chat.Delivery{chat.Sent, chat.Failed, chat.Delivered, chat.Read}), 0, 4).Draw(t, "reports") {
 				cs = append(cs, chat.RecordDelivery{ProviderID: p, State: d})
 			}

@@ -33,6 +33,7 @@ var (
 	ErrMediaNotFound   = fault.New(fault.NotFound, "chat.media_not_found", "the chat has no such message with a file")
 	ErrMediaFetching   = fault.New(fault.Conflict, "chat.media_fetching", "the file is still being fetched; try again in a moment")
 	ErrMediaFailed     = fault.New(fault.Conflict, "chat.media_failed", "the file could not be had")
+	ErrWindowClosed    = fault.New(fault.Conflict, "chat.window_closed", "the customer's last message is too old: only a template can be sent")
 	ErrNoteOfAnother   = fault.New(fault.Forbidden, "chat.note_of_another", "the note is somebody else's")
 )
 
@@ -45,6 +46,7 @@ var (
 	ErrTextMissing       = fault.Bad("text", "chat.text_missing", "a text is required")
 	ErrTextTooLong       = fault.Bad("text", "chat.text_too_long", "the text is too long")
 	ErrTextInvalid       = fault.Bad("text", "chat.text_invalid", "the text is not UTF-8 or holds U+0000")
+	ErrTemplateMissing   = fault.Bad("template", "chat.template_missing", "a template needs its id, name and language")
 	ErrReasonTooLong     = fault.Bad("reason", "chat.reason_too_long", "the reason is longer than 1,000 characters")
 	ErrReasonInvalid     = fault.Bad("reason", "chat.reason_invalid", "the reason is not UTF-8 or holds U+0000")
 	ErrTagToAdd          = fault.Bad("add", "chat.tag_missing", "a tag to add has no id")

@@ -1,35 +1,38 @@
 package chat
 
 import (
+	"time"
+
 	"github.com/chatledger/chatledger/domain/internal/notes"
 )
 
 // State is what past events allow a decision to depend on, and no more. A
-// customer's messages leave only a count in it, so that a chat of 10,000
+// customer's messages leave only a count and a time in it, so that a chat of 10,000
 // messages stays small.
 //
 // Evolve changes the maps in place: whoever holds a State must be the only one
 // to use it while it evolves. Decide never changes it.
 type State struct {
-	Exists    bool
-	Deleted   bool
-	Workspace string
-	Channel   string
-	Customer  string
-	Status    string
-	Category  Category
-	Assignee  AgentID
-	Team      TeamID
-	Tags      map[TagID]struct{}
-	Notes     map[NoteID]Note
-	Unread    int           // customer's messages since the last MarkedRead, 1 at least after a MarkedUnread and once a snooze has ended by its time
-	Details   DetailsShared // the latest; its At is zero if there are none
-	Known     Known
-	Outbound  map[MessageID]Outbound
-	Reports   map[string]Report // by provider id, of messages known and unknown
-	Call      string            // the call that takes the line; "" if none does
-	Snooze    *Snooze           // nil if the chat is not snoozed
-	Media     map[MessageID]MediaFile
+	Exists       bool
+	Deleted      bool
+	Workspace    string
+	Channel      string
+	Customer     string
+	Status       string
+	Category     Category
+	Assignee     AgentID
+	Team         TeamID
+	Tags         map[TagID]struct{}
+	Notes        map[NoteID]Note
+	Unread       int           // customer's messages since the last MarkedRead, 1 at least after a MarkedUnread and once a snooze has ended by its time
+	LastReceived time.Time     // the latest At of the customer's messages; zero if there is none
+	Details      DetailsShared // the latest; its At is zero if there are none
+	Known        Known
+	Outbound     map[MessageID]Outbound
+	Reports      map[string]Report // by provider id, of messages known and unknown
+	Call         string            // the call that takes the line; "" if none does
+	Snooze       *Snooze           // nil if the chat is not snoozed
+	Media        map[MessageID]MediaFile
 }
 
 // Note is what decisions need to know of a note, also after it was deleted.

@@ -72,6 +72,11 @@ func SavedViews(workspace, place string) string {
 	return derive("savedviews", workspace, place).String()
 }
 
+// Template names a message template of a channel, by its name and language.
+func Template(workspace, channel, name, language string) string {
+	return derive("template", workspace, channel, name, language).String()
+}
+
 // Webhook names a delivery by its bytes, so that a repeated one is the same.
 func Webhook(channel string, body []byte) string {
 	sum := sha256.Sum256(body)

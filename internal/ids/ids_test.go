@@ -26,6 +26,7 @@ func TestRecipesNeverChange(t *testing.T) {
 		{"agent", Agent("acme", "ann@example.com"), "95e18bf4-36e5-55b7-87a6-10b17360775f"},
 		{"agent in another case", Agent("acme", " Ann@Example.com "), "95e18bf4-36e5-55b7-87a6-10b17360775f"},
 		{"quick replies", QuickReplies("acme", "team.billing"), "757eb52c-966b-59d3-a919-3b409f86065e"},
+		{"template", Template("acme", "ch", "delivery_update", "en_US"), "21a879e5-f465-588f-b4a1-a7e5acc41d06"},
 		{"saved views", SavedViews("acme", "personal.ann"), "67badb36-2403-5e8e-8eb7-30d0d244af3f"},
 		{"webhook", Webhook("shop", []byte(`{"a":1}`)), "cf50b2f8-5394-54ec-b823-29624282c097"},
 		{"command", Command("http", "acme", "ann", "k").String(), "0cad1f58-338f-5c24-ba81-a690fb9286d7"},

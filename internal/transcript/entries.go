@@ -88,6 +88,8 @@ type Message struct {
 	Delivery   *Delivery      `json:"delivery,omitempty"`
 
 	QuickReply *chat.QuickReplyUse `json:"quick_reply,omitempty"` // that it was made from
+	Template   *chat.TemplateUse   `json:"template,omitempty"`    // that it is
+	Campaign   string              `json:"campaign,omitempty"`    // that it is a part of
 }
 
 // ReplyTo names the message that another one answers; if the chat has it, also
@@ -254,8 +256,8 @@ func (t *Transcript) entry(i item, facts map[eventstore.Revision]chat.Event) *En
 		provider := t.index.provider[i.id]
 		p := t.index.sent[i.id]
 		e.Message = &Message{
-			Direction: "out", ProviderID: provider, Content: chat.Content{Kind: "text", Text: f.Text},
-			Delivery: &Delivery{State: p.state, At: t.time(p.at), Error: p.err}, Reactions: t.reactions(provider), QuickReply: f.QuickReply,
+			Direction: "out", ProviderID: provider, Content: f.Content(),
+			Delivery: &Delivery{State: p.state, At: t.time(p.at), Error: p.err}, Reactions: t.reactions(provider), QuickReply: f.QuickReply, Template: f.Template, Campaign: f.Campaign,
 		}
 	case chat.NoteAdded:
 		n := t.index.notes[i.id]

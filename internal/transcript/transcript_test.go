@@ -173,6 +173,13 @@ func (l *teller) story() {
 	l.agent(chat.Snoozed{By: "ann", At: l.now()})
 	l.customer(chat.MessageReceived{Message: "in-z", ProviderID: "wamid.z", Content: chat.Content{Kind: "text", Text: "Hello?"}, At: l.now()}, chat.Woken{Reason: chat.WokenByReply, Message: "in-z"})
 	l.agent(chat.Snoozed{By: "ann", At: l.now()}, chat.Woken{Reason: chat.WokenByAgent, By: "ann"})
+	l.system(chat.MediaFailed{Message: "in-3", Code: chat.MediaGone, Reason: "the provider has it no longer", At: l.now()})
+	l.agent(chat.MediaRequested{Message: "in-3", By: "ann", At: l.now()})
+	l.system(chat.MediaStored{Message: "in-3", SHA256: strings.Repeat("0a", 32), Size: 7, MIMEType: "image/jpeg", At: l.now()})
+	l.agent(chat.MessageQueued{
+		Message: "out-t", Text: "Your parcel is on its way.", By: "ann", At: l.now(),
+		Template: &chat.TemplateUse{ID: "t1", Name: "delivery_update", Language: "en_US", Category: "utility"},
+	})
 	l.agent(chat.Transferred{Kind: chat.ToBot, From: "bob"}, chat.TranscriptDownloaded{Format: "txt", Zone: "UTC", AsOf: 9, By: "ann"}, chat.Restored{By: "ann"})
 	l.contact("4915", contact.Added{Workspace: "acme"}, named("Ana Lima"))
 	l.contact("other", contact.Added{Workspace: "acme"}, named("Ana Lima-Silva"))

@@ -35,6 +35,8 @@ type Problem struct { //nolint:errname // RFC 9457 calls it that
 	Revision *int64   `json:"revision,omitempty" doc:"Of a stale If-Match: the present revision."`
 	Since    []Change `json:"since,omitempty" doc:"Of a stale If-Match: what happened after the given revision, at most 100 events."`
 
+	Templates string `json:"templates,omitempty" doc:"Of chat.window_closed: where the templates are that can be sent instead."`
+
 	header http.Header
 }
 

@@ -65,7 +65,8 @@ func (p *Projection) Apply(e projections.Event) {
 		if f.Bot {
 			r.ByKind = "bot"
 		}
-		r.Body = Body{Content: &chat.Content{Kind: "text", Text: f.Text}, QuickReply: f.QuickReply}
+		content := f.Content()
+		r.Body = Body{Content: &content, QuickReply: f.QuickReply, Template: f.Template, Campaign: f.Campaign}
 		p.entries.Add(r)
 	case chat.MessageAccepted:
 		p.accepted(e, f)

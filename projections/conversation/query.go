@@ -65,6 +65,8 @@ type Message struct {
 	Reactions  []Reaction
 	Delivery   *Delivery // only of messages to the customer
 	QuickReply *chat.QuickReplyUse
+	Template   *chat.TemplateUse
+	Campaign   string // that it is a part of; "" if of none
 }
 
 // Context is what a message answers.
@@ -268,7 +270,7 @@ func rowsOf[R any](ctx context.Context, tx sqldb.Tx, table, column, chatID strin
 }
 
 func (r *EntryRow) message(d DeliveryRow) *Message {
-	m := &Message{ProviderID: r.ProviderID(), Direction: r.Direction(), Referral: r.Body.Referral, QuickReply: r.Body.QuickReply}
+	m := &Message{ProviderID: r.ProviderID(), Direction: r.Direction(), Referral: r.Body.Referral, QuickReply: r.Body.QuickReply, Template: r.Body.Template, Campaign: r.Body.Campaign}
 	if r.Body.Content != nil {
 		m.Content = *r.Body.Content
 	}

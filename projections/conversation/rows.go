@@ -66,12 +66,14 @@ type Body struct {
 	System   *System        `json:"system,omitempty"`
 
 	QuickReply *chat.QuickReplyUse `json:"quick_reply,omitempty"`
+	Template   *chat.TemplateUse   `json:"template,omitempty"`
+	Campaign   string              `json:"campaign,omitempty"`
 }
 
 // MarshalJSON is json.Marshal, in a fraction of the time for plain text.
 func (b Body) MarshalJSON() ([]byte, error) {
 	type body Body // without this method
-	if c := b.Content; c != nil && b.Context == nil && b.Referral == nil && b.System == nil && b.QuickReply == nil && isText(c) {
+	if c := b.Content; c != nil && b.Context == nil && b.Referral == nil && b.System == nil && b.QuickReply == nil && b.Template == nil && b.Campaign == "" && isText(c) {
 		const before, after = `{"content":{"kind":"text","text":"`, `"}}`
 		out := make([]byte, 0, len(before)+len(c.Text)+len(after))
 		return append(append(append(out, before...), c.Text...), after...), nil

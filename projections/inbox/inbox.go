@@ -113,7 +113,7 @@ func (p *Projection) Apply(e projections.Event) {
 		change(func(r *Row) {
 			at := f.At.UnixMicro()
 			r.answered(at)
-			r.last(at, "1"+string(f.Message), by, "text", Preview(chat.Content{Kind: "text", Text: f.Text}))
+			r.last(at, "1"+string(f.Message), by, f.Content().Kind, Preview(chat.Content{Kind: "text", Text: f.Text}))
 		})
 	case chat.Claimed:
 		change(func(r *Row) { r.Assignee = string(f.By) })

@@ -339,6 +339,19 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Chat, error) {
 	return shown(c, aliases), err
 }
 
+// LastReceived returns when the customer of a chat wrote last, in microseconds; 0 if
+// they never did.
+func LastReceived(ctx context.Context, tx sqldb.Tx, chat string) (at int64, err error) {
+	err = tx.Query(ctx, "SELECT last_in_at FROM inbox_v2_chats WHERE chat_id = $1", []any{chat}, func(r sqldb.Row) error {
+		at = r.Int64(0)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read when the customer wrote: %w", err)
+	}
+	return at, nil
+}
+
 // Tally is how many chats there are of each sort. Each is what List would give
 // with one filter.
 type Tally struct {

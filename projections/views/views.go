@@ -18,6 +18,7 @@ import (
 	"github.com/chatledger/chatledger/projections/quickreplies"
 	"github.com/chatledger/chatledger/projections/savedviews"
 	"github.com/chatledger/chatledger/projections/search"
+	"github.com/chatledger/chatledger/projections/templates"
 	"github.com/chatledger/chatledger/projections/usage"
 	"github.com/chatledger/chatledger/projections/visitor"
 )
@@ -41,5 +42,6 @@ func All() []func() projections.Projection {
 		savedviews.New,
 		groups.New,
 		media.New,
+		templates.New,
 	}
 }

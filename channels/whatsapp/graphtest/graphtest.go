@@ -24,13 +24,15 @@ import (
 	"github.com/chatledger/chatledger/channels/whatsapp"
 )
 
-// Message is a text that the server took.
+// Message is what the server took.
 type Message struct {
 	ID            string // what it was answered with
 	PhoneNumberID string
 	To            string
-	Text          string
+	Type          string // such as text or template
+	Text          string // of a text
 	Callback      string // what the reports are to repeat
+	Payload       string // the whole request
 }
 
 // Behaviour is how a request is answered. The zero value takes the message.
@@ -48,7 +50,8 @@ type Behaviour struct {
 
 // Config is what Start needs. The zero value takes any token.
 type Config struct {
-	AccessToken string // "": any
+	AccessToken string     // "": any
+	Templates   []Template // that Meta has and has approved; nil: any
 	// Taken, if set, is called for each message that was taken, before it is
 	// answered.
 	Taken func(Message)
@@ -178,26 +181,15 @@ func (s *Server) messages(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return
 	}
-	var req struct {
-		Product   string `json:"messaging_product"`
-		Recipient string `json:"recipient_type"`
-		To        string `json:"to"`
-		Type      string `json:"type"`
-		Text      struct {
-			Body string `json:"body"`
-		} `json:"text"`
-		Callback string `json:"biz_opaque_callback_data"`
-	}
-	valid := json.Unmarshal(body, &req) == nil && req.Product == "whatsapp" && req.Type == "text" && req.To != "" &&
-		req.Text.Body != "" && (req.Recipient == "" || req.Recipient == "individual")
-	m := Message{PhoneNumberID: r.PathValue("phone"), To: req.To, Text: req.Text.Body, Callback: req.Callback}
+	m, refused := s.read(body)
+	m.PhoneNumberID = r.PathValue("phone")
 	b := s.behaviour(m)
 	switch {
 	case s.config.AccessToken != "" && r.Header.Get("Authorization") != "Bearer "+s.config.AccessToken:
 		fail(w, http.StatusUnauthorized, 190, "Invalid OAuth access token - Cannot parse access token", "")
 		return
-	case !valid:
-		fail(w, http.StatusBadRequest, 100, "(#100) Invalid parameter", "not a text message as documented")
+	case refused != nil:
+		fail(w, http.StatusBadRequest, refused.code, fmt.Sprintf("(#%d) %s", refused.code, refused.title), refused.details)
 		return
 	}
 	if b.Status == 0 && !b.Hang && !b.Cut || b.Take {

@@ -29,6 +29,7 @@ type Config struct {
 
 	Agents     []Agent // who answer; at least one
 	Supervisor Agent   // who assigns and transfers
+	Admin      Agent   // who defines the templates
 
 	Outbox *Outbox // of the provider that is played
 
@@ -51,6 +52,7 @@ type Generator struct {
 	people   []*person
 	sequence int
 	tour     string // id of the chat that staff leaves to the viewer
+	followUp string // id of the template for customers who have been silent for a day
 }
 
 // Outbox knows the messages that the provider took and has not reported on yet.
@@ -185,7 +187,8 @@ func (g *Generator) plan(c chat, agent, other Agent) (steps []func(context.Conte
 		post(agent, "tags", object{"add": []string{pick(r, tagNames)}})
 	}
 	if r.IntN(3) > 0 {
-		post(agent, "messages", says(fill(pick(r, answers), c.firstName())))
+		text := fill(pick(r, answers), c.firstName())
+		steps = append(steps, func(ctx context.Context) error { return g.answer(ctx, agent, c, text) })
 	}
 	post(agent, "read", nil)
 	if r.IntN(4) == 0 {

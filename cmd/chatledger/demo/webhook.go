@@ -149,9 +149,14 @@ func (g *Generator) value() object {
 
 // deliver posts values as one webhook, signed as Meta signs it.
 func (g *Generator) deliver(ctx context.Context, values ...object) error {
+	return g.report(ctx, "messages", values...)
+}
+
+// report posts a signed webhook with changes of a field.
+func (g *Generator) report(ctx context.Context, field string, values ...object) error {
 	var changes []object
 	for _, v := range values {
-		changes = append(changes, object{"field": "messages", "value": v})
+		changes = append(changes, object{"field": field, "value": v})
 	}
 	body, err := json.Marshal(object{
 		"object": "whatsapp_business_account",

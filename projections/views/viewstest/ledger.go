@@ -24,6 +24,7 @@ import (
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/domain/team"
+	"github.com/chatledger/chatledger/domain/template"
 	"github.com/chatledger/chatledger/domain/webhook"
 	"github.com/chatledger/chatledger/domain/workspace"
 	"github.com/chatledger/chatledger/eventstore"
@@ -111,6 +112,7 @@ func catalogue() (all []codec.Event) {
 	add(&all, attribute.Events)
 	add(&all, quickreply.Events)
 	add(&all, savedview.Events)
+	add(&all, template.Events)
 	add(&all, call.Events)
 	add(&all, group.Events)
 	add(&all, members.Events)

@@ -22,6 +22,7 @@ import (
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/domain/team"
+	"github.com/chatledger/chatledger/domain/template"
 	"github.com/chatledger/chatledger/domain/webhook"
 	"github.com/chatledger/chatledger/domain/workspace"
 	"github.com/chatledger/chatledger/eventstore"
@@ -140,7 +141,7 @@ func kinds() (list []kind) {
 		kindOf("tags", tag.Events), kindOf("statuses", status.Events), kindOf("channel", channel.Events),
 		kindOf("workspace", workspace.Events), kindOf("webhook", webhook.Events), kindOf("bulk", bulk.Events),
 		kindOf("contact", contact.Events), kindOf("attributes", attribute.Events),
-		kindOf("quickreplies", quickreply.Events), kindOf("call", call.Events), kindOf("savedviews", savedview.Events))
+		kindOf("quickreplies", quickreply.Events), kindOf("call", call.Events), kindOf("savedviews", savedview.Events), kindOf("template", template.Events))
 }
 
 func kindOf[E codec.Event](category string, events []E) kind {

@@ -1,0 +1,124 @@
+package whatsapp
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/chatledger/chatledger/domain/chat"
+)
+
+// message is the body of POST /{phone-number-id}/messages. Type says which of the
+// others is set.
+type message struct {
+	Product   string        `json:"messaging_product"`
+	Recipient string        `json:"recipient_type"`
+	To        string        `json:"to"`
+	Type      string        `json:"type"`
+	Text      *textBody     `json:"text,omitempty"`
+	Template  *templateBody `json:"template,omitempty"`
+	Callback  string        `json:"biz_opaque_callback_data,omitempty"`
+}
+
+type textBody struct {
+	Body       string `json:"body"`
+	PreviewURL bool   `json:"preview_url"`
+}
+
+type templateBody struct {
+	Name     string `json:"name"`
+	Language struct {
+		Code string `json:"code"`
+	} `json:"language"`
+	Components []component `json:"components,omitempty"`
+}
+
+// component is a part of a template that takes values.
+type component struct {
+	Type       string      `json:"type"`               // header, body or button
+	SubType    string      `json:"sub_type,omitempty"` // of a button: url or copy_code
+	Index      string      `json:"index,omitempty"`    // of a button, counted from 0
+	Parameters []parameter `json:"parameters"`
+}
+
+type parameter struct {
+	Type     string    `json:"type"` // text, image, document, video or coupon_code
+	Name     string    `json:"parameter_name,omitempty"`
+	Text     string    `json:"text,omitempty"`
+	Coupon   string    `json:"coupon_code,omitempty"`
+	Image    *fileBody `json:"image,omitempty"`
+	Document *fileBody `json:"document,omitempty"`
+	Video    *fileBody `json:"video,omitempty"`
+}
+
+type fileBody struct {
+	Link     string `json:"link"`
+	Filename string `json:"filename,omitempty"`
+}
+
+// Send posts a message to a customer, once. It never panics and it returns within
+// 30 seconds.
+//
+// WhatsApp has no idempotency key for messages. So when the answer is missing
+// after a connection was made, the outcome is Unknown and the caller must not
+// send again: a customer who gets a message twice is worse off than an agent who
+// is told to look. Only where no connection came about is it certain that Meta
+// knows nothing.
+//
+// The message's own id goes along as biz_opaque_callback_data, which Meta repeats
+// in its reports: so a report finds the message even if the answer was lost, and
+// says that it arrived after all.
+//
+// The requests are those of
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/text-messages
+// and
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/template-messages
+func (c *Client) Send(ctx context.Context, a Account, to string, id chat.MessageID, out chat.Outgoing) Sent {
+	return c.postMessage(ctx, a, newMessage(to, id, out))
+}
+
+func newMessage(to string, id chat.MessageID, out chat.Outgoing) message {
+	m := message{Product: "whatsapp", Recipient: "individual", To: to, Callback: string(id)}
+	if t := out.Template; t != nil {
+		m.Type, m.Template = "template", newTemplate(t)
+		return m
+	}
+	m.Type, m.Text = "text", &textBody{Body: out.Text}
+	return m
+}
+
+func newTemplate(t *chat.TemplateUse) *templateBody {
+	out := &templateBody{Name: t.Name}
+	out.Language.Code = t.Language
+	if h := t.Header; h != nil {
+		p := parameter{Type: h.Kind}
+		file := &fileBody{Link: h.Link, Filename: h.Filename}
+		switch {
+		case h.Value != nil:
+			p.Name, p.Text = h.Value.Name, h.Value.Text
+		case h.Kind == "image":
+			p.Image = file
+		case h.Kind == "document":
+			p.Document = file
+		case h.Kind == "video":
+			p.Video = file
+		}
+		out.Components = append(out.Components, component{Type: "header", Parameters: []parameter{p}})
+	}
+	if len(t.Body) > 0 {
+		body := component{Type: "body"}
+		for _, v := range t.Body {
+			body.Parameters = append(body.Parameters, parameter{Type: "text", Name: v.Name, Text: v.Text})
+		}
+		out.Components = append(out.Components, body)
+	}
+	for _, b := range t.Buttons {
+		k := component{Type: "button", SubType: "url", Index: strconv.Itoa(b.Place)}
+		p := parameter{Type: "text", Text: b.Text} // also of a one-time password, whose button is an address to Meta
+		if b.Kind == "copy_code" {
+			k.SubType, p = "copy_code", parameter{Type: "coupon_code", Coupon: b.Text}
+		}
+		k.Parameters = []parameter{p}
+		out.Components = append(out.Components, k)
+	}
+	return out
+}

@@ -1,0 +1,69 @@
+package chat
+
+// Outgoing is what a customer is to be sent, whoever asks for it: an agent now, a
+// schedule later, a campaign. Text is always what the customer reads, in words.
+type Outgoing struct {
+	Text string `json:"text"`
+
+	QuickReply *QuickReplyUse `json:"quick_reply,omitempty"` // that Text was made from
+	Template   *TemplateUse   `json:"template,omitempty"`    // that is sent, Text being what it says
+}
+
+// Outgoing returns what was queued.
+func (e MessageQueued) Outgoing() Outgoing {
+	return Outgoing{Text: e.Text, QuickReply: e.QuickReply, Template: e.Template}
+}
+
+// Content returns what was queued as the conversation shows it.
+func (e MessageQueued) Content() Content {
+	c := Content{Kind: "text", Text: e.Text}
+	if e.Template != nil {
+		c.Kind = "template"
+	}
+	return c
+}
+
+// TemplateUse is a message template with the values it is sent with: all that its
+// provider has to be told, whatever becomes of the template meanwhile.
+type TemplateUse struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Language string `json:"language"`
+	Category string `json:"category"` // marketing, utility or authentication: when it was used
+
+	Header  *TemplateHeader  `json:"header,omitempty"` // if it takes a value
+	Body    []TemplateValue  `json:"body,omitempty"`   // numbered variables in their order
+	Buttons []TemplateButton `json:"buttons,omitempty"`
+}
+
+// TemplateHeader is what goes into a header: a text's value, or a file.
+type TemplateHeader struct {
+	Kind     string         `json:"kind"` // text, image, document or video
+	Value    *TemplateValue `json:"value,omitempty"`
+	Link     string         `json:"link,omitempty"`
+	Filename string         `json:"filename,omitempty"` // of a document
+}
+
+// TemplateValue is the value of a variable.
+type TemplateValue struct {
+	Name string `json:"name,omitempty"` // of a variable that has one instead of a number
+	Text string `json:"text"`
+}
+
+// TemplateButton is the value of a button.
+type TemplateButton struct {
+	Place int    `json:"place"` // counted from 0
+	Kind  string `json:"kind"`  // url, copy_code or otp
+	Text  string `json:"text"`
+}
+
+// check refuses what cannot be sent anywhere.
+func (o Outgoing) check() error {
+	if t := o.Template; t != nil && (t.ID == "" || t.Name == "" || t.Language == "") {
+		return ErrTemplateMissing
+	}
+	return messageText.Check(o.Text)
+}
+
+// free reports whether it may only be sent while the customer expects an answer.
+func (o Outgoing) free() bool { return o.Template == nil }
