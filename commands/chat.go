@@ -62,6 +62,11 @@ func (c Chats) ShareDetails(ctx context.Context, o Origin, id chat.ID, cmd chat.
 	return c.chats.do(ctx, o, "chat.share_details", string(id), decides(cmd.Decide))
 }
 
+// SetMarketing says whether the customer takes marketing.
+func (c Chats) SetMarketing(ctx context.Context, o Origin, id chat.ID, cmd chat.SetMarketing) (Result, error) {
+	return c.chats.do(ctx, o, "chat.set_marketing", string(id), decides(cmd.Decide))
+}
+
 // Send queues an answer. The reactor that hands it to the provider follows.
 func (c Chats) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.SendMessage) (Result, error) {
 	return c.chats.do(ctx, o, "chat.send_message", string(id), func(ctx context.Context, s chat.State) (_ []chat.Event, err error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/call"
+	"github.com/chatledger/chatledger/domain/campaign"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
@@ -117,6 +118,7 @@ type Commands struct {
 	Bulk       Bulk
 	Exports    Exports
 	Groups     Groups
+	Campaigns  Campaigns
 
 	QuickReplies QuickReplies
 	Calls        Calls
@@ -182,6 +184,10 @@ func New(store eventstore.Store, o Options) *Commands {
 		templates: newAggregate("template", store, cache, requests, o.Now, template.Events, template.Evolve, template.ErrNotFound, func(s template.State) string { return s.Workspace }),
 		chats:     chats, channels: c.Channels,
 	}
+	c.Campaigns = Campaigns{
+		campaigns: newAggregate("campaign", store, cache, requests, o.Now, campaign.Events, campaign.Evolve, campaign.ErrNotFound, func(s campaign.State) string { return s.Content.Workspace }),
+		chats:     &c.Chats, contacts: &c.Contacts, groups: c.Groups, templates: c.Templates, workspaces: workspaces,
+	}
 	return c
 }
 
@@ -203,6 +209,7 @@ func Events() []codec.Event {
 	add(&all, export.Events)
 	add(&all, group.Events)
 	add(&all, members.Events)
+	add(&all, campaign.Events)
 	add(&all, quickreply.Events)
 	add(&all, call.Events)
 	add(&all, savedview.Events)

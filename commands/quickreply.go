@@ -309,16 +309,7 @@ func (c QuickReplies) contact(ctx context.Context, o Origin, s chat.State) (map[
 			case s.Into != "":
 				id = s.Into
 			default:
-				clear(known)
-				for field, held := range s.Fields {
-					switch {
-					case len(held.Values) == 0:
-					case contact.Many(field): // the first of emails or phones
-						known[strings.TrimSuffix(field, "s")] = held.Values[0]
-					default:
-						known[field] = strings.Join(held.Values, ", ")
-					}
-				}
+				known = held(s)
 			}
 			return nil
 		})

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/campaign"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/codec"
@@ -21,7 +22,7 @@ import (
 // KeepTimeName names the reactor.
 const KeepTimeName = "keep_time.v1"
 
-// KeepTime does what is to happen at a time: it wakes chats that were snoozed.
+// KeepTime does what is to happen at a time: it wakes chats that were snoozed, and begins campaigns.
 //
 // Events set timers and stop them. Timers are kept durably, so that a start needs
 // none of the log that was handled before, and memory holds the few that are due
@@ -31,12 +32,18 @@ const KeepTimeName = "keep_time.v1"
 type KeepTime struct {
 	Timers Timers
 	Chats  commands.Chats
+
+	Campaigns commands.Campaigns
+
 	Now    func() time.Time
 	Logger *slog.Logger
 }
 
 // Kinds of timer.
-const timerSnooze = "snooze" // its subject is a chat
+const (
+	timerSnooze   = "snooze"   // its subject is a chat
+	timerCampaign = "campaign" // its subject is a campaign
+)
 
 const (
 	timersAtOnce = 16
@@ -49,11 +56,11 @@ const (
 
 // Reactor returns it, ready for a Host.
 func (k KeepTime) Reactor() Reactor {
-	t := &timekeeper{KeepTime: k, events: codec.New(chat.Events), changed: make(chan struct{}, 1)}
+	t := &timekeeper{KeepTime: k, events: codec.New([]codec.Event{chat.Snoozed{}, chat.Woken{}, campaign.Launched{}}), changed: make(chan struct{}, 1)}
 	return Reactor{
 		Name:       KeepTimeName,
-		Categories: []string{"chat"},
-		Types:      []string{chat.Snoozed{}.EventType(), chat.Woken{}.EventType()},
+		Categories: []string{"chat", "campaign"},
+		Types:      []string{chat.Snoozed{}.EventType(), chat.Woken{}.EventType(), campaign.Launched{}.EventType()},
 		Handle:     t.handle,
 		Beside:     t.run,
 	}
@@ -61,7 +68,7 @@ func (k KeepTime) Reactor() Reactor {
 
 type timekeeper struct {
 	KeepTime
-	events  codec.Codec[chat.Event]
+	events  codec.Codec[codec.Event]
 	changed chan struct{} // holds a token if timers were set since run has looked
 }
 
@@ -75,13 +82,17 @@ func (k *timekeeper) handle(ctx context.Context, e eventstore.Recorded) error {
 	if err != nil {
 		return Permanent(err)
 	}
-	id := strings.TrimPrefix(e.Stream, "chat-")
+	_, id, _ := strings.Cut(e.Stream, "-")
 	switch f := fact.(type) {
 	case chat.Snoozed:
 		if f.Until.IsZero() {
 			return k.Timers.StopTimer(ctx, KeepTimeName, timerSnooze, id, uuid.Nil)
 		}
 		return k.set(ctx, Timer{Kind: timerSnooze, Subject: id, Due: f.Until, Workspace: meta.Workspace, Event: e.ID})
+	case campaign.Launched:
+		if !f.Due.IsZero() {
+			return k.set(ctx, Timer{Kind: timerCampaign, Subject: id, Due: f.Due, Workspace: meta.Workspace, Event: e.ID})
+		}
 	case chat.Woken:
 		return k.Timers.StopTimer(ctx, KeepTimeName, timerSnooze, id, uuid.Nil)
 	}
@@ -158,6 +169,8 @@ func (k *timekeeper) serve(ctx context.Context, t Timer, now time.Time) error {
 	switch t.Kind {
 	case timerSnooze:
 		_, err = k.Chats.WakeDue(ctx, o, chat.ID(t.Subject), chat.WakeDue{At: now})
+	case timerCampaign: // no more if it was cancelled
+		_, err = k.Campaigns.Start(ctx, o, campaign.ID(t.Subject), campaign.Start{At: now})
 	default:
 		return fmt.Errorf("there is a timer of the kind %q, which a newer program has set", t.Kind)
 	}

@@ -422,6 +422,7 @@ type Visitor struct {
 	Emails        []KnownField    `json:"emails" nullable:"false"`
 	Tags          []string        `json:"tags" nullable:"false"`
 	Contact       *string         `json:"contact" doc:"The contact that the visitor is, or null."`
+	Marketing     Marketing       `json:"marketing"`
 	Groups        []GroupRef      `json:"groups" nullable:"false" doc:"That the contact is in now."`
 	FirstSeen     time.Time       `json:"first_seen"`
 	LastSeen      time.Time       `json:"last_seen"`
@@ -499,6 +500,9 @@ func (a *API) getVisitor(ctx context.Context, tx sqldb.Tx, r *web.Request, in *i
 		v.Orders = append(v.Orders, CurrencyTotal{t.Currency, t.Orders, t.Total, momentOrNull(t.LastAt)})
 	}
 	v.Groups = []GroupRef{}
+	if v.Marketing, err = marketingOf(ctx, tx, in.Chat); err != nil {
+		return v, none, err
+	}
 	whose, err := contacts.Of(ctx, tx, r.Workspace, in.Chat)
 	if err != nil || whose == "" {
 		return v, eventstore.Revision(p.Revision), err

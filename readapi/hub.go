@@ -57,7 +57,7 @@ func newHub(store eventstore.Store, c StreamConfig, log *slog.Logger) *hub {
 
 // streamed lists the categories that anybody sees in the stream. What providers
 // delivered and what requests were answered are not among them.
-var streamed = []string{"chat", "order", "agent", "teams", "tags", "statuses", "channel", "workspace", "bulk", "contact", "attributes", "groups", "members"}
+var streamed = []string{"chat", "order", "agent", "teams", "tags", "statuses", "channel", "workspace", "bulk", "contact", "attributes", "groups", "members", "campaign"}
 
 // sees returns the categories that a role sees.
 func sees(role agent.Role) map[string]bool {
@@ -68,6 +68,7 @@ func sees(role agent.Role) map[string]bool {
 	if role == agent.RoleAgent || role == agent.RoleBot {
 		delete(all, "workspace")
 		delete(all, "bulk")
+		delete(all, "campaign")
 	}
 	return all
 }
@@ -220,8 +221,8 @@ type StreamedEvent struct {
 
 // Subject is what an event is about.
 type Subject struct {
-	Kind string `json:"kind" example:"chat" doc:"chat, order, contact, agent, teams, tags, statuses, attributes, groups, members, channel, workspace or bulk"`
-	ID   string `json:"id" doc:"Of the chat, order, contact, agent, channel or bulk operation, of members their group's; of teams, tags, statuses, attributes and groups the workspace's."`
+	Kind string `json:"kind" example:"chat" doc:"chat, order, contact, agent, teams, tags, statuses, attributes, groups, members, campaign, channel, workspace or bulk"`
+	ID   string `json:"id" doc:"Of the chat, order, contact, agent, channel, campaign or bulk operation, of members their group's; of teams, tags, statuses, attributes and groups the workspace's."`
 }
 
 // newFrame returns a mark as a frame without text.
@@ -239,7 +240,7 @@ func newFrame(r eventstore.Recorded) (frame, error) {
 		at = meta.OccurredAt
 	}
 	kind, id, _ := strings.Cut(r.Stream, "-")
-	if kind == "bulk" || kind == "members" {
+	if kind == "bulk" || kind == "members" || kind == "campaign" {
 		if r.Data, err = withoutItems(r.Data); err != nil {
 			return f, fmt.Errorf("shorten %s: %w", r.Type, err)
 		}
@@ -264,7 +265,7 @@ func withoutItems(data []byte) ([]byte, error) {
 	if err := json.Unmarshal(data, &fields); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"items", "ids", "revisions", "except", "added", "removed"} {
+	for _, name := range []string{"items", "ids", "revisions", "except", "added", "removed", "contacts", "recipients"} {
 		if v, ok := fields[name]; ok && len(v) > 0 && v[0] == '[' {
 			delete(fields, name)
 		}

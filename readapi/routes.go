@@ -7,6 +7,7 @@ import (
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections/bulk"
 	"github.com/chatledger/chatledger/projections/calls"
+	"github.com/chatledger/chatledger/projections/campaigns"
 	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/deliveries"
@@ -43,6 +44,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		inFiles    = (*media.Projection)(nil).Name()
 		inSaved    = (*savedviews.Projection)(nil).Name()
 		inGroups   = (*groups.Projection)(nil).Name()
+		inMailings = (*campaigns.Projection)(nil).Name()
 		inForms    = (*templates.Projection)(nil).Name()
 	)
 	views := func(names ...string) []string { return names }
@@ -59,7 +61,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		a.messageMedia(inInbox, inFiles),
 		read(a, "/v1/chats/{chat}/history", people, "Everything that happened to a chat", views(inInbox, inPast), listHistory,
 			"Every event as a typed fact, oldest first. Auditors and admins see that of deleted chats, too."),
-		read(a, "/v1/chats/{chat}/visitor", anyone, "Who is in the chat", chatViews, a.getVisitor,
+		read(a, "/v1/chats/{chat}/visitor", anyone, "Who is in the chat", append(slices.Clone(chatViews), inMailings), a.getVisitor,
 			"For every field: who gave it, how and when."),
 		read(a, "/v1/chats/{chat}/calls", anyone, "List the calls of a chat, the latest first", views(inInbox, inCalls), listCalls),
 		read(a, "/v1/calls/{call}", anyone, "How far a call is", views(inInbox, inCalls), getCall),
@@ -128,7 +130,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		}),
 
 		a.changes(),
-	}, slices.Concat(a.groups(contactViews), a.health())...)
+	}, slices.Concat(a.groups(contactViews), a.campaigns(append(slices.Clone(contactViews), inMailings)), a.health())...)
 }
 
 const (

@@ -67,6 +67,15 @@ a b s u y A  GET /v1/contacts/{contact}
 a b s u y A  GET /v1/contacts/{contact}/duplicates
 a b s u y A  GET /v1/contacts/duplicates
 a b s u y A  GET /v1/attributes
+. . s . . A  POST /v1/campaigns
+. . s . . A  POST /v1/campaigns/{campaign}/launch
+. . s . . A  POST /v1/campaigns/{campaign}/pause
+. . s . . A  POST /v1/campaigns/{campaign}/resume
+. . s . . A  POST /v1/campaigns/{campaign}/cancel
+. . s . . A  GET /v1/campaigns
+. . s . . A  GET /v1/campaigns/{campaign}
+. . s . . A  GET /v1/campaigns/{campaign}/recipients
+a . s . . A  POST /v1/chats/{chat}/marketing
 . . s . . A  POST /v1/groups
 . . s . . A  PATCH /v1/groups/{group}
 . . s . . A  DELETE /v1/groups/{group}

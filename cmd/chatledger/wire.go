@@ -405,11 +405,12 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Cl
 		reactors.FetchMedia{Accounts: known, Client: client, Files: p.files, Chats: p.commands.Chats, Now: now}.Reactor(),
 		reactors.KeepContacts{Chats: p.commands.Chats, Contacts: p.commands.Contacts}.Reactor(),
 		reactors.RunBulk{Bulk: p.commands.Bulk, Select: bulkview.Chooser{From: from}.Choose, Now: now}.Reactor(),
+		reactors.RunCampaigns{Campaigns: p.commands.Campaigns, Choose: contacts.Chooser{From: from}.Members, Now: now}.Reactor(),
 		reactors.FillGroups{Groups: p.commands.Groups, Choose: contacts.Chooser{From: from}.Members, Now: now}.Reactor(),
 		reactors.AssignChats{
 			Store: p.log, Chats: p.commands.Chats, Teams: p.commands.Teams, Agents: p.commands.Agents, Now: now,
 		}.Reactor(),
-		reactors.KeepTime{Timers: p.accounts, Chats: p.commands.Chats, Now: now, Logger: t.logger}.Reactor(),
+		reactors.KeepTime{Timers: p.accounts, Chats: p.commands.Chats, Campaigns: p.commands.Campaigns, Now: now, Logger: t.logger}.Reactor(),
 		reactors.NotifyCustomers{Orders: p.commands.Orders, Chats: p.commands.Chats}.Reactor(),
 		reactors.PlaceCalls{
 			Callers: map[call.Provider]reactors.Caller{call.Webhook: phone, call.WhatsApp: whatsapp.Calls{Accounts: known, Client: client}},
@@ -665,5 +666,5 @@ func (p *parts) parkedEvents(ctx context.Context, reactor string) ([]reactors.Pa
 }
 
 func reactorNames() []string {
-	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.FillGroupsName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName, reactors.PlaceCallsName, reactors.KeepTimeName, reactors.FetchMediaName}
+	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.FillGroupsName, reactors.RunCampaignsName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName, reactors.PlaceCallsName, reactors.KeepTimeName, reactors.FetchMediaName}
 }

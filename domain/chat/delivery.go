@@ -37,6 +37,9 @@ func (c RecordDelivery) Decide(s State) ([]Event, error) {
 	e := DeliveryRecorded{Message: c.Message, ProviderID: c.ProviderID, State: c.State, At: c.At}
 	if c.State == Failed {
 		e.Error = c.Error
+		if e.Error != nil && e.Error.Code == codeStopped && s.Exists && !s.OptedOut {
+			return []Event{e, OptedOut{Reason: ByProvider, Message: s.resolve(c.Message, c.ProviderID), At: c.At}}, nil
+		}
 	}
 	return []Event{e}, nil
 }

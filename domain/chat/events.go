@@ -43,6 +43,8 @@ var Events = []Event{
 	MediaStored{},
 	MediaFailed{},
 	MediaRequested{},
+	OptedOut{},
+	OptedIn{},
 }
 
 // Opened starts a chat: a customer is seen on a channel for the first time.
@@ -319,6 +321,24 @@ type MediaRequested struct {
 	At      time.Time `json:"at"`
 }
 
+// OptedOut says that the customer takes no marketing on this channel.
+type OptedOut struct {
+	Reason  MarketingReason `json:"reason"`
+	Message MessageID       `json:"message,omitempty"` // with reason word: the customer's message that says it; with provider: ours that was refused
+	By      AgentID         `json:"by,omitempty"`      // with reason agent
+	Note    string          `json:"note,omitempty"`    // with reason agent: why
+	At      time.Time       `json:"at"`
+}
+
+// OptedIn says that the customer takes marketing again.
+type OptedIn struct {
+	Reason  MarketingReason `json:"reason"`
+	Message MessageID       `json:"message,omitempty"` // with reason word: the customer's message that says it
+	By      AgentID         `json:"by,omitempty"`      // with reason agent
+	Note    string          `json:"note,omitempty"`    // with reason agent: why
+	At      time.Time       `json:"at"`
+}
+
 // Content is what a message holds. Kind says which of the fields matter.
 type Content struct {
 	Kind     string          `json:"kind"`           // text, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, order, unsupported or unknown
@@ -432,6 +452,9 @@ func (MediaRequested) EventType() string       { return "chat.media_requested.v1
 func (Snoozed) EventType() string { return "chat.snoozed.v1" }
 func (Woken) EventType() string   { return "chat.woken.v1" }
 
+func (OptedOut) EventType() string { return "chat.opted_out.v1" }
+func (OptedIn) EventType() string  { return "chat.opted_in.v1" }
+
 func (e Opened) apply(s *State) {
 	s.Exists = true
 	s.Workspace, s.Channel, s.Customer = e.Workspace, e.Channel, e.Customer
@@ -525,6 +548,9 @@ func (e CallEnded) apply(s *State) {
 		s.Call = ""
 	}
 }
+
+func (OptedOut) apply(s *State) { s.OptedOut = true }
+func (OptedIn) apply(s *State)  { s.OptedOut = false }
 
 func (e Snoozed) apply(s *State) { s.Snooze = &Snooze{Until: e.Until} }
 func (e Woken) apply(s *State) {

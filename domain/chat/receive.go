@@ -42,6 +42,7 @@ func (c ReceiveMessage) Decide(s State) ([]Event, error) {
 		Message: c.Message, ProviderID: c.ProviderID, ProfileName: c.ProfileName,
 		Content: c.Content, Context: c.Context, Referral: c.Referral, At: c.At,
 	})
+	events = append(events, s.marketing(c.Message, c.Content, c.At)...)
 	if s.Deleted {
 		events = append(events, Restored{Message: c.Message})
 	}

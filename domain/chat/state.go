@@ -31,6 +31,7 @@ type State struct {
 	Outbound     map[MessageID]Outbound
 	Reports      map[string]Report // by provider id, of messages known and unknown
 	Call         string            // the call that takes the line; "" if none does
+	OptedOut     bool              // of marketing
 	Snooze       *Snooze           // nil if the chat is not snoozed
 	Media        map[MessageID]MediaFile
 }

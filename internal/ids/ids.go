@@ -77,6 +77,11 @@ func Template(workspace, channel, name, language string) string {
 	return derive("template", workspace, channel, name, language).String()
 }
 
+// CampaignMessage names the one message of a campaign to a customer.
+func CampaignMessage(campaign, customer string) string {
+	return derive("campaign message", campaign, customer).String()
+}
+
 // Webhook names a delivery by its bytes, so that a repeated one is the same.
 func Webhook(channel string, body []byte) string {
 	sum := sha256.Sum256(body)

@@ -28,6 +28,7 @@ func TestRecipesNeverChange(t *testing.T) {
 		{"quick replies", QuickReplies("acme", "team.billing"), "757eb52c-966b-59d3-a919-3b409f86065e"},
 		{"template", Template("acme", "ch", "delivery_update", "en_US"), "21a879e5-f465-588f-b4a1-a7e5acc41d06"},
 		{"saved views", SavedViews("acme", "personal.ann"), "67badb36-2403-5e8e-8eb7-30d0d244af3f"},
+		{"message of a campaign", CampaignMessage("c1", "15551230001"), "c1133a0c-39af-54ed-91d4-aacabacf86dc"},
 		{"webhook", Webhook("shop", []byte(`{"a":1}`)), "cf50b2f8-5394-54ec-b823-29624282c097"},
 		{"command", Command("http", "acme", "ann", "k").String(), "0cad1f58-338f-5c24-ba81-a690fb9286d7"},
 		{"made by a command", Of(command, "note"), "ab8ea407-8a14-5f1a-990a-36171628105a"},

@@ -326,6 +326,10 @@ func (t *Transcript) system(e chat.Event) *System {
 			out.Until = &until
 		}
 		return out
+	case chat.OptedOut:
+		return &System{Type: "opted_out", Reason: string(f.Reason), Message: string(f.Message)}
+	case chat.OptedIn:
+		return &System{Type: "opted_in", Reason: string(f.Reason), Message: string(f.Message)}
 	case chat.Woken:
 		return &System{Type: "woken", Reason: string(f.Reason), Message: string(f.Message)}
 	}

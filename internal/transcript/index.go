@@ -321,6 +321,10 @@ func (x *index) system(chatID string, i item, r eventstore.Recorded, e chat.Even
 		i.at, i.by = f.At.UnixMicro(), Author{Kind: bySystem}
 	case chat.Snoozed:
 		i.at = f.At.UnixMicro()
+	case chat.OptedOut:
+		i.at = f.At.UnixMicro()
+	case chat.OptedIn:
+		i.at = f.At.UnixMicro()
 	case chat.Woken:
 		since(f.Message)
 		if f.Reason == chat.WokenByTime {

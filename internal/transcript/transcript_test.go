@@ -176,6 +176,8 @@ func (l *teller) story() {
 	l.system(chat.MediaFailed{Message: "in-3", Code: chat.MediaGone, Reason: "the provider has it no longer", At: l.now()})
 	l.agent(chat.MediaRequested{Message: "in-3", By: "ann", At: l.now()})
 	l.system(chat.MediaStored{Message: "in-3", SHA256: strings.Repeat("0a", 32), Size: 7, MIMEType: "image/jpeg", At: l.now()})
+	l.customer(chat.OptedOut{Reason: "word", Message: "in-z", At: l.now()})
+	l.agent(chat.OptedIn{Reason: "agent", By: "ann", At: l.now()})
 	l.agent(chat.MessageQueued{
 		Message: "out-t", Text: "Your parcel is on its way.", By: "ann", At: l.now(),
 		Template: &chat.TemplateUse{ID: "t1", Name: "delivery_update", Language: "en_US", Category: "utility"},

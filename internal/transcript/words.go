@@ -132,6 +132,10 @@ func (s *System) sentence() string {
 			return "snoozed until the customer writes"
 		}
 		return "snoozed until " + s.Until.Format("2006-01-02 15:04")
+	case "opted_out":
+		return "takes no marketing any more"
+	case "opted_in":
+		return "takes marketing again"
 	case "woken":
 		return map[string]string{
 			string(chat.WokenByTime): "back, the snooze is over", string(chat.WokenByReply): "back, the customer wrote", string(chat.WokenByAgent): "taken back from snooze",

@@ -257,6 +257,12 @@ func (p *Projection) system(e projections.Event) {
 		s = System{Type: CallEnded, Call: &CallEntry{ID: f.Call, Outcome: f.Outcome, Reason: f.Reason, Duration: f.Duration}}
 		r.At = f.At.UnixMicro()
 		r.ByKind, r.ByID = "system", ""
+	case chat.OptedOut:
+		s = System{Type: OptedOut, Reason: string(f.Reason), Message: string(f.Message)}
+		r.At = f.At.UnixMicro()
+	case chat.OptedIn:
+		s = System{Type: OptedIn, Reason: string(f.Reason), Message: string(f.Message)}
+		r.At = f.At.UnixMicro()
 	case chat.Snoozed:
 		s = System{Type: Snoozed}
 		if !f.Until.IsZero() {

@@ -184,6 +184,8 @@ const (
 	CallEnded   = "call_ended"
 	Snoozed     = "snoozed"
 	Woken       = "woken"
+	OptedOut    = "opted_out"
+	OptedIn     = "opted_in"
 )
 
 // System is something that happened to a chat. Type says which of the fields
@@ -197,7 +199,7 @@ type System struct {
 	To        string     `json:"to,omitempty"`         // claimed, assigned, transferred
 	From      string     `json:"from,omitempty"`       // the agent who had it
 	FromTeam  string     `json:"from_team,omitempty"`
-	Reason    string     `json:"reason,omitempty"` // transferred, deleted; woken: time, reply or agent
+	Reason    string     `json:"reason,omitempty"` // transferred, deleted; woken: time, reply or agent; opted_out, opted_in: word, agent or provider
 	Status    string     `json:"status,omitempty"` // status_set, closed, reopened
 	Category  string     `json:"category,omitempty"`
 	Was       string     `json:"was,omitempty"` // the status before

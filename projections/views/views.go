@@ -6,6 +6,7 @@ import (
 	"github.com/chatledger/chatledger/projections"
 	"github.com/chatledger/chatledger/projections/bulk"
 	"github.com/chatledger/chatledger/projections/calls"
+	"github.com/chatledger/chatledger/projections/campaigns"
 	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/deliveries"
@@ -43,5 +44,6 @@ func All() []func() projections.Projection {
 		groups.New,
 		media.New,
 		templates.New,
+		campaigns.New,
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/call"
+	"github.com/chatledger/chatledger/domain/campaign"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
@@ -116,6 +117,7 @@ func catalogue() (all []codec.Event) {
 	add(&all, call.Events)
 	add(&all, group.Events)
 	add(&all, members.Events)
+	add(&all, campaign.Events)
 	return all
 }
 

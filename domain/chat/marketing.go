@@ -1,0 +1,155 @@
+package chat
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Whether a customer takes marketing belongs to the number and the channel, so it is
+// the chat's: also of somebody who is no contact, and however contacts are merged.
+
+// MarketingReason says what made a customer opt out, or in again.
+type MarketingReason string
+
+// Reasons.
+const (
+	ByWord     MarketingReason = "word"     // the customer wrote one of the words
+	ByStaff    MarketingReason = "agent"    // an agent says so
+	ByProvider MarketingReason = "provider" // the provider says so
+)
+
+// codeStopped is Meta's error for a user who has stopped marketing messages of the
+// business: https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
+const codeStopped = 131050
+
+var (
+	outWords = []string{
+		"stop", "stopp", "stopall", "unsubscribe", "optout", "opt out", "end", "quit", "abmelden", "abbestellen", "arret", "desabonner",
+		"baja", "cancelar", "parar", "sair", "descadastrar", "disiscrivi", "annulla", "afmelden", "wypisz", "avsluta",
+	}
+	inWords = []string{"start", "unstop", "subscribe", "optin", "opt in", "anmelden", "alta", "iniciar", "comecar", "iscrivi", "aanmelden", "abonner"}
+)
+
+// word returns a text as it is compared with the words: case, accents, spaces around
+// it and the points behind it do not count.
+func word(s string) string {
+	const longest = 40
+	if len(s) > longest {
+		return ""
+	}
+	plain := map[rune]rune{
+		'á': 'a', 'à': 'a', 'â': 'a', 'ã': 'a', 'ä': 'a', 'å': 'a', 'ç': 'c', 'é': 'e', 'è': 'e', 'ê': 'e', 'ë': 'e', 'í': 'i', 'ì': 'i', 'î': 'i', 'ï': 'i',
+		'ñ': 'n', 'ó': 'o', 'ò': 'o', 'ô': 'o', 'õ': 'o', 'ö': 'o', 'ú': 'u', 'ù': 'u', 'û': 'u', 'ü': 'u',
+	}
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.Is(unicode.Mn, r):
+			return -1
+		case plain[r] != 0:
+			return plain[r]
+		}
+		return r
+	}, strings.ToLower(s))
+	return strings.Join(strings.Fields(strings.TrimRight(s, ".! ")), " ")
+}
+
+// marketing returns what a customer's text says about marketing, if it does: it is
+// one of the words and nothing else.
+func (s State) marketing(m MessageID, c Content, at time.Time) []Event {
+	if c.Kind != "text" && c.Kind != "button" {
+		return nil
+	}
+	said := word(c.Text)
+	switch {
+	case said == "":
+	case !s.OptedOut && slices.Contains(outWords, said):
+		return []Event{OptedOut{Reason: ByWord, Message: m, At: at}}
+	case s.OptedOut && slices.Contains(inWords, said):
+		return []Event{OptedIn{Reason: ByWord, Message: m, At: at}}
+	}
+	return nil
+}
+
+// SetMarketing says whether the customer takes marketing. As it is already is no
+// event.
+type SetMarketing struct {
+	Out  bool
+	Note string // why
+	By   AgentID
+	At   time.Time
+}
+
+// Decide implements the command.
+func (c SetMarketing) Decide(s State) ([]Event, error) {
+	if c.By == "" {
+		return nil, ErrByMissing
+	}
+	if err := reasonText.Check(c.Note); err != nil {
+		return nil, err
+	}
+	if err := s.visible(); err != nil {
+		return nil, err
+	}
+	switch {
+	case s.OptedOut == c.Out:
+		return nil, nil
+	case c.Out:
+		return []Event{OptedOut{Reason: ByStaff, By: c.By, Note: c.Note, At: c.At}}, nil
+	}
+	return []Event{OptedIn{Reason: ByStaff, By: c.By, Note: c.Note, At: c.At}}, nil
+}
+
+// SendCampaign queues a message of a campaign. It opens the chat if there is none,
+// and leaves a closed one closed: an answer reopens it. The same message again is
+// no event: each campaign has one for each customer of a channel.
+type SendCampaign struct {
+	Workspace       string
+	Channel         string
+	Customer        string
+	DefaultStatus   string
+	DefaultCategory Category
+	Message         MessageID
+	Campaign        string
+	Outgoing
+	By AgentID
+	At time.Time
+}
+
+// Decide implements the command.
+func (c SendCampaign) Decide(s State) ([]Event, error) {
+	switch {
+	case c.Message == "":
+		return nil, ErrMessageMissing
+	case c.By == "":
+		return nil, ErrByMissing
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if _, known := s.Outbound[c.Message]; known {
+		return nil, nil
+	}
+	switch {
+	case s.Deleted:
+		return nil, ErrNotFound
+	case s.OptedOut:
+		return nil, ErrOptedOut
+	}
+	events, err := open(s, Opened{
+		Workspace: c.Workspace, Channel: c.Channel, Customer: c.Customer, Status: c.DefaultStatus, Category: c.DefaultCategory, At: c.At,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return append(events, MessageQueued{
+		Message: c.Message, Text: c.Text, By: c.By, At: c.At, QuickReply: c.QuickReply, Template: c.Template, Campaign: c.Campaign,
+	}), nil
+}
+
+// Queued reports whether a message was queued.
+func (s State) Queued(m MessageID) bool {
+	_, known := s.Outbound[m]
+	return known
+}
