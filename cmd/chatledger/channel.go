@@ -14,10 +14,11 @@ import (
 
 // ChannelCmd looks after the accounts that customers write to.
 type ChannelCmd struct {
-	Add    ChannelAddCmd    `cmd:"" help:"Add an account, or give a known one new secrets."`
-	List   ChannelListCmd   `cmd:"" help:"List channels, without their secrets."`
-	Calls  ChannelCallsCmd  `cmd:"" help:"Say who makes calls for a channel."`
-	Remove ChannelRemoveCmd `cmd:"" help:"Disconnect a channel and forget its secrets. Its chats stay."`
+	Add       ChannelAddCmd       `cmd:"" help:"Add an account, or give a known one new secrets."`
+	List      ChannelListCmd      `cmd:"" help:"List channels, without their secrets."`
+	Calls     ChannelCallsCmd     `cmd:"" help:"Say who makes calls for a channel."`
+	Templates ChannelTemplatesCmd `cmd:"" help:"Take over the message templates that the provider has for a channel."`
+	Remove    ChannelRemoveCmd    `cmd:"" help:"Disconnect a channel and forget its secrets. Its chats stay."`
 }
 
 // ChannelAddCmd holds one command for each kind of channel.
