@@ -12,6 +12,7 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -182,7 +183,7 @@ func disposition(f media.File, download bool) string {
 // kind.
 func filename(f media.File) string {
 	name := strings.Map(func(r rune) rune {
-		if r < ' ' || r == '"' || r == 0x7F || strings.ContainsRune(`\:*?<>|`, r) {
+		if r < ' ' || r == '"' || r == 0x7F || unicode.Is(unicode.Cf, r) || strings.ContainsRune(`\:*?<>|`, r) {
 			return '_'
 		}
 		return r

@@ -163,7 +163,7 @@ func (c *Client) noMedia(resp *http.Response) *MediaError {
 	switch e := said.Error; {
 	case e.Code == codeNoObject && e.Subcode == subcodeNoObject, e.Code == codeMediaExpired, status == http.StatusNotFound:
 		return &MediaError{Code: chat.MediaGone, Why: "WhatsApp does not have the file any more: " + why}
-	case e.Transient, retryable(e.Code), status == http.StatusTooManyRequests:
+	case e.Transient, retryable(e.Code), status == http.StatusTooManyRequests, status == http.StatusRequestTimeout, status >= 500:
 		return &MediaError{Code: chat.MediaUnreachable, Why: "WhatsApp was not able to hand the file out: " + why, Again: true, After: c.retryAfter(resp)}
 	default:
 		return &MediaError{Code: chat.MediaRefused, Why: fmt.Sprintf("WhatsApp did not hand the file out: %s (error %d)", why, e.Code)}

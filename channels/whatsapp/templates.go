@@ -2,6 +2,7 @@ package whatsapp
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ func (c *Change) parseTemplateStatus(value node) {
 	word := strings.ToUpper(value.get("event").id())
 	r := TemplateReport{
 		ID: value.get("message_template_id").id(), Name: value.get("message_template_name").id(),
-		Language: value.get("message_template_language").id(), Status: templateStatuses[word],
+		Language: strings.ReplaceAll(value.get("message_template_language").id(), "-", "_"), Status: templateStatuses[word],
 	}
 	if reason := value.get("reason").text(maxWord); reason != "NONE" {
 		r.Reason = reason
@@ -52,7 +53,8 @@ func (c *Change) parseTemplateStatus(value node) {
 
 // templateStatus records Meta's word. It has no time of its own.
 func (r *translation) templateStatus(ctx context.Context, s TemplateReport, at time.Time) error {
-	o := r.t.origin(r.d, "template status", string(r.d.ID), s.Name, s.Language)
+	r.templates++ // several words about one template are several commands
+	o := r.t.origin(r.d, "template status", string(r.d.ID), s.Name, s.Language, strconv.Itoa(r.templates))
 	_, err := r.t.Commands.Templates.Report(ctx, o, template.Report{
 		Channel: r.d.Channel, Name: s.Name, Language: s.Language, Status: s.Status, Reason: s.Reason, ProviderID: s.ID, At: at.UTC(),
 	})

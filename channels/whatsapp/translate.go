@@ -114,6 +114,7 @@ type translation struct {
 	account Account
 
 	messages, statuses, orders, foreign int
+	templates                           int // words about templates so far
 	ignored                             []string
 	refused                             bool
 	failed                              []error

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/chatledger/chatledger/channels/whatsapp"
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/template"
 )
@@ -20,35 +18,26 @@ type ChannelTemplatesCmd struct {
 // Run implements the command.
 func (c ChannelTemplatesCmd) Run(ctx context.Context, t *terminal) error {
 	return withParts(ctx, c.StoreFlags, t, false, func(p *parts) error {
-		account, err := p.whatsappAccounts()(ctx, c.ID)
-		if errors.Is(err, whatsapp.ErrUnknownChannel) {
-			return fmt.Errorf("there is no WhatsApp channel %q that is connected; channel list has those that are", c.ID)
-		} else if err != nil {
-			return err
-		}
-		client := whatsapp.NewClient(nil, now)
-		defer client.Close()
 		seen, changed, refused := 0, 0, 0
-		err = client.Templates(ctx, account, c.Business, func(listed whatsapp.ListedTemplate) error {
+		err := p.eachTemplate(ctx, c.ID, c.Business, func(workspace string, m template.Mirror) error {
 			seen++
-			res, err := p.commands.Templates.Mirror(ctx, operator(account.Workspace), template.Mirror{
-				Report: template.Report{
-					Channel: c.ID, Name: listed.Name, Language: listed.Language, Status: listed.Status, Reason: listed.Reason, ProviderID: listed.ID, At: now().UTC(),
-				},
-				Category: listed.Category, Components: listed.Components, By: "operator",
-			})
+			m.At = now().UTC()
+			res, err := p.commands.Templates.Mirror(ctx, operator(workspace), m)
 			switch {
 			case commands.IsRefusal(err):
 				refused++
-				fmt.Fprintf(t.stderr, "%s (%s) is left out: %v\n", listed.Name, listed.Language, err)
+				fmt.Fprintf(t.stderr, "%s (%s) is left out: %v\n", m.Name, m.Language, err)
 				return nil
 			case err != nil:
-				return fmt.Errorf("keep template %s: %w", listed.Name, err)
+				return fmt.Errorf("keep template %s: %w", m.Name, err)
 			case res.Changed:
 				changed++
 			}
 			return nil
 		})
+		if err != nil && seen == 0 {
+			return err
+		}
 		fmt.Fprintf(t.stdout, "%d templates, %d of them new or changed, %d left out\n", seen, changed, refused)
 		return err
 	})

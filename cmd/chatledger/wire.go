@@ -25,6 +25,7 @@ import (
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/call"
 	"github.com/chatledger/chatledger/domain/channel"
+	"github.com/chatledger/chatledger/domain/template"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/feed"
 	"github.com/chatledger/chatledger/eventstore/postgres"
@@ -456,6 +457,24 @@ func (p *parts) whatsappAccounts() whatsapp.Accounts {
 	return whatsapp.NewAccounts(p.commands.Channels, func(ctx context.Context, channel string) (whatsapp.Secrets, error) {
 		s, err := p.accounts.ChannelSecrets(ctx, channel)
 		return whatsapp.Secrets(s), err
+	})
+}
+
+// eachTemplate calls visit for each template that the provider has for a channel.
+func (p *parts) eachTemplate(ctx context.Context, channel, business string, visit func(workspace string, m template.Mirror) error) error {
+	account, err := p.whatsappAccounts()(ctx, channel)
+	if errors.Is(err, whatsapp.ErrUnknownChannel) {
+		return fmt.Errorf("there is no WhatsApp channel %q that is connected; channel list has those that are", channel)
+	} else if err != nil {
+		return err
+	}
+	client := whatsapp.NewClient(nil, now)
+	defer client.Close()
+	return client.Templates(ctx, account, business, func(t whatsapp.ListedTemplate) error {
+		return visit(account.Workspace, template.Mirror{
+			Report:   template.Report{Channel: channel, Name: t.Name, Language: t.Language, Status: t.Status, Reason: t.Reason, ProviderID: t.ID},
+			Category: t.Category, Components: t.Components,
+		})
 	})
 }
 

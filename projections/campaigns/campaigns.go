@@ -195,7 +195,7 @@ func (p *Projection) chat(id string, f chat.Event) {
 	case chat.MessageReceived:
 		at := f.At.UnixMicro()
 		p.chats.Update(id, func(c *Chat) {
-			c.change(func(s *Sent) bool { return s.Provider != "" && s.QueuedAt <= at }, func(s *Sent) {
+			c.change(func(s *Sent) bool { return s.Provider != "" && s.State != string(chat.Failed) && s.QueuedAt <= at }, func(s *Sent) {
 				if s.RepliedAt == 0 {
 					s.RepliedAt = at
 				}
