@@ -202,14 +202,8 @@ func foldTo(ctx context.Context, cfg *Config, builders []*builder, upTo eventsto
 		parts = append(parts, part)
 		work.Go(func() (err error) {
 			defer func() { err = errors.Join(err, b.land()) }()
-			for next := range part {
-				if err := b.apply(ctx, next); err != nil {
-					return err
-				}
-				b.tell(phase, upTo)
-			}
-			if ctx.Err() != nil {
-				return nil
+			if all, err := b.applyAll(ctx, part, phase, upTo); !all || err != nil {
+				return err
 			}
 			b.folded = max(b.folded, upTo) // nothing of what it reads was left
 			if err := errors.Join(b.flush(ctx), b.land()); err != nil {
@@ -220,11 +214,6 @@ func foldTo(ctx context.Context, cfg *Config, builders []*builder, upTo eventsto
 		})
 	}
 	work.Go(func() error {
-		defer func() {
-			for _, part := range parts {
-				close(part)
-			}
-		}()
 		for next := range batches {
 			if next.err != nil {
 				return fmt.Errorf("read the log: %w", next.err)
@@ -237,9 +226,36 @@ func foldTo(ctx context.Context, cfg *Config, builders []*builder, upTo eventsto
 				}
 			}
 		}
-		return context.Cause(ctx)
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		// That a part ends says that all was handed out. So it must not end for any other
+		// reason: its builder would note a position that it has not come to.
+		for _, part := range parts {
+			close(part)
+		}
+		return nil
 	})
 	return work.Wait()
+}
+
+// applyAll folds what comes, and returns true once it has ended. It returns false if
+// somebody else failed, who says why.
+func (b *builder) applyAll(ctx context.Context, part <-chan batch, phase string, upTo eventstore.Position) (bool, error) {
+	for {
+		select {
+		case next, more := <-part:
+			if !more {
+				return true, nil
+			}
+			if err := b.apply(ctx, next); err != nil {
+				return false, err
+			}
+			b.tell(phase, upTo)
+		case <-ctx.Done():
+			return false, nil
+		}
+	}
 }
 
 // waitingShare is what part of the rows that a table may keep in memory may wait, of

@@ -1,10 +1,16 @@
 package projections_test
 
 import (
+	"context"
 	"errors"
+	"iter"
+	"path/filepath"
+	"runtime"
 	"testing"
 
+	"github.com/chatledger/chatledger/eventstore"
 	faultystore "github.com/chatledger/chatledger/eventstore/faulty"
+	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/projections"
 )
 
@@ -40,4 +46,36 @@ func TestOnAFaultyStore(t *testing.T) {
 		store.Calm(true)
 		verify(t, cfg)
 	})
+}
+
+// A rebuild whose reading fails has folded nothing, and leaves no checkpoint behind
+// that its tables have not come to: the next one would resume there.
+func TestARebuildThatReadsNothingHasFoldedNothing(t *testing.T) {
+	e := newEnv(t, func(t *testing.T) sqldb.DB { return openSQLite(t, filepath.Join(t.TempDir(), "views.db")) })
+	cfg := e.config()
+	e.fill(t, 50)
+	store := &unreadable{Store: e.log}
+	cfg.Store = store
+	// With threads enough for all that a rebuild does at once, what is in the wrong order
+	// shows within a few tries.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+	for range 5_000 {
+		if err := projections.Rebuild(deadline(t), cfg, "toy.v1", nil); !errors.Is(err, errUnreadable) {
+			t.Fatalf("a rebuild whose reading fails: %v", err)
+		}
+	}
+	cfg.Store = e.log
+	if err := projections.Rebuild(deadline(t), cfg, "toy.v1", nil); err != nil {
+		t.Fatal(err)
+	}
+	checkTables(t, e.folded(t, nil), readTables(t, e.db))
+}
+
+var errUnreadable = errors.New("the log cannot be read")
+
+// unreadable is a log that says where it ends, and no more.
+type unreadable struct{ eventstore.Store }
+
+func (unreadable) ReadAll(context.Context, eventstore.AllQuery) iter.Seq2[eventstore.Recorded, error] {
+	return func(yield func(eventstore.Recorded, error) bool) { yield(eventstore.Recorded{}, errUnreadable) }
 }
