@@ -153,6 +153,28 @@ func (c Campaigns) Look(ctx context.Context, id campaign.ID) (out campaign.State
 	return out, err
 }
 
+// Choosable returns whether the group of a campaign has its members, and from which
+// position of the log on a view that has them shows them. A group that was deleted is
+// refused. A campaign without a group has nothing to wait for.
+func (c Campaigns) Choosable(ctx context.Context, s campaign.Created) (at eventstore.Position, ok bool, err error) {
+	if s.Group == "" {
+		return 0, true, nil
+	}
+	g, err := c.groups.Get(ctx, s.Workspace, group.ID(s.Group))
+	if err != nil || g.Kind != group.Static {
+		return 0, err == nil, err
+	}
+	members, err := c.groups.Look(ctx, g.ID)
+	if err != nil || members.Choice == 0 || members.Pending { // not even asked for, or not made
+		return 0, false, err
+	}
+	head, err := c.campaigns.store.Head(ctx)
+	if err != nil {
+		return 0, false, fmt.Errorf("%w: read the head: %w", ErrUnavailable, err)
+	}
+	return head.Position, true, nil
+}
+
 // Audience returns the next n of the audience.
 func (c Campaigns) Audience(ctx context.Context, id campaign.ID, from, n int) ([]string, error) {
 	e, err := c.event(ctx, id, audience(id), from/campaign.ChunkSize)
@@ -244,15 +266,16 @@ func (c Campaigns) Send(ctx context.Context, o Origin, id campaign.ID, s campaig
 	if r.Skipped != "" {
 		return r, nil
 	}
-	o.Command = ids.Command("campaign send", string(id), r.Contact)
+	o.Command = sending(id, r)
 	o.Channel = s.Content.Channel
 	none := func(why campaign.SkipReason, detail string) (campaign.Recipient, error) {
 		r.Skipped, r.Detail, r.Message = why, detail, ""
 		return r, nil
 	}
 	var missing error
+	var left campaign.SkipReason
 	res, err := c.chats.chats.do(ctx, o, "chat.send_campaign", r.Chat, func(ctx context.Context, ch chat.State) ([]chat.Event, error) {
-		missing = nil
+		missing, left = nil, ""
 		cmd := chat.SendCampaign{
 			Workspace: s.Content.Workspace, Channel: s.Content.Channel, Customer: r.Customer, Message: chat.MessageID(r.Message), Campaign: string(id),
 			Outgoing: chat.Outgoing{Text: "text"}, By: chat.AgentID(cmp.Or(s.By, s.Content.By)), At: o.OccurredAt,
@@ -264,7 +287,19 @@ func (c Campaigns) Send(ctx context.Context, o Origin, id campaign.ID, s campaig
 		if events, err := cmd.Decide(ch); err != nil || len(events) == 0 {
 			return nil, err
 		}
-		filled, err := c.fill(ctx, s.Content, r)
+		// What was so when it was planned may not be so any more: that can be days ago.
+		who, err := c.person(ctx, s.Content.Workspace, r.Contact)
+		switch {
+		case err != nil:
+			return nil, err
+		case who == nil:
+			left = campaign.Deleted
+			return nil, nil
+		case who.blocked:
+			left = campaign.Blocked
+			return nil, nil
+		}
+		filled, err := c.fill(ctx, s.Content, r, who)
 		if f, no := errors.AsType[*fault.Error](err); no && f.Code == quickreply.ErrValueMissing.Code {
 			missing = err
 		}
@@ -276,6 +311,8 @@ func (c Campaigns) Send(ctx context.Context, o Origin, id campaign.ID, s campaig
 	})
 	var refused *fault.Error
 	switch {
+	case err == nil && left != "":
+		return none(left, "")
 	case err == nil && res.Changed:
 		return r, nil
 	case err == nil:
@@ -295,19 +332,24 @@ func (c Campaigns) Send(ctx context.Context, o Origin, id campaign.ID, s campaig
 }
 
 // Did returns what Send did for somebody, without doing it.
-func (c Campaigns) Did(ctx context.Context, s campaign.State, r campaign.Recipient) (campaign.Recipient, error) {
+func (c Campaigns) Did(ctx context.Context, id campaign.ID, r campaign.Recipient) (campaign.Recipient, error) {
 	if r.Skipped != "" {
 		return r, nil
 	}
-	queued := false
-	err := c.chats.Look(ctx, s.Content.Workspace, chat.ID(r.Chat), func(ch chat.State) error {
-		queued = ch.Queued(chat.MessageID(r.Message))
-		return nil
-	})
-	if !queued && absent(err) == nil {
-		r.Skipped, r.Message = campaign.NotSent, ""
+	q := eventstore.StreamQuery{Event: ids.Event(sending(id, r), 0), Limit: 1}
+	for _, err := range c.chats.chats.store.ReadStream(ctx, "chat-"+r.Chat, q) {
+		if err != nil {
+			return r, fmt.Errorf("%w: read chat: %w", ErrUnavailable, err)
+		}
+		return r, nil
 	}
-	return r, absent(err)
+	r.Skipped, r.Message = campaign.NotSent, ""
+	return r, nil
+}
+
+// sending is the command that sends somebody the message of a campaign.
+func sending(id campaign.ID, r campaign.Recipient) uuid.UUID {
+	return ids.Command("campaign send", string(id), r.Contact)
 }
 
 // known is what a campaign needs to know of somebody.
@@ -320,35 +362,52 @@ type known struct {
 }
 
 // person returns what is known of a contact, or of the one that it is shown as a part
-// of; nil if it is not there any more.
-func (c Campaigns) person(ctx context.Context, ws, id string) (k *known, err error) {
-	for range 2 {
-		err = c.contacts.Look(ctx, ws, contact.ID(id), func(s contact.State) error {
-			switch {
-			case !s.Exists || s.Deleted:
-				k = nil
-				return nil
-			case k == nil:
-				k = &known{fields: map[string]string{}}
-			}
-			k.blocked = k.blocked || s.Blocked
-			k.phones = append(k.phones, s.Fields[contact.Phones].Values...)
-			for id := range s.Chats {
-				k.chats = append(k.chats, id)
-			}
-			if s.Into != "" {
-				id = string(s.Into)
-				return nil
-			}
-			k.fields = held(s)
-			id = ""
+// of, with all parts of that; nil if it is not there any more.
+func (c Campaigns) person(ctx context.Context, ws, id string) (*known, error) {
+	look := func(id string, use func(contact.State)) error {
+		return absent(c.contacts.Look(ctx, ws, contact.ID(id), func(s contact.State) error {
+			use(s)
 			return nil
-		})
-		if id == "" || k == nil || err != nil {
-			break
+		}))
+	}
+	root := id
+	err := look(id, func(s contact.State) { root = cmp.Or(string(s.Into), id) })
+	if err != nil {
+		return nil, err
+	}
+	var k *known
+	var parts []string
+	err = look(root, func(s contact.State) {
+		if !s.Exists || s.Deleted {
+			return
+		}
+		k = &known{fields: map[string]string{}}
+		k.add(s)
+		for part := range s.Absorbed {
+			parts = append(parts, string(part))
+		}
+	})
+	slices.Sort(parts)
+	for _, part := range parts {
+		if err == nil {
+			err = look(part, k.add)
 		}
 	}
-	return k, absent(err)
+	return k, err
+}
+
+// add adds what a contact has, or a part of it: the first that has a value counts.
+func (k *known) add(s contact.State) {
+	k.blocked = k.blocked || s.Blocked
+	k.phones = append(k.phones, s.Fields[contact.Phones].Values...)
+	for id := range s.Chats {
+		k.chats = append(k.chats, id)
+	}
+	for name, v := range held(s) {
+		if k.fields[name] == "" {
+			k.fields[name] = v
+		}
+	}
 }
 
 // held returns what a contact has, by placeholder.
@@ -367,14 +426,7 @@ func held(s contact.State) map[string]string {
 }
 
 // fill returns the values of the template for somebody. What is missing is refused.
-func (c Campaigns) fill(ctx context.Context, s campaign.Created, r campaign.Recipient) (template.Values, error) {
-	k, err := c.person(ctx, s.Workspace, r.Contact)
-	if err != nil {
-		return template.Values{}, err
-	}
-	if k == nil { // deleted since it was planned
-		k = &known{fields: map[string]string{}}
-	}
+func (c Campaigns) fill(ctx context.Context, s campaign.Created, r campaign.Recipient, k *known) (template.Values, error) {
 	k.fields["first_name"] = firstName(k.fields["name"])
 	k.fields["phone"] = cmp.Or(k.fields["phone"], "+"+r.Customer)
 	var wrong error

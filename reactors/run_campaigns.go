@@ -41,7 +41,7 @@ func (r RunCampaigns) Reactor() Reactor {
 	if r.Parallel == 0 {
 		r.Parallel = campaignParallel
 	}
-	events := codec.New([]campaign.Event{campaign.Started{}, campaign.Frozen{}, campaign.BatchDone{}, campaign.Resumed{}})
+	events := codec.New([]campaign.Event{campaign.Started{}, campaign.Frozen{}, campaign.BatchDone{}, campaign.Resumed{}, campaign.CampaignCancelled{}})
 	return Reactor{
 		Name:       RunCampaignsName,
 		Categories: []string{"campaign"},
@@ -75,11 +75,16 @@ func (r RunCampaigns) handle(ctx context.Context, e eventstore.Recorded, fact ca
 		step = f.Step
 	case campaign.Resumed:
 		step = f.Step
+	case campaign.CampaignCancelled:
 	default:
 		return nil
 	}
 	if b.state, err = r.Campaigns.Look(ctx, b.id); err != nil {
 		return refused(err)
+	}
+	if _, cancelled := fact.(campaign.CampaignCancelled); cancelled {
+		// A batch that was planned may have been done in part, and have failed.
+		return refused(r.work(ctx, b))
 	}
 	if wait := b.state.Ready().Sub(r.Now()); wait > 0 && b.state.Step == step && b.state.Phase == campaign.Running && !b.state.Planned {
 		select {
@@ -118,8 +123,12 @@ func (r RunCampaigns) freeze(ctx context.Context, b batch, at eventstore.Positio
 			return fmt.Errorf("encode filter: %w", err)
 		}
 	}
-	cmd := campaign.Freeze{At: r.now()}
-	cmd.Contacts, _, cmd.Position, err = r.Choose(ctx, req, at)
+	var cmd campaign.Freeze
+	settled, err := r.settled(ctx, b.id)
+	if err == nil {
+		cmd.Contacts, _, cmd.Position, err = r.Choose(ctx, req, max(at, settled))
+	}
+	cmd.At = r.now()
 	if f, no := errors.AsType[*fault.Error](err); no {
 		cmd.Code, cmd.Reason = f.Code, f.Msg
 	} else if err != nil {
@@ -127,6 +136,29 @@ func (r RunCampaigns) freeze(ctx context.Context, b batch, at eventstore.Positio
 	}
 	_, err = r.Campaigns.Freeze(ctx, b.origin, b.id, cmd)
 	return err
+}
+
+// groupPause is how long to wait before another look at a group that is being filled.
+const groupPause = 200 * time.Millisecond
+
+// settled waits until the group of a campaign has its members, as long as the campaign
+// waits for them, and returns a position from which on they are shown.
+func (r RunCampaigns) settled(ctx context.Context, id campaign.ID) (eventstore.Position, error) {
+	for {
+		s, err := r.Campaigns.Look(ctx, id)
+		if err != nil || s.Phase != campaign.Selecting {
+			return 0, err
+		}
+		at, ok, err := r.Campaigns.Choosable(ctx, s.Content)
+		if ok || err != nil {
+			return at, err
+		}
+		select {
+		case <-time.After(groupPause):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
 }
 
 // work does the next batch, or what is left of one that was planned.
@@ -156,7 +188,7 @@ func (r RunCampaigns) work(ctx context.Context, b batch) error {
 	for i, p := range planned {
 		work.Go(func() (err error) {
 			if b.state.Phase == campaign.Cancelled {
-				done[i], err = r.Campaigns.Did(within, b.state, p)
+				done[i], err = r.Campaigns.Did(within, b.id, p)
 				return err
 			}
 			done[i], err = r.Campaigns.Send(within, o, b.id, b.state, p)

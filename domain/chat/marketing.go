@@ -147,9 +147,3 @@ func (c SendCampaign) Decide(s State) ([]Event, error) {
 		Message: c.Message, Text: c.Text, By: c.By, At: c.At, QuickReply: c.QuickReply, Template: c.Template, Campaign: c.Campaign,
 	}), nil
 }
-
-// Queued reports whether a message was queued.
-func (s State) Queued(m MessageID) bool {
-	_, known := s.Outbound[m]
-	return known
-}
