@@ -148,8 +148,8 @@ func (w *fetching) handle(ctx context.Context) error {
 }
 
 // fetch brings a file from Meta into the store.
-func (w *fetching) fetch(parent context.Context, a whatsapp.Account, file chat.MediaFile) (stored chat.MediaStored, err error) {
-	ctx, cancel := context.WithTimeout(parent, whatsapp.MediaTime)
+func (w *fetching) fetch(ctx context.Context, a whatsapp.Account, file chat.MediaFile) (stored chat.MediaStored, err error) {
+	ctx, cancel := context.WithTimeout(ctx, whatsapp.MediaTime)
 	defer cancel()
 	in, err := w.Client.OpenMedia(ctx, a, file.Source.ID)
 	if err != nil {
@@ -185,8 +185,6 @@ func (w *fetching) fetch(parent context.Context, a whatsapp.Account, file chat.M
 		return stored, &whatsapp.MediaError{Code: chat.MediaEmpty, Why: "The file is empty."}
 	case errors.Is(err, blob.ErrDamaged):
 		return stored, &whatsapp.MediaError{Code: chat.MediaDamaged, Why: "What came is not the file that WhatsApp announced.", Again: true}
-	case errors.Is(err, context.DeadlineExceeded) && parent.Err() == nil:
-		return stored, &whatsapp.MediaError{Code: chat.MediaUnreachable, Why: "WhatsApp did not hand the file out in time.", Again: true, Cause: err}
 	case err != nil:
 		return stored, err
 	}

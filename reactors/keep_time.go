@@ -47,6 +47,7 @@ const (
 
 const (
 	timersAtOnce = 16
+	timerPause   = time.Minute // before another try of a timer that could not be served
 	timersRead   = 128
 
 	// A clock may be set, and a machine may sleep: so the time is looked at this
@@ -172,13 +173,16 @@ func (k *timekeeper) serve(ctx context.Context, t Timer, now time.Time) error {
 	case timerCampaign: // no more if it was cancelled
 		_, err = k.Campaigns.Start(ctx, o, campaign.ID(t.Subject), campaign.Start{At: now})
 	default:
-		return fmt.Errorf("there is a timer of the kind %q, which a newer program has set", t.Kind)
+		err = fmt.Errorf("there is a timer of the kind %q, which a newer program has set", t.Kind)
 	}
 	switch {
+	case errors.Is(err, commands.ErrUnavailable): // nor are the others to be served now
+		return err
 	case commands.IsRefusal(err):
 		k.Logger.LogAttrs(ctx, slog.LevelError, "what was due was refused", slog.String("kind", t.Kind), slog.String("event", t.Event.String()), slog.Any("error", err))
-	case err != nil:
-		return err
+	case err != nil: // those that are due behind it are not to wait for it
+		k.Logger.LogAttrs(ctx, slog.LevelError, "what was due failed", slog.String("kind", t.Kind), slog.String("event", t.Event.String()), slog.Any("error", err))
+		return k.Timers.PostponeTimer(ctx, KeepTimeName, t, now.Add(timerPause))
 	}
 	return k.Timers.StopTimer(ctx, KeepTimeName, t.Kind, t.Subject, t.Event)
 }

@@ -233,6 +233,36 @@ func TestTimersThatCannotBeReadForAWhile(t *testing.T) {
 	})
 }
 
+// A timer that cannot be served, such as one of a newer program, waits a minute for its
+// next try, and holds up none of those that are due behind it, however many there are.
+func TestATimerThatCannotBeServedHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClockwork(t)
+		id := c.open("1")
+		for i := range 200 {
+			timer := reactors.Timer{Kind: "unknown", Subject: fmt.Sprint(i), Due: time.Now(), Workspace: workspace, Event: uuid.New()}
+			if err := c.accounts.SetTimer(t.Context(), reactors.KeepTimeName, timer); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.snooze(id, time.Minute)
+		stop := c.start()
+		pass(time.Minute + time.Second)
+		if _, woken := c.woken()[id]; !woken {
+			t.Error("not woken in time")
+		}
+		looks := c.looks.Load()
+		pass(10 * time.Minute)
+		if n := c.looks.Load() - looks; n > 60 {
+			t.Errorf("looked %d times in ten minutes", n)
+		}
+		if left, err := c.accounts.NextTimers(t.Context(), reactors.KeepTimeName, 500); err != nil || len(left) != 200 {
+			t.Errorf("%d timers left, %v", len(left), err)
+		}
+		stop()
+	})
+}
+
 // Many that are due at the same moment are all woken.
 func TestManyTimersAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

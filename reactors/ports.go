@@ -127,6 +127,10 @@ type Timers interface {
 	// id, whichever there is. None is no error.
 	StopTimer(ctx context.Context, reactor, kind, subject string, set uuid.UUID) error
 
+	// PostponeTimer has a timer be due at another time, if it is still the one that its
+	// event has set.
+	PostponeTimer(ctx context.Context, reactor string, t Timer, due time.Time) error
+
 	// NextTimers returns the timers that are due first, in their order, at most limit.
 	NextTimers(ctx context.Context, reactor string, limit int) ([]Timer, error)
 }

@@ -429,5 +429,17 @@ func TestTimers(t *testing.T) {
 		stop("a", uuid.Nil)
 		stop("none", uuid.Nil)
 		check(10, timer("c", 20, first))
+
+		// It is postponed only if it is still the one that was meant.
+		postpone := func(t1 reactors.Timer, due time.Time) {
+			t.Helper()
+			if err := a.PostponeTimer(ctx, "r", t1, due); err != nil {
+				t.Fatal(err)
+			}
+		}
+		postpone(timer("c", 20, second), timer("c", 70, second).Due)
+		check(10, timer("c", 20, first))
+		postpone(timer("c", 20, first), timer("c", 70, first).Due)
+		check(10, timer("c", 70, first))
 	})
 }

@@ -3,6 +3,7 @@ package accounts
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -36,6 +37,19 @@ func (a *Accounts) StopTimer(ctx context.Context, reactor, kind, subject string,
 	})
 	if err != nil {
 		return fmt.Errorf("stop timer %s of %s: %w", kind, subject, err)
+	}
+	return nil
+}
+
+// PostponeTimer implements reactors.Timers.
+func (a *Accounts) PostponeTimer(ctx context.Context, reactor string, t reactors.Timer, due time.Time) error {
+	err := a.db.Write(ctx, func(tx sqldb.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE timers SET due = $1 WHERE reactor = $2 AND kind = $3 AND subject = $4 AND event = $5",
+			due.UnixMicro(), reactor, t.Kind, t.Subject, t.Event.String())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("postpone timer %s of %s: %w", t.Kind, t.Subject, err)
 	}
 	return nil
 }

@@ -159,7 +159,6 @@ func filtered() *filtersql.List {
 			"unread":          {SQL: "c.has_unread"},
 			"snoozed":         {SQL: "c.snoozed"},
 			"snoozed_until":   {SQL: "c.snoozed_until"},
-			"blocked":         {SQL: "c.blocked"},
 			"created":         {SQL: "c.created_at"},
 			"last_activity":   {SQL: "c.last_activity_at"},
 			"waiting_since":   {SQL: "c.waiting_since"},

@@ -163,7 +163,7 @@ func passes(n filter.Node, k *known, s filtersql.Scope) bool {
 		"last_message_by": {k.LastBy}, "name": {k.Name}, "phone": {k.Phone}, "email": {k.Email},
 		"company": {k.company}, "city": {k.city}, "country": {k.country}, "tag": k.Tags, "group": k.groups, "order_status": k.orders,
 	}
-	bools := map[string]bool{"unread": k.Unread > 0, "is_contact": k.IsContact, "has_ordered": len(k.orders) > 0, "snoozed": k.Snoozed, "blocked": k.Blocked}
+	bools := map[string]bool{"unread": k.Unread > 0, "is_contact": k.IsContact, "has_ordered": len(k.orders) > 0, "snoozed": k.Snoozed}
 	times := map[string]int64{"created": k.CreatedAt, "last_activity": k.LastActivityAt, "waiting_since": k.WaitingSince, "snoozed_until": k.SnoozedUntil}
 	switch c.Kind {
 	case filter.Bool:

@@ -31,12 +31,6 @@ type Chat struct {
 
 	Snoozed      bool  `db:"snoozed"`
 	SnoozedUntil int64 `db:"snoozed_until"` // 0 if it is not, or until the customer writes
-	Blocked      bool  `db:"blocked"`       // the customer is
-
-	OfferKind  string `db:"offer_kind"` // to whom a transfer is offered: agent or team; "" if none is
-	OfferTo    string `db:"offer_to"`
-	OfferBy    string `db:"offer_by"`
-	OfferUntil int64  `db:"offer_until"`
 
 	WaitingSince   int64 `db:"waiting_since"` // the oldest message without an answer; 0 if there is none
 	CreatedAt      int64 `db:"created_at"`
@@ -48,7 +42,7 @@ type Chat struct {
 const chatColumns = `c.chat_id, c.workspace, c.channel, c.customer, c.name, c.phone, c.email, c.is_contact,
 	c.status, c.category, c.assignee, c.team, c.tags, c.unread,
 	c.last_at, c.last_by, c.last_kind, c.last_preview,
-	c.snoozed, c.snoozed_until, c.blocked, c.offer_kind, c.offer_to, c.offer_by, c.offer_until,
+	c.snoozed, c.snoozed_until,
 	c.waiting_since, c.created_at, c.last_activity_at, c.revision`
 
 // Row is a row of inbox_v2_chats: a Chat, and what the fold and the lists need
