@@ -19,10 +19,7 @@ type Query struct {
 }
 
 // Page is a part of a list.
-type Page[T any] struct {
-	Items []T
-	Next  string // cursor of the next page; "" if this is the last
-}
+type Page[T any] = cursor.Page[T]
 
 type place struct {
 	At int64  `json:"t,omitempty"`
@@ -48,11 +45,7 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page[Job], error) {
 	if err != nil {
 		return page, fmt.Errorf("list jobs: %w", err)
 	}
-	page.Items = rows[:min(limit, len(rows))]
-	if len(rows) > limit {
-		page.Next = cursor.Encode("bulk", place{rows[limit-1].RequestedAt, rows[limit-1].ID})
-	}
-	return page, nil
+	return cursor.Cut("bulk", rows, limit, func(j *Job) any { return place{j.RequestedAt, j.ID} }), nil
 }
 
 // Get returns a job, or ErrNotFound of package domain/bulk.
@@ -95,9 +88,5 @@ func Items(ctx context.Context, tx sqldb.Tx, job, outcome string, q Query) (Page
 	if err != nil {
 		return page, fmt.Errorf("list items: %w", err)
 	}
-	page.Items = rows[:min(limit, len(rows))]
-	if len(rows) > limit {
-		page.Next = cursor.Encode(list, place{ID: rows[limit-1].Item})
-	}
-	return page, nil
+	return cursor.Cut(list, rows, limit, func(i *Item) any { return place{ID: i.Item} }), nil
 }

@@ -133,11 +133,8 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (page Page, err error) {
 	if err != nil {
 		return page, fmt.Errorf("list calls: %w", err)
 	}
-	page.Calls = rows[:min(limit, len(rows))]
-	if len(rows) > limit {
-		page.Next = cursor.Encode(list, place{rows[limit-1].RequestedAt, rows[limit-1].ID})
-	}
-	return page, nil
+	cut := cursor.Cut(list, rows, limit, func(c *Call) any { return place{c.RequestedAt, c.ID} })
+	return Page{Calls: cut.Items, Next: cut.Next}, nil
 }
 
 // Get returns a call, or call.ErrNotFound.

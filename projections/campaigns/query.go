@@ -12,16 +12,10 @@ import (
 )
 
 // Query says which page of a list to read.
-type Query struct {
-	Cursor string // of the page before; "" for the first
-	Limit  int    // 1 to 200; 0 means 50
-}
+type Query = cursor.Query
 
 // Page is a part of a list.
-type Page[T any] struct {
-	Items []T
-	Next  string // cursor of the next page; "" if this is the last
-}
+type Page[T any] = cursor.Page[T]
 
 type place struct {
 	At int64  `json:"t,omitempty"`
@@ -46,11 +40,7 @@ func List(ctx context.Context, tx sqldb.Tx, workspace string, q Query) (page Pag
 	if err != nil {
 		return page, fmt.Errorf("list campaigns: %w", err)
 	}
-	page.Items = rows[:min(limit, len(rows))]
-	if len(rows) > limit {
-		page.Next = cursor.Encode("campaigns", place{rows[limit-1].CreatedAt, rows[limit-1].ID})
-	}
-	return page, nil
+	return cursor.Cut("campaigns", rows, limit, func(c *Campaign) any { return place{c.CreatedAt, c.ID} }), nil
 }
 
 // Get returns a campaign, or campaign.ErrNotFound.
@@ -101,11 +91,7 @@ func Recipients(ctx context.Context, tx sqldb.Tx, id, state string, q Query) (pa
 	if err != nil {
 		return page, fmt.Errorf("list recipients: %w", err)
 	}
-	page.Items = rows[:min(limit, len(rows))]
-	if len(rows) > limit {
-		page.Next = cursor.Encode(list, place{ID: rows[limit-1].Contact})
-	}
-	return page, nil
+	return cursor.Cut(list, rows, limit, func(r *Recipient) any { return place{ID: r.Contact} }), nil
 }
 
 // MarketingOf returns what the customer of a chat has said about marketing; ok is

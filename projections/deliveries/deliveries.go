@@ -163,11 +163,8 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, fmt.Errorf("list deliveries: %w", err)
 	}
-	page := Page{Deliveries: rows[:min(limit, len(rows))]}
-	if len(rows) > limit {
-		page.Next = cursor.Encode(list, place{rows[limit-1].ReceivedAt, rows[limit-1].ID})
-	}
-	return page, nil
+	page := cursor.Cut(list, rows, limit, func(d *Delivery) any { return place{d.ReceivedAt, d.ID} })
+	return Page{Deliveries: page.Items, Next: page.Next}, nil
 }
 
 // Get returns a delivery, or ErrNotFound. Its body is in the log, in the first

@@ -34,10 +34,7 @@ type Query struct {
 }
 
 // Page is a part of a list, ordered by name.
-type Page[T any] struct {
-	Items []T
-	Next  string // cursor of the next page; "" if this is the last
-}
+type Page[T any] = cursor.Page[T]
 
 // place is where a page ended.
 type place struct {
@@ -105,11 +102,7 @@ func page[T any](ctx context.Context, tx sqldb.Tx, q Query, list, sql, inUse, id
 	if err != nil {
 		return out, fmt.Errorf("list %s: %w", list, err)
 	}
-	out.Items = rows[:min(limit, len(rows))]
-	if len(rows) > limit {
-		out.Next = cursor.Encode("directory/"+list, at(&rows[limit-1]))
-	}
-	return out, nil
+	return cursor.Cut("directory/"+list, rows, limit, func(r *T) any { return at(r) }), nil
 }
 
 // GetAgent returns an agent, or ErrAgent.

@@ -74,10 +74,7 @@ type Query struct {
 
 // Page is a part of a list. It may be short, even empty, before the list's end:
 // then Next is set all the same.
-type Page[T any] struct {
-	Items []T
-	Next  string // cursor of the next page; "" if this is the last
-}
+type Page[T any] = cursor.Page[T]
 
 // place is where a window ended.
 type place struct {

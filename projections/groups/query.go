@@ -12,16 +12,10 @@ import (
 )
 
 // Query says which page of a list to read.
-type Query struct {
-	Cursor string // of the page before; "" for the first
-	Limit  int    // 1 to 200; 0 means 50
-}
+type Query = cursor.Query
 
 // Page is a part of a list.
-type Page[T any] struct {
-	Items []T
-	Next  string // cursor of the next page; "" if this is the last
-}
+type Page[T any] = cursor.Page[T]
 
 type place struct {
 	Name string `json:"n,omitempty"`
@@ -48,10 +42,7 @@ func Find(ctx context.Context, tx sqldb.Tx, workspace string, q Query) (page Pag
 	if err != nil {
 		return page, 0, fmt.Errorf("list groups: %w", err)
 	}
-	page.Items = rows[:min(limit, len(rows))]
-	if len(rows) > limit {
-		page.Next = cursor.Encode("groups", place{Name: rows[limit-1].SortName, ID: rows[limit-1].ID})
-	}
+	page = cursor.Cut("groups", rows, limit, func(g *Group) any { return place{Name: g.SortName, ID: g.ID} })
 	revision, err = Revision(ctx, tx, workspace)
 	return page, revision, err
 }
@@ -125,11 +116,7 @@ func Choices(ctx context.Context, tx sqldb.Tx, id string, q Query) (page Page[Ch
 	if err != nil {
 		return page, fmt.Errorf("list choices: %w", err)
 	}
-	page.Items = rows[:min(limit, len(rows))]
-	if len(rows) > limit {
-		page.Next = cursor.Encode("groups/choices", place{N: rows[limit-1].Choice})
-	}
-	return page, nil
+	return cursor.Cut("groups/choices", rows, limit, func(c *Choice) any { return place{N: c.Choice} }), nil
 }
 
 // GetChoice returns a choice of a group's members, or group.ErrNotFound.

@@ -117,9 +117,6 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, fmt.Errorf("list facts: %w", err)
 	}
-	page := Page{Facts: rows[:min(limit, len(rows))]}
-	if len(rows) > limit {
-		page.Next = cursor.Encode(list, rows[limit-1].Revision)
-	}
-	return page, nil
+	page := cursor.Cut(list, rows, limit, func(f *Fact) any { return f.Revision })
+	return Page{Facts: page.Items, Next: page.Next}, nil
 }

@@ -106,14 +106,11 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, fmt.Errorf("list orders: %w", err)
 	}
-	page := Page{Orders: rows[:min(limit, len(rows))]}
-	for i := range page.Orders {
-		page.Orders[i].Tags = aliases.Tags(page.Orders[i].Tags)
+	page := cursor.Cut(list, rows, limit, func(o *Full) any { return place{o.PlacedAt, o.ID} })
+	for i := range page.Items {
+		page.Items[i].Tags = aliases.Tags(page.Items[i].Tags)
 	}
-	if len(rows) > limit {
-		page.Next = cursor.Encode(list, place{rows[limit-1].PlacedAt, rows[limit-1].ID})
-	}
-	return page, nil
+	return Page{Orders: page.Items, Next: page.Next}, nil
 }
 
 // Get returns an order, or ErrNotFound.

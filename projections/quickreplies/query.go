@@ -71,11 +71,8 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (p Page, err error) {
 	if err != nil {
 		return p, fmt.Errorf("list quick replies: %w", err)
 	}
-	p.Replies = rows[:min(limit, len(rows))]
-	if len(rows) > limit {
-		last := rows[limit-1]
-		p.Next = cursor.Encode(list, place{last.SortShortcut, last.ID})
-	}
+	cut := cursor.Cut(list, rows, limit, func(r *Reply) any { return place{r.SortShortcut, r.ID} })
+	p.Replies, p.Next = cut.Items, cut.Next
 	p.Revisions, err = revisions(ctx, tx, q.Workspace, q.Places)
 	return p, err
 }

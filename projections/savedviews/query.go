@@ -66,11 +66,8 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (p Page, err error) {
 	if err != nil {
 		return p, fmt.Errorf("list saved views: %w", err)
 	}
-	p.Views = rows[:min(limit, len(rows))]
-	if len(rows) > limit {
-		last := rows[limit-1]
-		p.Next = cursor.Encode(list, spot{last.Place, last.Target, last.Order, last.ID})
-	}
+	cut := cursor.Cut(list, rows, limit, func(v *View) any { return spot{v.Place, v.Target, v.Order, v.ID} })
+	p.Views, p.Next = cut.Items, cut.Next
 	p.Revisions, err = revisions(ctx, tx, q.Workspace, q.Places)
 	return p, err
 }

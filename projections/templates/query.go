@@ -71,12 +71,8 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (p Page, err error) {
 	if err != nil {
 		return p, fmt.Errorf("list templates: %w", err)
 	}
-	p.Templates = rows[:min(limit, len(rows))]
-	if len(rows) > limit {
-		last := rows[limit-1]
-		p.Next = cursor.Encode(list, spot{last.Name, last.Language, last.ID})
-	}
-	return p, nil
+	cut := cursor.Cut(list, rows, limit, func(t *Template) any { return spot{t.Name, t.Language, t.ID} })
+	return Page{Templates: cut.Items, Next: cut.Next}, nil
 }
 
 // Get returns a template that is defined.
