@@ -148,7 +148,7 @@ func (c Config) crews() (list []Config) {
 				continue
 			}
 			own := home
-			own.Projections = []func() Projection{create}
+			own.DB, own.Projections = sqldb.First(home.DB), []func() Projection{create}
 			list = append(list, own)
 		}
 		list = append(list, together)

@@ -91,7 +91,11 @@ type Progress struct {
 	ETASecs *float64 `json:"eta_seconds" doc:"Until its end at the pace of late; null if it has ended, or not begun."`
 }
 
-func newJob(j *bulkview.Job) BulkJob {
+// maxAhead is how long a job is taken to have gone on since the last that the view shows
+// of it: longer than a busy view is behind, and little if the job stands still.
+const maxAhead = 5 * time.Second
+
+func newJob(j *bulkview.Job, now time.Time) BulkJob {
 	out := BulkJob{
 		ID: j.ID, Revision: j.Revision, Action: j.Action, Target: j.Target,
 		Chosen: BulkChosen{IDs: j.Named, Except: j.Except},
@@ -115,27 +119,28 @@ func newJob(j *bulkview.Job) BulkJob {
 		out.Progress.PerSec = float64(j.Did) / float64(took) * float64(time.Second/time.Microsecond)
 	}
 	if j.EndedAt == 0 && j.Pace > 0 {
-		eta := (time.Duration(j.Todo-j.Did) * time.Duration(j.Pace)).Seconds()
+		since := min(max(0, now.Sub(moment(j.LastAt))), maxAhead)
+		eta := max(0, time.Duration(j.Todo-j.Did)*time.Duration(j.Pace)-since).Seconds()
 		out.Progress.ETASecs = &eta
 	}
 	return out
 }
 
-func listJobs(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inJobs) (web.List[BulkJob], eventstore.Revision, error) {
+func (a *API) listJobs(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inJobs) (web.List[BulkJob], eventstore.Revision, error) {
 	page, err := bulkview.List(ctx, tx, bulkview.Query{Workspace: r.Workspace, Cursor: in.Cursor, Limit: in.Limit})
 	if err != nil {
 		return web.List[BulkJob]{}, none, err
 	}
 	items := make([]BulkJob, len(page.Items))
 	for i := range page.Items {
-		items[i] = newJob(&page.Items[i])
+		items[i] = newJob(&page.Items[i], a.Now())
 	}
 	return web.NewList(items, page.Next), none, nil
 }
 
-func getJob(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inJob) (BulkJob, eventstore.Revision, error) {
+func (a *API) getJob(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inJob) (BulkJob, eventstore.Revision, error) {
 	j, err := bulkview.Get(ctx, tx, r.Workspace, in.Job)
-	return newJob(&j), eventstore.Revision(j.Revision), err
+	return newJob(&j, a.Now()), eventstore.Revision(j.Revision), err
 }
 
 // BulkItem is what became of one item.

@@ -85,8 +85,8 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/orders/{order}", anyone, "Get an order", views(inSales, inProfiles, inStaff), getOrder),
 
 		ask(a, "/v1/bulk/preview", seniors, "What a bulk operation would be about", chatViews, a.previewBulk),
-		read(a, "/v1/bulk", seniors, "List bulk operations, the latest first", views(inBulk), listJobs),
-		read(a, "/v1/bulk/{job}", seniors, "How far a bulk operation is", views(inBulk), getJob),
+		read(a, "/v1/bulk", seniors, "List bulk operations, the latest first", views(inBulk), a.listJobs),
+		read(a, "/v1/bulk/{job}", seniors, "How far a bulk operation is", views(inBulk), a.getJob),
 		read(a, "/v1/bulk/{job}/items", seniors, "What became of the items of a bulk operation", views(inBulk), listJobItems),
 		read(a, "/v1/search", anyone, "Search everything that was written", views(inTexts), a.findText,
 			"Messages in both directions, notes on chats, contacts and orders as they read now, visitors and contacts (names, e-mail addresses, phone numbers, companies) and orders (ids, products, comments), the newest first. "+

@@ -38,19 +38,26 @@ type turns struct {
 type turn struct {
 	tx    chan *shared // has room for one
 	alone bool         // does not join a transaction
+	first bool         // goes before those who are not
 }
 
 // wait returns when it is the caller's turn, with the transaction to join, or
 // nil to begin one. The caller passes the turn on.
-func (t *turns) wait(ctx context.Context, closed <-chan struct{}, alone bool) (*shared, error) {
+func (t *turns) wait(ctx context.Context, closed <-chan struct{}, alone, first bool) (*shared, error) {
 	t.mu.Lock()
 	if !t.taken {
 		t.taken = true
 		t.mu.Unlock()
 		return nil, nil //nolint:nilnil // as it says above
 	}
-	mine := turn{make(chan *shared, 1), alone}
-	t.waiting = append(t.waiting, mine)
+	mine := turn{make(chan *shared, 1), alone, first}
+	at := len(t.waiting)
+	if first {
+		if behind := slices.IndexFunc(t.waiting, func(o turn) bool { return !o.first }); behind >= 0 {
+			at = behind
+		}
+	}
+	t.waiting = slices.Insert(t.waiting, at, mine)
 	t.mu.Unlock()
 	var err error
 	select {
@@ -90,19 +97,34 @@ func (t *turns) pass(tx *shared) bool {
 }
 
 func (db *liteDB) Write(ctx context.Context, fn func(Tx) error) error {
-	return db.write(ctx, fn, false)
+	return db.write(ctx, fn, false, false)
+}
+
+// First returns db for those who write little and are waited for: on SQLite, where one
+// writes at a time, they go before all others in the queue. There have to be few.
+func First(db DB) DB {
+	if lite, ok := db.(*liteDB); ok {
+		return first{lite}
+	}
+	return db
+}
+
+type first struct{ *liteDB }
+
+func (db first) Write(ctx context.Context, fn func(Tx) error) error {
+	return db.write(ctx, fn, false, true)
 }
 
 // WriteAlone is db.Write for whoever writes much.
 func WriteAlone(ctx context.Context, db DB, fn func(Tx) error) error {
 	if lite, ok := db.(*liteDB); ok {
-		return lite.write(ctx, fn, true)
+		return lite.write(ctx, fn, true, false)
 	}
 	return db.Write(ctx, fn)
 }
 
-func (db *liteDB) write(ctx context.Context, fn func(Tx) error, alone bool) (err error) {
-	tx, err := db.turns.wait(ctx, db.closed, alone)
+func (db *liteDB) write(ctx context.Context, fn func(Tx) error, alone, first bool) (err error) {
+	tx, err := db.turns.wait(ctx, db.closed, alone, first)
 	if err != nil {
 		return err
 	}

@@ -163,3 +163,42 @@ func TestWriteGivesUp(t *testing.T) {
 		}
 	})
 }
+
+// Who is to go first does so, before those who have waited for longer, but for others
+// of the same kind.
+func TestFirstGoesFirst(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "first.db")
+	synctest.Test(t, func(t *testing.T) {
+		db, err := OpenSQLite(t.Context(), path, Rebuildable)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ahead := First(db)
+		var order []int
+		queued := make(chan struct{})
+		var all sync.WaitGroup
+		for i, as := range []DB{db, db, db, ahead, db, ahead} {
+			all.Go(func() {
+				err := as.Write(t.Context(), func(Tx) error {
+					if i == 0 {
+						<-queued
+					}
+					order = append(order, i) // one writes at a time
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		close(queued)
+		all.Wait()
+		if want := []int{0, 3, 5, 1, 2, 4}; !slices.Equal(order, want) {
+			t.Errorf("they wrote in the order %v, want %v", order, want)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
