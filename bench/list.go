@@ -28,7 +28,9 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/directory"
+	"github.com/chatledger/chatledger/projections/groups"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/visitor"
@@ -78,7 +80,7 @@ func openReader(ctx context.Context, p place) (_ *reader, err error) {
 	}
 	c := commands.Codec()
 	r.config = projections.Config{
-		Store: r.log, DB: r.db, Now: now, Alone: true, Waiter: projections.NewWaiter(r.db), Projections: []func() projections.Projection{inbox.New, visitor.New, orders.New, directory.New},
+		Store: r.log, DB: r.db, Now: now, Alone: true, Waiter: projections.NewWaiter(r.db), Projections: []func() projections.Projection{inbox.New, visitor.New, orders.New, directory.New, contacts.New, groups.New},
 		Decode: func(e eventstore.Recorded) (any, error) { return c.Decode(e) },
 	}
 	read := readapi.New(readapi.Config{
