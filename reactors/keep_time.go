@@ -22,7 +22,8 @@ import (
 // KeepTimeName names the reactor.
 const KeepTimeName = "keep_time.v1"
 
-// KeepTime does what is to happen at a time: it wakes chats that were snoozed, and begins campaigns.
+// KeepTime does what is to happen at a time: it wakes chats that were snoozed, sends
+// messages that were scheduled, and begins campaigns.
 //
 // Events set timers and stop them. Timers are kept durably, so that a start needs
 // none of the log that was handled before, and memory holds the few that are due
@@ -43,6 +44,7 @@ type KeepTime struct {
 const (
 	timerSnooze   = "snooze"   // its subject is a chat
 	timerCampaign = "campaign" // its subject is a campaign
+	timerSend     = "send"     // a chat, a space, and a message
 )
 
 const (
@@ -57,13 +59,16 @@ const (
 
 // Reactor returns it, ready for a Host.
 func (k KeepTime) Reactor() Reactor {
-	t := &timekeeper{KeepTime: k, events: codec.New([]codec.Event{chat.Snoozed{}, chat.Woken{}, campaign.Launched{}}), changed: make(chan struct{}, 1)}
+	t := &timekeeper{KeepTime: k, events: codec.New([]codec.Event{chat.Snoozed{}, chat.Woken{}, chat.MessageScheduled{}, chat.ScheduleChanged{}, chat.ScheduleCancelled{}, chat.ScheduleFailed{}, campaign.Launched{}}), changed: make(chan struct{}, 1)}
 	return Reactor{
 		Name:       KeepTimeName,
 		Categories: []string{"chat", "campaign"},
-		Types:      []string{chat.Snoozed{}.EventType(), chat.Woken{}.EventType(), campaign.Launched{}.EventType()},
-		Handle:     t.handle,
-		Beside:     t.run,
+		Types: []string{
+			chat.Snoozed{}.EventType(), chat.Woken{}.EventType(), chat.MessageScheduled{}.EventType(), chat.ScheduleChanged{}.EventType(),
+			chat.ScheduleCancelled{}.EventType(), chat.ScheduleFailed{}.EventType(), campaign.Launched{}.EventType(),
+		},
+		Handle: t.handle,
+		Beside: t.run,
 	}
 }
 
@@ -84,18 +89,33 @@ func (k *timekeeper) handle(ctx context.Context, e eventstore.Recorded) error {
 		return Permanent(err)
 	}
 	_, id, _ := strings.Cut(e.Stream, "-")
+	set := func(kind, subject string, due time.Time) error {
+		return k.set(ctx, Timer{Kind: kind, Subject: subject, Due: due, Workspace: meta.Workspace, Event: e.ID})
+	}
+	stop := func(kind, subject string) error {
+		return k.Timers.StopTimer(ctx, KeepTimeName, kind, subject, uuid.Nil)
+	}
+	of := func(m chat.MessageID) string { return id + " " + string(m) }
 	switch f := fact.(type) {
 	case chat.Snoozed:
 		if f.Until.IsZero() {
-			return k.Timers.StopTimer(ctx, KeepTimeName, timerSnooze, id, uuid.Nil)
+			return stop(timerSnooze, id)
 		}
-		return k.set(ctx, Timer{Kind: timerSnooze, Subject: id, Due: f.Until, Workspace: meta.Workspace, Event: e.ID})
+		return set(timerSnooze, id, f.Until)
 	case campaign.Launched:
 		if !f.Due.IsZero() {
-			return k.set(ctx, Timer{Kind: timerCampaign, Subject: id, Due: f.Due, Workspace: meta.Workspace, Event: e.ID})
+			return set(timerCampaign, id, f.Due)
 		}
 	case chat.Woken:
-		return k.Timers.StopTimer(ctx, KeepTimeName, timerSnooze, id, uuid.Nil)
+		return stop(timerSnooze, id)
+	case chat.MessageScheduled:
+		return set(timerSend, of(f.Message), f.SendAt)
+	case chat.ScheduleChanged:
+		return set(timerSend, of(f.Message), f.SendAt)
+	case chat.ScheduleCancelled:
+		return stop(timerSend, of(f.Message))
+	case chat.ScheduleFailed:
+		return stop(timerSend, of(f.Message))
 	}
 	return nil
 }
@@ -172,6 +192,9 @@ func (k *timekeeper) serve(ctx context.Context, t Timer, now time.Time) error {
 		_, err = k.Chats.WakeDue(ctx, o, chat.ID(t.Subject), chat.WakeDue{At: now})
 	case timerCampaign: // no more if it was cancelled
 		_, err = k.Campaigns.Start(ctx, o, campaign.ID(t.Subject), campaign.Start{At: now})
+	case timerSend:
+		id, message, _ := strings.Cut(t.Subject, " ")
+		_, err = k.Chats.SendDue(ctx, o, chat.ID(id), chat.SendDue{Message: chat.MessageID(message), At: now})
 	default:
 		err = fmt.Errorf("there is a timer of the kind %q, which a newer program has set", t.Kind)
 	}

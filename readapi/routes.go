@@ -19,6 +19,7 @@ import (
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/quickreplies"
 	"github.com/chatledger/chatledger/projections/savedviews"
+	"github.com/chatledger/chatledger/projections/scheduled"
 	"github.com/chatledger/chatledger/projections/search"
 	"github.com/chatledger/chatledger/projections/templates"
 	"github.com/chatledger/chatledger/projections/usage"
@@ -46,6 +47,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		inGroups   = (*groups.Projection)(nil).Name()
 		inMailings = (*campaigns.Projection)(nil).Name()
 		inForms    = (*templates.Projection)(nil).Name()
+		inWaiting  = (*scheduled.Projection)(nil).Name()
 	)
 	views := func(names ...string) []string { return names }
 	chatViews, contactViews := views(inInbox, inProfiles, inSales, inStaff, inPeople, inGroups, inSaved), views(inPeople, inStaff, inGroups, inSaved)
@@ -109,6 +111,9 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/templates", anyone, "List message templates, by name and language", views(inForms), listTemplates,
 			"What may be sent to customers whenever they wrote last, if it is approved."),
 		read(a, "/v1/templates/{template}", anyone, "Get a message template", views(inForms), getTemplate),
+
+		read(a, "/v1/scheduled", anyone, "List scheduled messages, the soonest first", views(inWaiting, inInbox), listAllScheduled),
+		read(a, "/v1/chats/{chat}/scheduled", anyone, "List a chat's scheduled messages, the soonest first", views(inWaiting, inInbox), listChatScheduled),
 
 		read(a, "/v1/me", anyone, "Who is calling", views(inStaff), getMe),
 		read(a, "/v1/agents", anyone, "List staff", views(inStaff), listAgents),

@@ -39,6 +39,11 @@ func TestOpenAPIDocument(t *testing.T) {
 // supervisor, auditor, analyst, admin. A route that is not here fails the test.
 const rules = `
 a b s . . A  POST /v1/chats/{chat}/messages
+a b s . . A  POST /v1/chats/{chat}/scheduled
+a b s . . A  PATCH /v1/chats/{chat}/scheduled/{message}
+a b s . . A  DELETE /v1/chats/{chat}/scheduled/{message}
+a b s u y A  GET /v1/chats/{chat}/scheduled
+a b s u y A  GET /v1/scheduled
 a . s . . A  POST /v1/chats/{chat}/claim
 a . s . . A  POST /v1/chats/{chat}/assign
 a . s . . A  POST /v1/chats/{chat}/unassign
@@ -296,6 +301,21 @@ func TestBadInput(t *testing.T) {
 		{"POST " + id + "/messages", `{"quick_reply":{"id":"workspace.a","version":0}}`, 400, "body.quick_reply.version"},
 		{"POST " + id + "/messages", `{"quick_reply":{"id":"workspace.a"}}`, 404, ""},
 		{"POST " + id + "/messages", `{"quick_reply":{"id":"a"}}`, 404, ""},
+		{"POST " + id + "/scheduled", `{"send_at":"2020-01-01T00:00:00Z","text":"a"}`, 400, "body.send_at"},
+		{"POST " + id + "/scheduled", `{"send_at":"2999-01-01T00:00:00Z","text":"a"}`, 400, "body.send_at"},
+		{"POST " + id + "/scheduled", `{"send_at":"soon","text":"a"}`, 400, "body.send_at"},
+		{"POST " + id + "/scheduled", `{"text":"a"}`, 400, "body"},
+		{"POST " + id + "/scheduled", `{"send_at":"2020-01-01T00:00:00Z"}`, 400, "body"},
+		{"POST " + id + "/scheduled", `{"send_at":"2020-01-01T00:00:00Z","text":""}`, 400, "body.text"},
+		{"POST " + id + "/scheduled", `{"send_at":"2020-01-01T00:00:00Z","text":"a","template":{"id":"x"}}`, 400, "body.template"},
+		{"POST /v1/chats/none/scheduled", `{"send_at":"2020-01-01T00:00:00Z","text":"a"}`, 404, ""},
+		{"PATCH " + id + "/scheduled/none", `{}`, 400, "body"},
+		{"PATCH " + id + "/scheduled/none", `{"text":"a"}`, 404, ""},
+		{"DELETE " + id + "/scheduled/none", ``, 404, ""},
+		{"GET " + id + "/scheduled?state=sent", "", 400, "query.state"},
+		{"GET /v1/chats/none/scheduled", "", 404, ""},
+		{"GET /v1/scheduled?limit=201", "", 400, "query.limit"},
+		{"GET /v1/scheduled?cursor=x", "", 400, "query.cursor"},
 		{"POST /v1/quick-replies", `{"scope":"workspace","shortcut":"a b","text":"x"}`, 400, "body.shortcut"},
 		{"POST /v1/quick-replies", `{"scope":"workspace","shortcut":"a","text":""}`, 400, "body.text"},
 		{"POST /v1/quick-replies", `{"scope":"workspace","shortcut":"a","text":"{{contact.shoe_size}}"}`, 400, "body.text"},

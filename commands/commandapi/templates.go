@@ -147,28 +147,28 @@ func (a *api) previewTemplate() web.Endpoint {
 
 // send queues a message: a text, what a quick reply makes of one, or a template.
 func (a *api) send(ctx context.Context, c caller, in *chatWith[SendBody]) (result, error) {
-	r, err := a.queue(ctx, c, in)
+	r, err := a.queue(ctx, c, in.Chat, in.Body, nil)
 	if errors.Is(err, chat.ErrWindowClosed) {
 		return r, a.windowClosed(ctx, c, in.Chat, err)
 	}
 	return r, err
 }
 
-func (a *api) queue(ctx context.Context, c caller, in *chatWith[SendBody]) (result, error) {
-	cmd := chat.SendMessage{Message: commands.NewMessage(c.Origin), By: c.By, Bot: c.Bot, At: c.At}
-	b := in.Body
+// queue queues a message, or has it sent later.
+func (a *api) queue(ctx context.Context, c caller, id chat.ID, b SendBody, later *chat.Later) (result, error) {
+	cmd := chat.SendMessage{Message: commands.NewMessage(c.Origin), By: c.By, Bot: c.Bot, At: c.At, Later: later}
 	const one = "want a text, a quick reply or a template, and one of them"
 	switch {
 	case b.Text != nil && b.QuickReply == nil && b.Template == nil:
 		cmd.Text = *b.Text
-		return a.Chats.Send(ctx, c.Origin, in.Chat, cmd)
+		return a.Chats.Send(ctx, c.Origin, id, cmd)
 	case b.QuickReply != nil && b.Text == nil && b.Template == nil:
-		r, err := a.QuickReplies.Send(ctx, c.Origin, in.Chat, cmd, commands.Use{
+		r, err := a.QuickReplies.Send(ctx, c.Origin, id, cmd, commands.Use{
 			Reply: quickreply.ID(b.QuickReply.ID), Version: b.QuickReply.Version, Values: b.QuickReply.Values, By: c.writer(),
 		})
 		return r, within("quick_reply", err)
 	case b.Template != nil && b.Text == nil && b.QuickReply == nil:
-		r, err := a.Templates.Send(ctx, c.Origin, in.Chat, cmd, commands.UseTemplate{Template: template.ID(b.Template.ID), Values: b.Template.Values.values()})
+		r, err := a.Templates.Send(ctx, c.Origin, id, cmd, commands.UseTemplate{Template: template.ID(b.Template.ID), Values: b.Template.Values.values()})
 		return r, within("template", err)
 	case b.Text == nil && b.QuickReply == nil && b.Template == nil:
 		return result{}, web.BadRequest(web.CodeInvalid, "body", one)

@@ -45,6 +45,10 @@ var Events = []Event{
 	MediaRequested{},
 	OptedOut{},
 	OptedIn{},
+	MessageScheduled{},
+	ScheduleChanged{},
+	ScheduleCancelled{},
+	ScheduleFailed{},
 }
 
 // Opened starts a chat: a customer is seen on a channel for the first time.
@@ -112,6 +116,7 @@ type MessageQueued struct {
 	QuickReply *QuickReplyUse `json:"quick_reply,omitempty"` // that the text was made from
 	Template   *TemplateUse   `json:"template,omitempty"`    // that is sent; the text is what it says
 	Campaign   string         `json:"campaign,omitempty"`    // the id of the campaign that it is a part of
+	Scheduled  bool           `json:"scheduled,omitempty"`   // it was scheduled, and its time has come
 }
 
 // QuickReplyUse is the quick reply that a text was made from.
@@ -339,6 +344,48 @@ type OptedIn struct {
 	At      time.Time       `json:"at"`
 }
 
+// MessageScheduled is an answer that is to be sent at a time. It then is queued under
+// the same id.
+type MessageScheduled struct {
+	Message       MessageID `json:"message"`
+	Outgoing      Outgoing  `json:"outgoing"`
+	SendAt        time.Time `json:"send_at"`                   // UTC
+	CancelOnReply bool      `json:"cancel_on_reply,omitempty"` // not to be sent if the customer writes before
+	By            AgentID   `json:"by"`
+	Bot           bool      `json:"bot,omitempty"` // By is a bot, not a person
+	At            time.Time `json:"at"`
+}
+
+// ScheduleChanged changes a message that waits for its time. It has all of it, also
+// what stayed.
+type ScheduleChanged struct {
+	Message       MessageID `json:"message"`
+	Outgoing      Outgoing  `json:"outgoing"`
+	SendAt        time.Time `json:"send_at"` // UTC
+	CancelOnReply bool      `json:"cancel_on_reply,omitempty"`
+	By            AgentID   `json:"by"` // who changed it
+	Bot           bool      `json:"bot,omitempty"`
+	At            time.Time `json:"at"`
+}
+
+// ScheduleCancelled says that a scheduled message will not be sent.
+type ScheduleCancelled struct {
+	Message MessageID    `json:"message"`
+	Reason  CancelReason `json:"reason"`
+	By      AgentID      `json:"by,omitempty"`    // who cancelled it, if somebody did
+	Bot     bool         `json:"bot,omitempty"`   // By is a bot, not a person
+	Reply   MessageID    `json:"reply,omitempty"` // the customer's message that did it, if one did
+	At      time.Time    `json:"at"`
+}
+
+// ScheduleFailed says that a scheduled message could not be sent when its time came.
+type ScheduleFailed struct {
+	Message MessageID `json:"message"`
+	Code    string    `json:"code"` // of the refusal, such as "chat.closed"
+	Reason  string    `json:"reason"`
+	At      time.Time `json:"at"`
+}
+
 // Content is what a message holds. Kind says which of the fields matter.
 type Content struct {
 	Kind     string          `json:"kind"`           // text, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, order, unsupported or unknown
@@ -452,17 +499,24 @@ func (MediaRequested) EventType() string       { return "chat.media_requested.v1
 func (Snoozed) EventType() string { return "chat.snoozed.v1" }
 func (Woken) EventType() string   { return "chat.woken.v1" }
 
-func (OptedOut) EventType() string { return "chat.opted_out.v1" }
-func (OptedIn) EventType() string  { return "chat.opted_in.v1" }
+func (OptedOut) EventType() string          { return "chat.opted_out.v1" }
+func (OptedIn) EventType() string           { return "chat.opted_in.v1" }
+func (MessageScheduled) EventType() string  { return "chat.message_scheduled.v1" }
+func (ScheduleChanged) EventType() string   { return "chat.schedule_changed.v1" }
+func (ScheduleCancelled) EventType() string { return "chat.schedule_cancelled.v1" }
+func (ScheduleFailed) EventType() string    { return "chat.schedule_failed.v1" }
 
 func (e Opened) apply(s *State) {
 	s.Exists = true
 	s.Workspace, s.Channel, s.Customer = e.Workspace, e.Channel, e.Customer
 	s.Status, s.Category = e.Status, e.Category
 }
-func (ReactionReceived) apply(*State)  {}
-func (SystemNoticed) apply(*State)     {}
-func (e MessageQueued) apply(s *State) { put(&s.Outbound, e.Message, Outbound{State: Queued}) }
+func (ReactionReceived) apply(*State) {}
+func (SystemNoticed) apply(*State)    {}
+func (e MessageQueued) apply(s *State) {
+	put(&s.Outbound, e.Message, Outbound{State: Queued})
+	delete(s.Scheduled, e.Message)
+}
 
 func (e MessageReceived) apply(s *State) {
 	s.Unread++
@@ -568,3 +622,16 @@ func (e MediaStored) apply(s *State) {
 
 func (e MediaFailed) apply(s *State)    { s.media(e.Message, MediaLost) }
 func (e MediaRequested) apply(s *State) { s.media(e.Message, MediaFetching) }
+
+func (e MessageScheduled) apply(s *State) {
+	put(&s.Scheduled, e.Message, Scheduled{Outgoing: e.Outgoing, Later: Later{e.SendAt, e.CancelOnReply}, By: e.By, Bot: e.Bot})
+}
+
+func (e ScheduleChanged) apply(s *State) {
+	if m, ok := s.Scheduled[e.Message]; ok {
+		m.Outgoing, m.Later = e.Outgoing, Later{e.SendAt, e.CancelOnReply}
+		s.Scheduled[e.Message] = m
+	}
+}
+func (e ScheduleCancelled) apply(s *State) { delete(s.Scheduled, e.Message) }
+func (e ScheduleFailed) apply(s *State)    { delete(s.Scheduled, e.Message) }

@@ -2,8 +2,8 @@ package chat
 
 import "time"
 
-// SendMessage queues an answer to the customer. The same message again is no
-// event.
+// SendMessage queues an answer to the customer, or has it sent later. The same
+// message again is no event.
 type SendMessage struct {
 	Message MessageID
 	Outgoing
@@ -11,6 +11,7 @@ type SendMessage struct {
 	Bot bool // By is a bot, not a person
 	At  time.Time
 
+	Later    *Later        // when; nil: now
 	Campaign string        // that it is a part of; "" if of none
 	Window   time.Duration // how long after the customer's last message the channel takes free ones; 0: always
 }
@@ -32,15 +33,19 @@ func (c SendMessage) Decide(s State) ([]Event, error) {
 	if _, known := s.Outbound[c.Message]; known {
 		return nil, nil
 	}
-	if c.free() {
+	if c.free() && c.Later == nil {
 		if err := s.inWindow(c.At, c.Window); err != nil {
 			return nil, err
 		}
 	}
-	return []Event{MessageQueued{
+	queued := MessageQueued{
 		Message: c.Message, Text: c.Text, By: c.By, Bot: c.Bot, At: c.At,
 		QuickReply: c.QuickReply, Template: c.Template, Campaign: c.Campaign,
-	}}, nil
+	}
+	if c.Later != nil {
+		return s.schedule(queued, *c.Later)
+	}
+	return []Event{queued}, nil
 }
 
 // AcceptMessage notes under which id the provider took a message. The first id

@@ -83,6 +83,22 @@ func commands() *rapid.Generator[command] {
 			at := noon.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "at")) * time.Hour)
 			return chat.PutAside{UntilReply: rapid.Bool().Draw(t, "until reply"), Until: times.Draw(t, "until"), By: agents.Draw(t, "by"), At: at}
 		},
+		func(t *rapid.T) command {
+			return chat.SendMessage{
+				Message: messages.Draw(t, "message"), Outgoing: chat.Outgoing{Text: words.Draw(t, "text")}, By: agents.Draw(t, "by"), At: noon,
+				Later: &chat.Later{SendAt: times.Draw(t, "send at"), CancelOnReply: rapid.Bool().Draw(t, "cancel on reply")},
+			}
+		},
+		func(t *rapid.T) command {
+			text, at, cancel := words.Draw(t, "text"), times.Draw(t, "send at"), rapid.Bool().Draw(t, "cancel on reply")
+			return chat.ChangeScheduled{Message: messages.Draw(t, "message"), Text: &text, SendAt: &at, CancelOnReply: &cancel, By: agents.Draw(t, "by"), At: noon}
+		},
+		func(t *rapid.T) command {
+			return chat.CancelScheduled{Message: messages.Draw(t, "message"), By: agents.Draw(t, "by")}
+		},
+		func(t *rapid.T) command {
+			return chat.SendDue{Message: messages.Draw(t, "message"), At: times.Draw(t, "at")}
+		},
 		func(t *rapid.T) command { return chat.WakeUp{By: agents.Draw(t, "by")} },
 		func(t *rapid.T) command { return chat.WakeDue{At: times.Draw(t, "at")} },
 		func(t *rapid.T) command {

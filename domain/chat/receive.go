@@ -46,6 +46,7 @@ func (c ReceiveMessage) Decide(s State) ([]Event, error) {
 	if s.Deleted {
 		events = append(events, Restored{Message: c.Message})
 	}
+	events = append(events, s.cancelOnReply(c.Message, c.At)...)
 	if s.Snooze != nil {
 		events = append(events, Woken{Reason: WokenByReply, Message: c.Message})
 	}

@@ -34,6 +34,7 @@ type State struct {
 	OptedOut     bool              // of marketing
 	Snooze       *Snooze           // nil if the chat is not snoozed
 	Media        map[MessageID]MediaFile
+	Scheduled    map[MessageID]Scheduled
 }
 
 // Note is what decisions need to know of a note, also after it was deleted.

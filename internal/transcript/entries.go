@@ -144,6 +144,7 @@ type System struct {
 	Call      *Call    `json:"call,omitempty"`
 
 	Until *time.Time `json:"until,omitempty"`
+	Code  string     `json:"code,omitempty"`
 }
 
 // Call is a call to the customer.
@@ -320,12 +321,15 @@ func (t *Transcript) system(e chat.Event) *System {
 	case chat.CallEnded:
 		return &System{Type: "call_ended", Call: &Call{ID: f.Call, Outcome: f.Outcome, Reason: f.Reason, Duration: f.Duration}}
 	case chat.Snoozed:
-		out := &System{Type: "snoozed"}
-		if !f.Until.IsZero() {
-			until := f.Until.In(t.opts.Zone)
-			out.Until = &until
-		}
-		return out
+		return &System{Type: "snoozed", Until: t.until(f.Until)}
+	case chat.MessageScheduled:
+		return &System{Type: "message_scheduled", Message: string(f.Message), Text: f.Outgoing.Text, Until: t.until(f.SendAt)}
+	case chat.ScheduleChanged:
+		return &System{Type: "schedule_changed", Message: string(f.Message), Text: f.Outgoing.Text, Until: t.until(f.SendAt)}
+	case chat.ScheduleCancelled:
+		return &System{Type: "schedule_cancelled", Message: string(f.Message), Reason: string(f.Reason)}
+	case chat.ScheduleFailed:
+		return &System{Type: "schedule_failed", Message: string(f.Message), Code: f.Code, Reason: f.Reason}
 	case chat.OptedOut:
 		return &System{Type: "opted_out", Reason: string(f.Reason), Message: string(f.Message)}
 	case chat.OptedIn:
@@ -334,6 +338,15 @@ func (t *Transcript) system(e chat.Event) *System {
 		return &System{Type: "woken", Reason: string(f.Reason), Message: string(f.Message)}
 	}
 	return &System{}
+}
+
+// until returns a time to come in the zone of the transcript, or nil if there is none.
+func (t *Transcript) until(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	at = at.In(t.opts.Zone)
+	return &at
 }
 
 func (t *Transcript) time(micros int64) time.Time { return time.UnixMicro(micros).In(t.opts.Zone) }

@@ -330,6 +330,15 @@ func (x *index) system(chatID string, i item, r eventstore.Recorded, e chat.Even
 		if f.Reason == chat.WokenByTime {
 			i.by = Author{Kind: bySystem}
 		}
+	case chat.MessageScheduled:
+		i.at = f.At.UnixMicro()
+	case chat.ScheduleChanged:
+		i.at = f.At.UnixMicro()
+	case chat.ScheduleCancelled:
+		i.at = f.At.UnixMicro()
+		since(f.Reply)
+	case chat.ScheduleFailed:
+		i.at, i.by = f.At.UnixMicro(), Author{Kind: bySystem}
 	default:
 		return
 	}

@@ -182,6 +182,16 @@ func (l *teller) story() {
 		Message: "out-t", Text: "Your parcel is on its way.", By: "ann", At: l.now(),
 		Template: &chat.TemplateUse{ID: "t1", Name: "delivery_update", Language: "en_US", Category: "utility"},
 	})
+	for _, id := range []chat.MessageID{"out-l", "out-m", "out-n"} {
+		l.agent(chat.MessageScheduled{Message: id, Outgoing: chat.Outgoing{Text: "Still there?"}, SendAt: l.now().Add(time.Hour), By: "ann", At: l.now()})
+	}
+	l.agent(chat.ScheduleChanged{Message: "out-l", Outgoing: chat.Outgoing{Text: "Are you still there?"}, SendAt: l.now().Add(2 * time.Hour), By: "bob", At: l.now()})
+	l.agent(chat.ScheduleCancelled{Message: "out-l", Reason: chat.CancelledByAgent, By: "ann", At: l.now()})
+	l.customer(
+		chat.MessageReceived{Message: "in-y", ProviderID: "wamid.y", Content: chat.Content{Kind: "text", Text: "I am"}, At: l.now()},
+		chat.ScheduleCancelled{Message: "out-m", Reason: chat.CancelledByReply, Reply: "in-y", At: l.now()},
+	)
+	l.system(chat.ScheduleFailed{Message: "out-n", Code: "chat.closed", Reason: "the chat is closed; reopen it first", At: l.now()})
 	l.agent(chat.Transferred{Kind: chat.ToBot, From: "bob"}, chat.TranscriptDownloaded{Format: "txt", Zone: "UTC", AsOf: 9, By: "ann"}, chat.Restored{By: "ann"})
 	l.contact("4915", contact.Added{Workspace: "acme"}, named("Ana Lima"))
 	l.contact("other", contact.Added{Workspace: "acme"}, named("Ana Lima-Silva"))

@@ -140,6 +140,17 @@ func (s *System) sentence() string {
 		return map[string]string{
 			string(chat.WokenByTime): "back, the snooze is over", string(chat.WokenByReply): "back, the customer wrote", string(chat.WokenByAgent): "taken back from snooze",
 		}[s.Reason]
+	case "message_scheduled":
+		return "to be sent at " + s.Until.Format("2006-01-02 15:04") + ": " + s.Text
+	case "schedule_changed":
+		return "now to be sent at " + s.Until.Format("2006-01-02 15:04") + ": " + s.Text
+	case "schedule_cancelled":
+		if s.Reason == string(chat.CancelledByReply) {
+			return "a scheduled message is not sent: the customer wrote before"
+		}
+		return "a scheduled message is not sent: it was cancelled"
+	case "schedule_failed":
+		return "a scheduled message could not be sent: " + s.Reason
 	case "call_requested":
 		return "called " + s.Call.Phone
 	case "call_ended":

@@ -274,6 +274,20 @@ func (p *Projection) system(e projections.Event) {
 		if f.Reason == chat.WokenByTime {
 			r.ByKind, r.ByID = "system", ""
 		}
+	case chat.MessageScheduled:
+		s = System{Type: Scheduled, Message: string(f.Message), Text: f.Outgoing.Text, Until: &f.SendAt}
+		r.At = f.At.UnixMicro()
+	case chat.ScheduleChanged:
+		s = System{Type: Rescheduled, Message: string(f.Message), Text: f.Outgoing.Text, Until: &f.SendAt}
+		r.At = f.At.UnixMicro()
+	case chat.ScheduleCancelled:
+		s = System{Type: Unscheduled, Message: string(f.Message), Reason: string(f.Reason)}
+		r.At = f.At.UnixMicro()
+		r.since(e, f.Reply)
+	case chat.ScheduleFailed:
+		s = System{Type: NotSent, Message: string(f.Message), Code: f.Code, Reason: f.Reason}
+		r.At = f.At.UnixMicro()
+		r.ByKind, r.ByID = "system", ""
 	default:
 		return
 	}

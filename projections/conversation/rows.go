@@ -186,29 +186,34 @@ const (
 	Woken       = "woken"
 	OptedOut    = "opted_out"
 	OptedIn     = "opted_in"
+	Scheduled   = "message_scheduled"
+	Rescheduled = "schedule_changed"
+	Unscheduled = "schedule_cancelled"
+	NotSent     = "schedule_failed"
 )
 
 // System is something that happened to a chat. Type says which of the fields
 // matter.
 type System struct {
 	Type      string     `json:"type"`
-	Text      string     `json:"text,omitempty"`       // noticed
+	Text      string     `json:"text,omitempty"`       // noticed, message_scheduled, schedule_changed
 	Notice    string     `json:"notice,omitempty"`     // noticed: the provider's word
 	NewNumber string     `json:"new_number,omitempty"` // noticed
 	ToKind    string     `json:"to_kind,omitempty"`    // transferred: agent, team or bot
 	To        string     `json:"to,omitempty"`         // claimed, assigned, transferred
 	From      string     `json:"from,omitempty"`       // the agent who had it
 	FromTeam  string     `json:"from_team,omitempty"`
-	Reason    string     `json:"reason,omitempty"` // transferred, deleted; woken: time, reply or agent; opted_out, opted_in: word, agent or provider
+	Reason    string     `json:"reason,omitempty"` // transferred, deleted, schedule_failed; woken: time, reply or agent; schedule_cancelled: agent or reply; opted_out, opted_in: word, agent or provider
 	Status    string     `json:"status,omitempty"` // status_set, closed, reopened
 	Category  string     `json:"category,omitempty"`
 	Was       string     `json:"was,omitempty"` // the status before
 	Added     []string   `json:"added,omitempty"`
 	Removed   []string   `json:"removed,omitempty"`
-	Message   string     `json:"message,omitempty"` // the message that did it
+	Message   string     `json:"message,omitempty"` // the message that did it, or that was scheduled
 	Details   *Details   `json:"details,omitempty"`
 	Call      *CallEntry `json:"call,omitempty"`  // call_requested, call_ended
-	Until     *time.Time `json:"until,omitempty"` // snoozed; absent: until the customer writes
+	Until     *time.Time `json:"until,omitempty"` // snoozed; absent: until the customer writes. When a scheduled message is sent
+	Code      string     `json:"code,omitempty"`  // schedule_failed: of the refusal
 }
 
 // CallEntry is a call to the customer.

@@ -18,6 +18,7 @@ import (
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/quickreplies"
 	"github.com/chatledger/chatledger/projections/savedviews"
+	"github.com/chatledger/chatledger/projections/scheduled"
 	"github.com/chatledger/chatledger/projections/search"
 	"github.com/chatledger/chatledger/projections/templates"
 	"github.com/chatledger/chatledger/projections/usage"
@@ -45,5 +46,6 @@ func All() []func() projections.Projection {
 		media.New,
 		templates.New,
 		campaigns.New,
+		scheduled.New,
 	}
 }
