@@ -280,7 +280,7 @@ func (c Campaigns) Send(ctx context.Context, o Origin, id campaign.ID, s campaig
 			Workspace: s.Content.Workspace, Channel: s.Content.Channel, Customer: r.Customer, Message: chat.MessageID(r.Message), Campaign: string(id),
 			Outgoing: chat.Outgoing{Text: "text"}, By: chat.AgentID(cmp.Or(s.By, s.Content.By)), At: o.OccurredAt,
 		}
-		if err := c.chats.initial(ctx, o.Workspace, &cmd.DefaultStatus, &cmd.DefaultCategory); err != nil {
+		if err := c.chats.initial(ctx, o.Workspace, ch, &cmd.DefaultStatus, &cmd.DefaultCategory); err != nil {
 			return nil, err
 		}
 		// Whether the chat takes it comes first.

@@ -7,6 +7,7 @@ import (
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/team"
+	"github.com/chatledger/chatledger/domain/workspace"
 	"github.com/chatledger/chatledger/internal/ids"
 )
 
@@ -19,6 +20,7 @@ type Chats struct {
 	tags     Tags
 	statuses Statuses
 	channels Channels
+	spaces   Workspaces
 }
 
 // decides is a command without conditions outside its own chat.
@@ -29,15 +31,43 @@ func decides[S, E any](decide func(S) ([]E, error)) decideFunc[S, E] {
 // Receive records a customer's message, and opens or reopens the chat.
 func (c Chats) Receive(ctx context.Context, o Origin, id chat.ID, cmd chat.ReceiveMessage) (Result, error) {
 	return c.chats.do(ctx, o, "chat.receive_message", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
-		err := c.initial(ctx, o.Workspace, &cmd.DefaultStatus, &cmd.DefaultCategory)
+		settings, err := c.spaces.Settings(ctx, o.Workspace)
+		if err != nil {
+			return nil, err
+		}
+		cmd.Words = chat.MarketingWords{Out: settings.Words.Out, In: settings.Words.In}
+		if cmd.Reopen, err = c.reopening(ctx, o.Workspace, s, *settings.Reopening); err != nil {
+			return nil, err
+		}
+		err = c.initial(ctx, o.Workspace, s, &cmd.DefaultStatus, &cmd.DefaultCategory)
 		return after(err, cmd.Decide, s)
 	})
+}
+
+// reopening returns what a closed chat has after its customer wrote. A status from
+// before that is not in use any more is the one that it was remapped to, else the
+// default.
+func (c Chats) reopening(ctx context.Context, of string, s chat.State, rule workspace.Reopening) (r chat.Reopening, err error) {
+	if !s.Closed() {
+		return r, nil
+	}
+	r.Unassign = rule.Assignee == workspace.Unassign
+	if rule.Status != workspace.ReopenPrevious || s.Before == "" {
+		return r, nil
+	}
+	err = c.statuses.statuses.with(ctx, of, func(list status.State) error {
+		if item, ok := list.Get(list.Resolve(status.ID(s.Before))); ok && !item.Archived && item.Category != status.Closed {
+			r.Status, r.Category = string(item.ID), chat.Category(item.Category)
+		}
+		return nil
+	})
+	return r, err
 }
 
 // ReceiveReaction records a customer's reaction to a message.
 func (c Chats) ReceiveReaction(ctx context.Context, o Origin, id chat.ID, cmd chat.ReceiveReaction) (Result, error) {
 	return c.chats.do(ctx, o, "chat.receive_reaction", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
-		err := c.initial(ctx, o.Workspace, &cmd.DefaultStatus, &cmd.DefaultCategory)
+		err := c.initial(ctx, o.Workspace, s, &cmd.DefaultStatus, &cmd.DefaultCategory)
 		return after(err, cmd.Decide, s)
 	})
 }
@@ -45,13 +75,16 @@ func (c Chats) ReceiveReaction(ctx context.Context, o Origin, id chat.ID, cmd ch
 // NoticeSystem records what the channel tells about the customer.
 func (c Chats) NoticeSystem(ctx context.Context, o Origin, id chat.ID, cmd chat.NoticeSystem) (Result, error) {
 	return c.chats.do(ctx, o, "chat.notice_system", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
-		err := c.initial(ctx, o.Workspace, &cmd.DefaultStatus, &cmd.DefaultCategory)
+		err := c.initial(ctx, o.Workspace, s, &cmd.DefaultStatus, &cmd.DefaultCategory)
 		return after(err, cmd.Decide, s)
 	})
 }
 
 // initial sets what a chat that is opened or reopened begins with.
-func (c Chats) initial(ctx context.Context, workspace string, id *string, category *chat.Category) error {
+func (c Chats) initial(ctx context.Context, workspace string, s chat.State, id *string, category *chat.Category) error {
+	if s.Exists && !s.Closed() {
+		return nil
+	}
 	item, err := c.statuses.initial(ctx, workspace)
 	*id, *category = string(item.ID), chat.Category(item.Category)
 	return err

@@ -164,7 +164,7 @@ func New(store eventstore.Store, o Options) *Commands {
 		Webhooks:   Webhooks{webhooks},
 	}
 	c.Orders = Orders{orders, chats, c.Agents, c.Tags, c.Channels}
-	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses, c.Channels}
+	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses, c.Channels, c.Workspaces}
 	c.Attributes = Attributes{attributes}
 	c.Contacts = Contacts{contacts, chats, c.Attributes, c.Agents, c.Tags, c.Statuses}
 	c.Exports = Exports{exports}
@@ -182,7 +182,7 @@ func New(store eventstore.Store, o Options) *Commands {
 	c.SavedViews = SavedViews{newAggregate("savedviews", store, cache, requests, o.Now, savedview.Events, savedview.Evolve, savedview.ErrNotFound, func(s savedview.State) string { return s.Workspace })}
 	c.Templates = Templates{
 		templates: newAggregate("template", store, cache, requests, o.Now, template.Events, template.Evolve, template.ErrNotFound, func(s template.State) string { return s.Workspace }),
-		chats:     chats, channels: c.Channels,
+		chats:     chats, channels: c.Channels, spaces: c.Workspaces, contacts: c.Contacts,
 	}
 	c.Campaigns = Campaigns{
 		campaigns: newAggregate("campaign", store, cache, requests, o.Now, campaign.Events, campaign.Evolve, campaign.ErrNotFound, func(s campaign.State) string { return s.Content.Workspace }),

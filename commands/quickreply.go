@@ -301,21 +301,8 @@ func (c QuickReplies) contact(ctx context.Context, o Origin, s chat.State) (map[
 	known := map[string]string{
 		"name": k.Name.Value, "phone": k.Phone.Value, "email": k.Email.Value, "company": k.Company.Value, "city": k.City.Value, "country": k.Country.Value,
 	}
-	id := ContactID(o.Workspace, s.Customer)
-	for range 2 { // the contact, and the one that it may be a part of
-		err := c.contacts.Look(ctx, o.Workspace, id, func(s contact.State) error {
-			switch {
-			case !s.Exists || s.Deleted:
-			case s.Into != "":
-				id = s.Into
-			default:
-				known = held(s)
-			}
-			return nil
-		})
-		if absent(err) != nil {
-			return nil, err
-		}
+	if err := c.contacts.whole(ctx, o.Workspace, s.Customer, func(s contact.State) { known = held(s) }); err != nil {
+		return nil, err
 	}
 	known["name"] = cmp.Or(known["name"], k.Profile.Value)
 	known["first_name"] = firstName(known["name"])

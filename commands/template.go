@@ -2,6 +2,8 @@ package commands
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
@@ -15,6 +17,8 @@ type Templates struct {
 	templates *aggregate[template.State, template.Event]
 	chats     *aggregate[chat.State, chat.Event]
 	channels  Channels
+	spaces    Workspaces
+	contacts  Contacts
 }
 
 // TemplateID returns the id of the template that a channel has under a name in a
@@ -65,10 +69,44 @@ func (c Templates) Look(ctx context.Context, workspace string, id template.ID, u
 	})
 }
 
-// UseTemplate says which template is to be sent, and with what.
+// UseTemplate says which template is to be sent, and with what: by its id, or by
+// its name, in the customer's language or else one of the workspace's.
 type UseTemplate struct {
 	Template template.ID
+	Name     string
 	Values   template.Values
+}
+
+// translate finds the id of a template that is named: the first in the languages
+// to write to the customer in that can be sent.
+func (c Templates) translate(ctx context.Context, of string, s chat.State, u *UseTemplate) error {
+	if u.Template != "" {
+		return nil
+	}
+	settings, err := c.spaces.Settings(ctx, of)
+	if err != nil {
+		return err
+	}
+	language, err := c.contacts.language(ctx, of, s)
+	if err != nil {
+		return err
+	}
+	languages := settings.Languages.Speak(language)
+	for _, code := range languages {
+		id := TemplateID(of, s.Channel, u.Name, code)
+		err := c.Look(ctx, of, id, template.State.Usable)
+		switch {
+		case err == nil:
+			u.Template = id
+			return nil
+		case !IsRefusal(err):
+			return err
+		}
+	}
+	if len(languages) == 0 {
+		return template.ErrNoLanguage
+	}
+	return template.ErrNotFound.With(fmt.Sprintf("the channel has no approved template of this name in %s", strings.Join(languages, ", ")))
 }
 
 // Fill returns what a use of a template sends. A template that is not approved can
@@ -98,6 +136,10 @@ func (c Templates) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.Send
 		probe := cmd
 		probe.Text = "text"
 		if events, err := probe.Decide(s); err != nil || len(events) == 0 {
+			return nil, err
+		}
+		u := u // for another decision it may be another
+		if err := c.translate(ctx, o.Workspace, s, &u); err != nil {
 			return nil, err
 		}
 		out, of, err := c.Fill(ctx, o.Workspace, u, true)

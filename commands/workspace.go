@@ -35,3 +35,18 @@ func (c Workspaces) Create(ctx context.Context, o Origin, cmd workspace.Create) 
 func (c Workspaces) Rename(ctx context.Context, o Origin, cmd workspace.Rename) (Result, error) {
 	return c.workspaces.do(ctx, o, "workspace.rename", o.Workspace, decides(cmd.Decide))
 }
+
+// ChangeSettings says how the workspace works from now on.
+func (c Workspaces) ChangeSettings(ctx context.Context, o Origin, cmd workspace.ChangeSettings) (Result, error) {
+	cmd.By = o.Actor
+	return c.workspaces.do(ctx, o, "workspace.change_settings", o.Workspace, decides(cmd.Decide))
+}
+
+// Settings returns how a workspace works: every part is there.
+func (c Workspaces) Settings(ctx context.Context, id string) (s workspace.Settings, err error) {
+	err = c.workspaces.with(ctx, id, func(w workspace.State) error {
+		s = w.Settings.As()
+		return nil
+	})
+	return s, err
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/team"
+	"github.com/chatledger/chatledger/domain/workspace"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/codec"
 	"github.com/chatledger/chatledger/internal/ids"
@@ -26,7 +27,8 @@ const AssignChatsName = "assign_chats.v1"
 // AssignChats gives chats that are handed to a team to its members, by the team's
 // rule: not to who is offline, not outside of the team's hours, and to nobody more
 // than they can take. What cannot be given waits, and is tried again when a member
-// comes online or gets room, or the team changes.
+// comes online or gets room, the team changes, or its hours begin. A team without
+// hours of its own has those of the workspace.
 //
 // Who has how many chats, and whose turn it is, follows from the log, up to its
 // end: it is folded here, once, and kept up to date. One event is handled at a
@@ -37,6 +39,7 @@ type AssignChats struct {
 	Chats  commands.Chats
 	Teams  commands.Teams
 	Agents commands.Agents
+	Spaces commands.Workspaces
 	Now    func() time.Time
 }
 
@@ -45,19 +48,21 @@ func (a AssignChats) Reactor() Reactor {
 	d := &desk{
 		AssignChats: a, events: codec.New(chat.Events),
 		holders: map[string]string{}, waiting: map[string]waiting{}, lines: map[teamKey][]inLine{}, unsure: map[string]string{}, turns: map[teamKey]string{},
-		load: map[string]int64{},
+		load: map[string]int64{}, ruled: map[string]bool{},
 	}
 	return Reactor{
 		Name:       AssignChatsName,
-		Categories: []string{"chat", "agent", "teams"},
+		Categories: []string{"chat", "agent", "teams", "workspace"},
 		Types: []string{
 			chat.Transferred{}.EventType(), chat.Unassigned{}.EventType(), chat.Closed{}.EventType(), chat.Deleted{}.EventType(),
 			agent.AvailabilitySet{}.EventType(), agent.CapacitySet{}.EventType(), agent.RoleChanged{}.EventType(), agent.Reactivated{}.EventType(),
 			team.RuleSet{}.EventType(), team.HoursSet{}.EventType(), team.MemberAdded{}.EventType(),
+			workspace.SettingsChanged{}.EventType(),
 		},
 		Keys:      func(eventstore.Recorded) []string { return []string{AssignChatsName} },
 		Unordered: true, // what an event leads to follows from the log, not from the events before it
 		Handle:    d.handle,
+		Beside:    d.run,
 	}
 }
 
@@ -74,6 +79,7 @@ type desk struct {
 	unsure  map[string]string    // by chat its workspace: opened again, so that the chat knows who has it
 	turns   map[teamKey]string   // who was chosen last
 	load    map[string]int64     // by agent
+	ruled   map[string]bool      // workspaces that have had a rule
 }
 
 type teamKey struct{ workspace, team string }
@@ -105,18 +111,114 @@ func (d *desk) handle(ctx context.Context, e eventstore.Recorded) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.ruled[meta.Workspace] = true
+	because := commands.Origin{Correlation: meta.Correlation, Causation: e.ID.String(), Traceparent: meta.Traceparent}
 	for _, t := range automatic {
-		if err := d.serve(ctx, e, meta, t); err != nil {
+		if err := d.serve(ctx, because, teamKey{meta.Workspace, string(t)}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// run gives out what waits for a team when its hours begin, which no event says.
+// Hours are of whole minutes.
+func (d *desk) run(ctx context.Context) error {
+	if err := d.findRules(ctx); err != nil {
+		return err
+	}
+	open := map[teamKey]bool{}
+	for {
+		if err := d.begin(ctx, open); err != nil {
+			return err
+		}
+		now := d.Now()
+		t := time.NewTimer(now.Truncate(time.Minute).Add(time.Minute).Sub(now))
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// findRules finds the workspaces that have had a rule.
+func (d *desk) findRules(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for r, err := range d.Store.ReadAll(ctx, eventstore.AllQuery{Categories: []string{"teams"}, Types: []string{team.RuleSet{}.EventType()}}) {
+		if err != nil {
+			return fmt.Errorf("look for teams with a rule: %w", err)
+		}
+		if r.IsMark() {
+			continue
+		}
+		meta, err := eventstore.DecodeMetadata(r)
+		if err != nil {
+			return err
+		}
+		d.ruled[meta.Workspace] = true
+	}
+	return nil
+}
+
+// begin serves the teams that work now and did not when it was last called. It
+// notes in open which do.
+func (d *desk) begin(ctx context.Context, open map[teamKey]bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, ws := range slices.Sorted(maps.Keys(d.ruled)) {
+		var automatic []team.ID
+		err := d.Teams.Look(ctx, ws, func(s team.State) error {
+			automatic = s.Automatic()
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, t := range automatic {
+			key := teamKey{ws, string(t)}
+			works, err := d.works(ctx, key)
+			if err == nil && works && !open[key] {
+				err = d.serve(ctx, commands.Origin{}, key)
+			}
+			if err != nil {
+				return err
+			}
+			open[key] = works
+		}
+	}
+	return nil
+}
+
+// works reports whether a team works now.
+func (d *desk) works(ctx context.Context, key teamKey) (bool, error) {
+	var hours team.Hours
+	err := d.Teams.Look(ctx, key.workspace, func(s team.State) error {
+		hours = s.Hours(team.ID(key.team))
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	if hours.Zone == "" {
+		settings, err := d.Spaces.Settings(ctx, key.workspace)
+		if err != nil {
+			return false, err
+		}
+		hours = *settings.Hours
+	}
+	zone, err := time.LoadLocation(hours.Zone)
+	if err != nil {
+		return false, fmt.Errorf("hours of team %s: %w", key.team, err)
+	}
+	return hours.Open(d.Now().In(zone)), nil
+}
+
 // serve gives out the chats that wait for a team, the oldest first, as far as its
-// members can take them.
-func (d *desk) serve(ctx context.Context, e eventstore.Recorded, meta eventstore.Metadata, id team.ID) error {
-	key := teamKey{meta.Workspace, string(id)}
+// members can take them. because says what led to it, if an event did.
+func (d *desk) serve(ctx context.Context, because commands.Origin, key teamKey) error {
 	for behind := eventstore.Position(0); ; { // who could not be given stays in the line
 		if err := d.catchUp(ctx); err != nil {
 			return err
@@ -131,12 +233,12 @@ func (d *desk) serve(ctx context.Context, e eventstore.Recorded, meta eventstore
 		}
 		behind = w.since
 		o := commands.Origin{
-			Workspace: meta.Workspace, Actor: AssignChatsName, ActorKind: commands.ActorSystem,
+			Workspace: key.workspace, Actor: AssignChatsName, ActorKind: commands.ActorSystem,
 			Command:     ids.Command("assign by rule", w.event),
-			Correlation: meta.Correlation, Causation: e.ID.String(), Traceparent: meta.Traceparent,
+			Correlation: because.Correlation, Causation: cmp.Or(because.Causation, w.event), Traceparent: because.Traceparent,
 		}
 		_, err = d.Chats.AssignByRule(ctx, o, chat.ID(next), chat.AssignByRule{To: chat.AgentID(choice.Agent), Choice: chat.Choice{
-			Team: chat.TeamID(id), Rule: string(rule), Reason: choice.Reason,
+			Team: chat.TeamID(key.team), Rule: string(rule), Reason: choice.Reason,
 			Load: choice.Load, Able: choice.Able, Offline: choice.Offline, Full: choice.Full,
 		}})
 		if err != nil && !commands.IsRefusal(err) {
@@ -181,18 +283,14 @@ func (d *desk) waits(in inLine) bool {
 // choose applies the team's rule to its members as they are now.
 func (d *desk) choose(ctx context.Context, key teamKey) (choice team.Choice, rule team.Rule, ok bool, err error) {
 	var members []string
-	open := false
 	err = d.Teams.Look(ctx, key.workspace, func(s team.State) error {
 		members, rule = s.Members(team.ID(key.team)), s.Rule(team.ID(key.team))
-		hours := s.Hours(team.ID(key.team))
-		zone, err := time.LoadLocation(hours.Zone)
-		if err != nil {
-			return fmt.Errorf("hours of team %s: %w", key.team, err)
-		}
-		open = hours.Open(d.Now().In(zone))
 		return nil
 	})
-	if err != nil || !open {
+	if err != nil {
+		return choice, rule, false, err
+	}
+	if works, err := d.works(ctx, key); err != nil || !works {
 		return choice, rule, false, err
 	}
 	candidates := make([]team.Candidate, len(members))

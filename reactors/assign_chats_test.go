@@ -101,7 +101,7 @@ func (s *shop) choices() (all []chat.Assigned) {
 }
 
 func (s *shop) rules(now func() time.Time) reactors.Reactor {
-	return reactors.AssignChats{Store: s.log, Chats: s.reacting.Chats, Teams: s.reacting.Teams, Agents: s.reacting.Agents, Now: now}.Reactor()
+	return reactors.AssignChats{Store: s.log, Chats: s.reacting.Chats, Teams: s.reacting.Teams, Agents: s.reacting.Agents, Spaces: s.reacting.Workspaces, Now: now}.Reactor()
 }
 
 // handle has a reactor handle the whole log.

@@ -12,8 +12,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/campaign"
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/filter"
+	"github.com/chatledger/chatledger/domain/workspace"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/codec"
 	"github.com/chatledger/chatledger/internal/ids"
@@ -23,7 +26,8 @@ import (
 const KeepTimeName = "keep_time.v1"
 
 // KeepTime does what is to happen at a time: it wakes chats that were snoozed, sends
-// messages that were scheduled, and begins campaigns.
+// messages that were scheduled, begins campaigns, and each day has chats hidden that
+// the workspace does not keep.
 //
 // Events set timers and stop them. Timers are kept durably, so that a start needs
 // none of the log that was handled before, and memory holds the few that are due
@@ -34,7 +38,9 @@ type KeepTime struct {
 	Timers Timers
 	Chats  commands.Chats
 
-	Campaigns commands.Campaigns
+	Campaigns  commands.Campaigns
+	Workspaces commands.Workspaces
+	Bulk       commands.Bulk
 
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -45,6 +51,8 @@ const (
 	timerSnooze   = "snooze"   // its subject is a chat
 	timerCampaign = "campaign" // its subject is a campaign
 	timerSend     = "send"     // a chat, a space, and a message
+
+	timerRetention = "retention" // its subject is a workspace
 )
 
 const (
@@ -59,17 +67,16 @@ const (
 
 // Reactor returns it, ready for a Host.
 func (k KeepTime) Reactor() Reactor {
-	t := &timekeeper{KeepTime: k, events: codec.New([]codec.Event{chat.Snoozed{}, chat.Woken{}, chat.MessageScheduled{}, chat.ScheduleChanged{}, chat.ScheduleCancelled{}, chat.ScheduleFailed{}, campaign.Launched{}}), changed: make(chan struct{}, 1)}
-	return Reactor{
-		Name:       KeepTimeName,
-		Categories: []string{"chat", "campaign"},
-		Types: []string{
-			chat.Snoozed{}.EventType(), chat.Woken{}.EventType(), chat.MessageScheduled{}.EventType(), chat.ScheduleChanged{}.EventType(),
-			chat.ScheduleCancelled{}.EventType(), chat.ScheduleFailed{}.EventType(), campaign.Launched{}.EventType(),
-		},
-		Handle: t.handle,
-		Beside: t.run,
+	events := []codec.Event{
+		chat.Snoozed{}, chat.Woken{}, chat.MessageScheduled{}, chat.ScheduleChanged{}, chat.ScheduleCancelled{}, chat.ScheduleFailed{},
+		campaign.Launched{}, workspace.SettingsChanged{},
 	}
+	t := &timekeeper{KeepTime: k, events: codec.New(events), changed: make(chan struct{}, 1)}
+	r := Reactor{Name: KeepTimeName, Categories: []string{"chat", "campaign", "workspace"}, Handle: t.handle, Beside: t.run}
+	for _, e := range events {
+		r.Types = append(r.Types, e.EventType())
+	}
+	return r
 }
 
 type timekeeper struct {
@@ -105,6 +112,14 @@ func (k *timekeeper) handle(ctx context.Context, e eventstore.Recorded) error {
 	case campaign.Launched:
 		if !f.Due.IsZero() {
 			return set(timerCampaign, id, f.Due)
+		}
+	case workspace.SettingsChanged:
+		switch {
+		case f.To.Retention == nil:
+		case f.To.Retention.ClosedDays == 0:
+			return k.Timers.StopTimer(ctx, KeepTimeName, timerRetention, id, uuid.Nil)
+		default: // at once, then each day
+			return k.set(ctx, Timer{Kind: timerRetention, Subject: id, Due: e.Time, Workspace: meta.Workspace, Event: e.ID})
 		}
 	case chat.Woken:
 		return stop(timerSnooze, id)
@@ -195,6 +210,8 @@ func (k *timekeeper) serve(ctx context.Context, t Timer, now time.Time) error {
 	case timerSend:
 		id, message, _ := strings.Cut(t.Subject, " ")
 		_, err = k.Chats.SendDue(ctx, o, chat.ID(id), chat.SendDue{Message: chat.MessageID(message), At: now})
+	case timerRetention:
+		err = k.retain(ctx, o, t, now)
 	default:
 		err = fmt.Errorf("there is a timer of the kind %q, which a newer program has set", t.Kind)
 	}
@@ -208,4 +225,30 @@ func (k *timekeeper) serve(ctx context.Context, t Timer, now time.Time) error {
 		return k.Timers.PostponeTimer(ctx, KeepTimeName, t, now.Add(timerPause))
 	}
 	return k.Timers.StopTimer(ctx, KeepTimeName, t.Kind, t.Subject, t.Event)
+}
+
+// retain asks for a bulk operation that hides the chats that the workspace does not
+// keep any longer, and sets the timer for the next day. Like any other it leaves
+// alone what somebody is at, and can be undone.
+func (k *timekeeper) retain(ctx context.Context, o commands.Origin, t Timer, now time.Time) error {
+	settings, err := k.Workspaces.Settings(ctx, t.Workspace)
+	days := 0
+	if err == nil {
+		days = settings.Retention.ClosedDays
+	}
+	if err != nil || days == 0 {
+		return err
+	}
+	chats := fmt.Sprintf(`{"and":[{"field":"status_category","op":"eq","value":"closed"},{"field":"last_activity","op":"lt","value":%q}]}`,
+		now.AddDate(0, 0, -days).Format(time.RFC3339))
+	_, err = k.Bulk.Request(ctx, o, commands.NewJob(o), bulk.Request{
+		Workspace: t.Workspace, Action: bulk.Delete, Target: string(filter.Chats), Filter: []byte(chats),
+		Reason: fmt.Sprintf("closed, and nothing happened for %d days", days), By: KeepTimeName, At: now,
+	})
+	if err != nil {
+		return err
+	}
+	return k.Timers.SetTimer(ctx, KeepTimeName, Timer{
+		Kind: timerRetention, Subject: t.Subject, Due: now.Add(24 * time.Hour), Workspace: t.Workspace, Event: ids.Command("retention", t.Event.String()),
+	})
 }

@@ -12,10 +12,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/team"
+	wsdomain "github.com/chatledger/chatledger/domain/workspace"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/memory"
 	"github.com/chatledger/chatledger/internal/accounts"
@@ -47,7 +51,7 @@ func newClockwork(t *testing.T) *clockwork {
 
 func (c *clockwork) start() (stop func()) {
 	c.t.Helper()
-	keeper := reactors.KeepTime{Timers: observed{c.accounts, c}, Chats: c.reacting.Chats, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}.Reactor()
+	keeper := reactors.KeepTime{Timers: observed{c.accounts, c}, Chats: c.reacting.Chats, Workspaces: c.reacting.Workspaces, Bulk: c.reacting.Bulk, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}.Reactor()
 	_, stop = host(c.t, reactors.Config{Store: c.log, Reactors: []reactors.Reactor{keeper}, Leases: c.leases, Parking: c.parking, Alone: true, Poll: time.Hour, LeaseTTL: time.Hour})
 	return stop
 }
@@ -280,6 +284,108 @@ func TestManyTimersAtOnce(t *testing.T) {
 		late := slices.DeleteFunc(want, func(id chat.ID) bool { at, woken := got[id]; return woken && at.Before(until.Add(time.Second)) })
 		if len(late) > 0 {
 			t.Errorf("%d woken, not in time: %v", len(got), late)
+		}
+		stop()
+	})
+}
+
+// Once a day closed chats are hidden that the workspace does not keep, for as long as
+// it says so, whatever stops in between.
+func TestRetention(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClockwork(t)
+		keep := func(days int) {
+			t.Helper()
+			c.done(c.commands.Workspaces.ChangeSettings(t.Context(), someone, wsdomain.ChangeSettings{Settings: wsdomain.Settings{Retention: &wsdomain.Retention{ClosedDays: days}}}))
+		}
+		asked := func() (all []bulk.Requested) {
+			t.Helper()
+			for r, err := range c.store.ReadAll(t.Context(), eventstore.AllQuery{Types: []string{bulk.Requested{}.EventType()}}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				var f bulk.Requested
+				if r.IsMark() {
+					continue
+				}
+				if err := json.Unmarshal(r.Data, &f); err != nil {
+					t.Fatal(err)
+				}
+				all = append(all, f)
+			}
+			return all
+		}
+		stop := c.start()
+		began := time.Now()
+		keep(30)
+		pass(time.Minute)
+		stop()
+		stop = c.start() // at the same day: not again
+		pass(time.Minute)
+		all := asked()
+		if len(all) != 1 {
+			t.Fatalf("asked %d times: %+v", len(all), all)
+		}
+		want := bulk.Requested{
+			Workspace: workspace, Action: bulk.Delete, Target: "chats", Reason: "closed, and nothing happened for 30 days", By: reactors.KeepTimeName, At: began.UTC(),
+			Filter: json.RawMessage(fmt.Sprintf(`{"and":[{"field":"status_category","op":"eq","value":"closed"},{"field":"last_activity","op":"lt","value":%q}]}`, began.AddDate(0, 0, -30).UTC().Format(time.RFC3339))),
+		}
+		if diff := cmp.Diff(want, all[0]); diff != "" {
+			t.Errorf("asked for (-want +got):\n%s", diff)
+		}
+		pass(72 * time.Hour)
+		if n := len(asked()); n != 4 {
+			t.Errorf("asked %d times after three days, want 4", n)
+		}
+		keep(60) // at once
+		pass(time.Minute)
+		if all := asked(); len(all) != 5 || all[4].Reason != "closed, and nothing happened for 60 days" {
+			t.Errorf("after a change: %+v", all)
+		}
+		keep(0)
+		pass(72 * time.Hour)
+		if n := len(asked()); n != 5 {
+			t.Errorf("asked %d times although everything is kept, want 5", n)
+		}
+		stop()
+	})
+}
+
+// What waits for a team is given out when its hours begin: its own, or the workspace's.
+func TestHoursBegin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the bubble begins on Saturday, 2000-01-01 00:00 UTC
+		c := newClockwork(t)
+		c.staff(team.RoundRobin, "ann")
+		monday := team.Hours{Zone: "UTC", Weekly: []team.Span{{Day: 1, From: "09:00", To: "17:00"}}}
+		c.done(c.commands.Workspaces.ChangeSettings(t.Context(), someone, wsdomain.ChangeSettings{Settings: wsdomain.Settings{Hours: &monday}}))
+		waits := c.hand(0, 1)
+		start := func() (stop func()) {
+			_, stop = host(t, reactors.Config{Store: c.log, Reactors: []reactors.Reactor{c.rules(time.Now)}, Leases: c.leases, Parking: c.parking, Alone: true, Poll: time.Hour, LeaseTTL: time.Hour})
+			return stop
+		}
+		stop := start()
+		opens := time.Date(2000, 1, 3, 9, 0, 0, 0, time.UTC)
+		pass(time.Until(opens) - time.Second)
+		if who := c.assignee(waits[0]); who != "" {
+			t.Errorf("before the hours begin %s has the chat", who)
+		}
+		stop()
+		stop = start() // nothing happens in the log any more
+		pass(2 * time.Second)
+		if who := c.assignee(waits[0]); who != "ann" {
+			t.Errorf("once the hours have begun %q has the chat", who)
+		}
+		// A team's own hours come before the workspace's.
+		own := team.Hours{Zone: "UTC", Weekly: []team.Span{{Day: 1, From: "12:30", To: "13:00"}}}
+		c.done(c.commands.Teams.SetHours(t.Context(), someone, team.SetHours{Team: "sales", Hours: own}))
+		waits = c.hand(1, 1)
+		pass(time.Until(opens.Add(3*time.Hour + 29*time.Minute)))
+		if who := c.assignee(waits[0]); who != "" {
+			t.Errorf("out of the team's hours %s has the chat", who)
+		}
+		pass(2 * time.Minute)
+		if who := c.assignee(waits[0]); who != "ann" {
+			t.Errorf("in the team's hours %q has the chat", who)
 		}
 		stop()
 	})

@@ -116,6 +116,9 @@ func (r RunBulk) work(ctx context.Context, j job) error {
 	}
 	o := j.origin
 	o.Actor, o.ActorKind = j.request.By, commands.ActorAgent // who asked for it
+	if o.Actor == KeepTimeName {
+		o.ActorKind = commands.ActorSystem
+	}
 	var steps []func(context.Context) (bulk.Item, error)
 	for i, id := range selected.IDs {
 		before, tried := became[id]

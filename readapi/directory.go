@@ -74,7 +74,7 @@ type Team struct {
 	Name     string   `json:"name"`
 	Members  []string `json:"members" nullable:"false" doc:"Ids of agents."`
 	Rule     string   `json:"rule" enum:"manual,round_robin,least_busy" doc:"How chats that are handed to the team are given to members."`
-	Hours    *Hours   `json:"hours" doc:"When the team works; null: always."`
+	Hours    *Hours   `json:"hours" doc:"When the team works; null: when the workspace does."`
 	Archived bool     `json:"archived"`
 }
 
@@ -105,20 +105,26 @@ type SpanOfADay struct {
 }
 
 func newTeam(t directory.Team) Team {
-	out := Team{ID: t.ID, Revision: t.Revision, Name: t.Name, Members: orEmpty(t.Members), Rule: t.Rule, Archived: t.Archived}
-	if t.Hours.Zone == "" {
-		return out
+	return Team{
+		ID: t.ID, Revision: t.Revision, Name: t.Name, Members: orEmpty(t.Members), Rule: t.Rule, Hours: newHours(t.Hours), Archived: t.Archived,
 	}
-	out.Hours = &Hours{t.Hours.Zone, []Span{}, []DayOfItsOwn{}}
-	for _, s := range t.Hours.Weekly {
-		out.Hours.Weekly = append(out.Hours.Weekly, Span(s))
+}
+
+// newHours returns hours, and nil for always.
+func newHours(h directory.Hours) *Hours {
+	if h.Zone == "" {
+		return nil
 	}
-	for _, e := range t.Hours.Exceptions {
+	out := &Hours{h.Zone, []Span{}, []DayOfItsOwn{}}
+	for _, s := range h.Weekly {
+		out.Weekly = append(out.Weekly, Span(s))
+	}
+	for _, e := range h.Exceptions {
 		day := DayOfItsOwn{e.Date, []SpanOfADay{}}
 		for _, s := range e.Open {
 			day.Open = append(day.Open, SpanOfADay{s.From, s.To})
 		}
-		out.Hours.Exceptions = append(out.Hours.Exceptions, day)
+		out.Exceptions = append(out.Exceptions, day)
 	}
 	return out
 }

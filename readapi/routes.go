@@ -21,6 +21,7 @@ import (
 	"github.com/chatledger/chatledger/projections/savedviews"
 	"github.com/chatledger/chatledger/projections/scheduled"
 	"github.com/chatledger/chatledger/projections/search"
+	"github.com/chatledger/chatledger/projections/settings"
 	"github.com/chatledger/chatledger/projections/templates"
 	"github.com/chatledger/chatledger/projections/usage"
 	"github.com/chatledger/chatledger/projections/visitor"
@@ -48,6 +49,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		inMailings = (*campaigns.Projection)(nil).Name()
 		inForms    = (*templates.Projection)(nil).Name()
 		inWaiting  = (*scheduled.Projection)(nil).Name()
+		inSettings = (*settings.Projection)(nil).Name()
 	)
 	views := func(names ...string) []string { return names }
 	chatViews, contactViews := views(inInbox, inProfiles, inSales, inStaff, inPeople, inGroups, inSaved), views(inPeople, inStaff, inGroups, inSaved)
@@ -116,6 +118,8 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/chats/{chat}/scheduled", anyone, "List a chat's scheduled messages, the soonest first", views(inWaiting, inInbox), listChatScheduled),
 
 		read(a, "/v1/me", anyone, "Who is calling", views(inStaff), getMe),
+		read(a, "/v1/settings", anyone, "How the workspace works", views(inSettings), getSettings,
+			"Every part, also where nothing was set."),
 		read(a, "/v1/agents", anyone, "List staff", views(inStaff), listAgents),
 		read(a, "/v1/agents/{agent}", anyone, "Get a member of staff", views(inStaff), getAgent),
 		read(a, "/v1/teams", anyone, "List teams", views(inStaff), listTeams),

@@ -193,6 +193,8 @@ a b s u y A  GET /v1/quick-replies/{reply}
 a b s . . A  POST /v1/templates/{template}/preview
 a b s u y A  GET /v1/templates
 a b s u y A  GET /v1/templates/{template}
+. . . . . A  PATCH /v1/settings
+a b s u y A  GET /v1/settings
 a . s u y A  POST /v1/saved-views
 a . s u y A  PATCH /v1/saved-views/{view}
 a . s u y A  DELETE /v1/saved-views/{view}

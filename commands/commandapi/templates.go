@@ -70,7 +70,8 @@ func (b ComponentsBody) components() template.Components {
 
 // UseTemplateBody says which template a message is.
 type UseTemplateBody struct {
-	ID     string         `json:"id" doc:"Of the template."`
+	ID     string         `json:"id,omitempty" doc:"Of the template."`
+	Name   string         `json:"name,omitempty" example:"order_shipped" doc:"Instead of an id: the one of this name in the customer's language, or else in one of the workspace's (languages of PATCH /v1/settings)."`
 	Values TemplateValues `json:"values,omitzero"`
 }
 
@@ -168,7 +169,10 @@ func (a *api) queue(ctx context.Context, c caller, id chat.ID, b SendBody, later
 		})
 		return r, within("quick_reply", err)
 	case b.Template != nil && b.Text == nil && b.QuickReply == nil:
-		r, err := a.Templates.Send(ctx, c.Origin, id, cmd, commands.UseTemplate{Template: template.ID(b.Template.ID), Values: b.Template.Values.values()})
+		if (b.Template.ID == "") == (b.Template.Name == "") {
+			return result{}, web.BadRequest(web.CodeInvalid, "body.template", "want the template's id or its name, and one of them")
+		}
+		r, err := a.Templates.Send(ctx, c.Origin, id, cmd, commands.UseTemplate{Template: template.ID(b.Template.ID), Name: b.Template.Name, Values: b.Template.Values.values()})
 		return r, within("template", err)
 	case b.Text == nil && b.QuickReply == nil && b.Template == nil:
 		return result{}, web.BadRequest(web.CodeInvalid, "body", one)

@@ -587,8 +587,13 @@ func (e NoteDeleted) apply(s *State) {
 	n.Deleted = true
 	put(&s.Notes, e.Note, n)
 }
-func (e StatusSet) apply(s *State)  { s.Status, s.Category = e.Status, e.Category }
-func (e Closed) apply(s *State)     { s.Status, s.Category, s.Snooze = e.Status, e.Category, nil }
+func (e StatusSet) apply(s *State) { s.Status, s.Category = e.Status, e.Category }
+func (e Closed) apply(s *State) {
+	if !s.Closed() {
+		s.Before = s.Status
+	}
+	s.Status, s.Category, s.Snooze = e.Status, e.Category, nil
+}
 func (e Reopened) apply(s *State)   { s.Status, s.Category = e.Status, e.Category }
 func (MarkedRead) apply(s *State)   { s.Unread = 0 }
 func (MarkedUnread) apply(s *State) { s.Unread = max(s.Unread, 1) }

@@ -24,6 +24,15 @@ const (
 // business: https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
 const codeStopped = 131050
 
+// MarketingWords are what a customer writes to opt out of marketing and in again.
+// Without any, BuiltInWords holds.
+type MarketingWords struct {
+	Out, In []string
+}
+
+// BuiltInWords returns the words of a workspace that has set none.
+func BuiltInWords() MarketingWords { return MarketingWords{outWords, inWords} }
+
 var (
 	outWords = []string{
 		"stop", "stopp", "stopall", "unsubscribe", "optout", "opt out", "end", "quit", "abmelden", "abbestellen", "arret", "desabonner",
@@ -57,16 +66,20 @@ func word(s string) string {
 
 // marketing returns what a customer's text says about marketing, if it does: it is
 // one of the words and nothing else.
-func (s State) marketing(m MessageID, c Content, at time.Time) []Event {
+func (s State) marketing(words MarketingWords, m MessageID, c Content, at time.Time) []Event {
 	if c.Kind != "text" && c.Kind != "button" {
 		return nil
 	}
+	if len(words.Out) == 0 {
+		words = BuiltInWords()
+	}
 	said := word(c.Text)
+	is := func(w string) bool { return word(w) == said }
 	switch {
 	case said == "":
-	case !s.OptedOut && slices.Contains(outWords, said):
+	case !s.OptedOut && slices.ContainsFunc(words.Out, is):
 		return []Event{OptedOut{Reason: ByWord, Message: m, At: at}}
-	case s.OptedOut && slices.Contains(inWords, said):
+	case s.OptedOut && slices.ContainsFunc(words.In, is):
 		return []Event{OptedIn{Reason: ByWord, Message: m, At: at}}
 	}
 	return nil

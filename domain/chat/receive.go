@@ -4,7 +4,7 @@ import "time"
 
 // ReceiveMessage takes in what a customer wrote. It opens the chat if there is
 // none, restores a deleted one, since a customer must not be lost, wakes a snoozed
-// one, and reopens a closed one with the default status.
+// one, and reopens a closed one as the workspace wants it.
 //
 // Repeats are told by the id of the command, which the caller derives from the
 // provider's id of the message: the State does not keep them.
@@ -14,6 +14,8 @@ type ReceiveMessage struct {
 	Customer        string
 	DefaultStatus   string
 	DefaultCategory Category
+	Reopen          Reopening
+	Words           MarketingWords
 	Message         MessageID
 	ProviderID      string
 	ProfileName     string
@@ -42,7 +44,7 @@ func (c ReceiveMessage) Decide(s State) ([]Event, error) {
 		Message: c.Message, ProviderID: c.ProviderID, ProfileName: c.ProfileName,
 		Content: c.Content, Context: c.Context, Referral: c.Referral, At: c.At,
 	})
-	events = append(events, s.marketing(c.Message, c.Content, c.At)...)
+	events = append(events, s.marketing(c.Words, c.Message, c.Content, c.At)...)
 	if s.Deleted {
 		events = append(events, Restored{Message: c.Message})
 	}
@@ -51,12 +53,26 @@ func (c ReceiveMessage) Decide(s State) ([]Event, error) {
 		events = append(events, Woken{Reason: WokenByReply, Message: c.Message})
 	}
 	if s.Closed() {
-		if err := checkOpen(c.DefaultStatus, c.DefaultCategory); err != nil {
+		to := c.Reopen
+		if to.Status == "" {
+			to.Status, to.Category = c.DefaultStatus, c.DefaultCategory
+		}
+		if err := checkOpen(to.Status, to.Category); err != nil {
 			return nil, err
 		}
-		events = append(events, Reopened{Status: c.DefaultStatus, Category: c.DefaultCategory, From: s.Status, Message: c.Message})
+		events = append(events, Reopened{Status: to.Status, Category: to.Category, From: s.Status, Message: c.Message})
+		if to.Unassign && s.Assignee != "" {
+			events = append(events, Unassigned{From: s.Assignee})
+		}
 	}
 	return events, nil
+}
+
+// Reopening is what a closed chat has after its customer wrote.
+type Reopening struct {
+	Status   string // "" is the default
+	Category Category
+	Unassign bool // nobody has it then
 }
 
 // ReceiveReaction takes in an emoji that a customer put on a message, or took

@@ -20,6 +20,7 @@ type State struct {
 	Customer     string
 	Status       string
 	Category     Category
+	Before       string // the status that it had before it was closed
 	Assignee     AgentID
 	Team         TeamID
 	Tags         map[TagID]struct{}

@@ -44,7 +44,7 @@ type SetHours struct {
 
 // Decide implements the command.
 func (c SetHours) Decide(s State) ([]Event, error) {
-	if err := c.Hours.check(); err != nil {
+	if err := c.Hours.Check(); err != nil {
 		return nil, err
 	}
 	t, err := s.live(c.Team)
@@ -54,7 +54,9 @@ func (c SetHours) Decide(s State) ([]Event, error) {
 	return []Event{HoursSet{Team: c.Team, Hours: c.Hours}}, nil
 }
 
-func (h Hours) check() error {
+// Check refuses hours that cannot be: of days, dates and times that there are not,
+// or without a zone. Whether there is the zone is for the caller to know.
+func (h Hours) Check() error {
 	if len(h.Zone) > maxZone || !text.Clean(h.Zone) || h.Zone == "" && len(h.Weekly)+len(h.Exceptions) > 0 {
 		return ErrZone
 	}

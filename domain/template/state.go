@@ -49,6 +49,7 @@ func Evolve(s State, e Event) State { e.apply(&s); return s }
 // Refusals.
 var (
 	ErrNotFound    = fault.New(fault.NotFound, "template.not_found", "no such template")
+	ErrNoLanguage  = fault.Bad("template.name", "template.no_language", "neither the customer's language is known nor has the workspace set one: name the template by its id, or set a default language")
 	ErrExists      = fault.New(fault.Conflict, "template.exists", "the channel has a template of this name and language with other parts; change that one")
 	ErrNotApproved = fault.New(fault.Conflict, "template.not_approved", "only an approved template can be sent")
 	ErrUnknownPart = fault.New(fault.Conflict, "template.unknown_part", "the template has parts that cannot be filled in here")

@@ -131,14 +131,14 @@ func (p *Projection) team(e projections.Event, fact team.Event) {
 	case team.RuleSet:
 		change(f.Team, func(t *Team) { t.Rule = string(f.Rule) })
 	case team.HoursSet:
-		change(f.Team, func(t *Team) { t.Hours = hours(f.Hours) })
+		change(f.Team, func(t *Team) { t.Hours = NewHours(f.Hours) })
 	case team.Archived:
 		change(f.Team, func(t *Team) { t.Archived = true })
 	}
 }
 
-// hours returns the hours of an event as a row keeps them.
-func hours(h team.Hours) Hours {
+// NewHours returns the hours of an event as a row keeps them.
+func NewHours(h team.Hours) Hours {
 	spans := func(list []team.Span) (out []Span) {
 		for _, s := range list {
 			out = append(out, Span(s))

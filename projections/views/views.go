@@ -20,6 +20,7 @@ import (
 	"github.com/chatledger/chatledger/projections/savedviews"
 	"github.com/chatledger/chatledger/projections/scheduled"
 	"github.com/chatledger/chatledger/projections/search"
+	"github.com/chatledger/chatledger/projections/settings"
 	"github.com/chatledger/chatledger/projections/templates"
 	"github.com/chatledger/chatledger/projections/usage"
 	"github.com/chatledger/chatledger/projections/visitor"
@@ -47,5 +48,6 @@ func All() []func() projections.Projection {
 		templates.New,
 		campaigns.New,
 		scheduled.New,
+		settings.New,
 	}
 }
