@@ -68,8 +68,14 @@ const (
 // Reactor returns it, ready for a Host.
 func (k KeepTime) Reactor() Reactor {
 	events := []codec.Event{
-		chat.Snoozed{}, chat.Woken{}, chat.MessageScheduled{}, chat.ScheduleChanged{}, chat.ScheduleCancelled{}, chat.ScheduleFailed{},
-		campaign.Launched{}, workspace.SettingsChanged{},
+		chat.Snoozed{},
+		chat.Woken{},
+		chat.MessageScheduled{},
+		chat.ScheduleChanged{},
+		chat.ScheduleCancelled{},
+		chat.ScheduleFailed{},
+		campaign.Launched{},
+		workspace.SettingsChanged{},
 	}
 	t := &timekeeper{KeepTime: k, events: codec.New(events), changed: make(chan struct{}, 1)}
 	r := Reactor{Name: KeepTimeName, Categories: []string{"chat", "campaign", "workspace"}, Handle: t.handle, Beside: t.run}
