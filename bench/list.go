@@ -32,6 +32,7 @@ import (
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/groups"
 	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/offers"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/visitor"
 	"github.com/chatledger/chatledger/readapi"
@@ -80,7 +81,7 @@ func openReader(ctx context.Context, p place) (_ *reader, err error) {
 	}
 	c := commands.Codec()
 	r.config = projections.Config{
-		Store: r.log, DB: r.db, Now: now, Alone: true, Waiter: projections.NewWaiter(r.db), Projections: []func() projections.Projection{inbox.New, visitor.New, orders.New, directory.New, contacts.New, groups.New},
+		Store: r.log, DB: r.db, Now: now, Alone: true, Waiter: projections.NewWaiter(r.db), Projections: []func() projections.Projection{inbox.New, offers.New, visitor.New, orders.New, directory.New, contacts.New, groups.New},
 		Decode: func(e eventstore.Recorded) (any, error) { return c.Decode(e) },
 	}
 	read := readapi.New(readapi.Config{

@@ -6,7 +6,6 @@ import (
 
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/status"
-	"github.com/chatledger/chatledger/domain/team"
 	"github.com/chatledger/chatledger/domain/workspace"
 	"github.com/chatledger/chatledger/internal/ids"
 )
@@ -149,14 +148,7 @@ func (c Chats) Unassign(ctx context.Context, o Origin, id chat.ID, cmd chat.Unas
 // Transfer hands the chat on to an active agent, a team or the bot.
 func (c Chats) Transfer(ctx context.Context, o Origin, id chat.ID, cmd chat.Transfer) (Result, error) {
 	return c.chats.do(ctx, o, "chat.transfer", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
-		var err error
-		switch {
-		case cmd.Kind == chat.ToAgent && cmd.To != "":
-			err = c.agents.mayHold(ctx, o.Workspace, cmd.To)
-		case cmd.Kind == chat.ToTeam && cmd.To != "":
-			err = c.teams.exists(ctx, o.Workspace, team.ID(cmd.To))
-		}
-		return after(err, cmd.Decide, s)
+		return after(c.mayReceive(ctx, o.Workspace, cmd.Kind, cmd.To), cmd.Decide, s)
 	})
 }
 

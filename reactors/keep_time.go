@@ -26,8 +26,8 @@ import (
 const KeepTimeName = "keep_time.v1"
 
 // KeepTime does what is to happen at a time: it wakes chats that were snoozed, sends
-// messages that were scheduled, begins campaigns, and each day has chats hidden that
-// the workspace does not keep.
+// messages that were scheduled, ends offers of chats that nobody accepted, begins
+// campaigns, and each day has chats hidden that the workspace does not keep.
 //
 // Events set timers and stop them. Timers are kept durably, so that a start needs
 // none of the log that was handled before, and memory holds the few that are due
@@ -51,6 +51,7 @@ const (
 	timerSnooze   = "snooze"   // its subject is a chat
 	timerCampaign = "campaign" // its subject is a campaign
 	timerSend     = "send"     // a chat, a space, and a message
+	timerOffer    = "offer"    // its subject is a chat
 
 	timerRetention = "retention" // its subject is a workspace
 )
@@ -74,6 +75,8 @@ func (k KeepTime) Reactor() Reactor {
 		chat.ScheduleChanged{},
 		chat.ScheduleCancelled{},
 		chat.ScheduleFailed{},
+		chat.TransferOffered{},
+		chat.TransferLapsed{},
 		campaign.Launched{},
 		workspace.SettingsChanged{},
 	}
@@ -137,6 +140,10 @@ func (k *timekeeper) handle(ctx context.Context, e eventstore.Recorded) error {
 		return stop(timerSend, of(f.Message))
 	case chat.ScheduleFailed:
 		return stop(timerSend, of(f.Message))
+	case chat.TransferOffered:
+		return set(timerOffer, id, f.Expires)
+	case chat.TransferLapsed:
+		return stop(timerOffer, id)
 	}
 	return nil
 }
@@ -213,6 +220,8 @@ func (k *timekeeper) serve(ctx context.Context, t Timer, now time.Time) error {
 		_, err = k.Chats.WakeDue(ctx, o, chat.ID(t.Subject), chat.WakeDue{At: now})
 	case timerCampaign: // no more if it was cancelled
 		_, err = k.Campaigns.Start(ctx, o, campaign.ID(t.Subject), campaign.Start{At: now})
+	case timerOffer:
+		_, err = k.Chats.ExpireTransfer(ctx, o, chat.ID(t.Subject), chat.ExpireTransfer{At: now})
 	case timerSend:
 		id, message, _ := strings.Cut(t.Subject, " ")
 		_, err = k.Chats.SendDue(ctx, o, chat.ID(id), chat.SendDue{Message: chat.MessageID(message), At: now})

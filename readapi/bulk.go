@@ -204,9 +204,10 @@ func (a *API) previewBulk(ctx context.Context, tx sqldb.Tx, r *web.Request, in *
 		return out, none, err
 	}
 	page, err := inbox.Find(ctx, tx, s)
-	out.Counted, out.Items = Counted{n.N, n.Exact}, make([]Chat, len(page.Chats))
-	for i, c := range page.Chats {
-		out.Items[i] = newChat(c)
+	if err != nil {
+		return out, none, err
 	}
+	out.Counted = Counted{n.N, n.Exact}
+	out.Items, err = newChats(ctx, tx, r.Workspace, page.Chats...)
 	return out, none, err
 }

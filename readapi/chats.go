@@ -66,6 +66,7 @@ type Chat struct {
 	WaitingSince   *time.Time   `json:"waiting_since" doc:"Of the oldest message that has no answer, or null."`
 	Snoozed        bool         `json:"snoozed" doc:"Put aside, out of the lists and counts of the others."`
 	SnoozedUntil   *time.Time   `json:"snoozed_until" doc:"Null if it is not snoozed, or until the customer writes."`
+	Offer          *Offer       `json:"offer" doc:"The transfer that waits to be accepted, or null."`
 }
 
 // LastMessage is the last message of a chat, in short.
@@ -125,11 +126,8 @@ func listChats(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChats) (w
 	if err != nil {
 		return web.List[Chat]{}, none, err
 	}
-	items := make([]Chat, len(page.Chats))
-	for i, c := range page.Chats {
-		items[i] = newChat(c)
-	}
-	return web.NewList(items, page.Next), none, nil
+	items, err := newChats(ctx, tx, r.Workspace, page.Chats...)
+	return web.NewList(items, page.Next), none, err
 }
 
 // Counts is how many chats there are.
@@ -164,8 +162,12 @@ func getChat(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChat) (OneC
 	if err != nil {
 		return OneChat{}, none, err
 	}
+	shown, err := newChats(ctx, tx, r.Workspace, c)
+	if err != nil {
+		return OneChat{}, none, err
+	}
 	closes, err := windowCloses(ctx, tx, r.Workspace, c)
-	return OneChat{newChat(c), closes}, eventstore.Revision(c.Revision), err
+	return OneChat{shown[0], closes}, eventstore.Revision(c.Revision), err
 }
 
 // windowCloses says until when a chat takes free messages, as the domain decides it.

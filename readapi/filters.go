@@ -70,11 +70,8 @@ func (a *API) findChats(ctx context.Context, tx sqldb.Tx, r *web.Request, in *in
 	if err != nil {
 		return web.List[Chat]{}, none, err
 	}
-	items := make([]Chat, len(page.Chats))
-	for i, c := range page.Chats {
-		items[i] = newChat(c)
-	}
-	return web.NewList(items, page.Next), none, nil
+	items, err := newChats(ctx, tx, r.Workspace, page.Chats...)
+	return web.NewList(items, page.Next), none, err
 }
 
 func (a *API) countFound(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inCountFound) (Counted, eventstore.Revision, error) {

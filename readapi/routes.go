@@ -16,6 +16,7 @@ import (
 	"github.com/chatledger/chatledger/projections/history"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/media"
+	"github.com/chatledger/chatledger/projections/offers"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/quickreplies"
 	"github.com/chatledger/chatledger/projections/savedviews"
@@ -50,16 +51,17 @@ func (a *API) Endpoints() []web.Endpoint {
 		inForms    = (*templates.Projection)(nil).Name()
 		inWaiting  = (*scheduled.Projection)(nil).Name()
 		inSettings = (*settings.Projection)(nil).Name()
+		inOffers   = (*offers.Projection)(nil).Name()
 	)
 	views := func(names ...string) []string { return names }
-	chatViews, contactViews := views(inInbox, inProfiles, inSales, inStaff, inPeople, inGroups, inSaved), views(inPeople, inStaff, inGroups, inSaved)
+	chatViews, contactViews := views(inInbox, inOffers, inProfiles, inSales, inStaff, inPeople, inGroups, inSaved), views(inPeople, inStaff, inGroups, inSaved)
 	return append([]web.Endpoint{
-		read(a, "/v1/chats", anyone, "List chats", views(inInbox, inStaff), listChats,
+		read(a, "/v1/chats", anyone, "List chats", views(inInbox, inOffers, inStaff), listChats,
 			"Pages stay right while chats change: none is shown twice, and none that stays where it was is left out."),
 		read(a, "/v1/chats/counts", anyone, "How many chats there are on each tab", views(inInbox, inStaff), countChats),
 		ask(a, "/v1/chats/query", anyone, "Find chats with a filter", chatViews, a.findChats, shortPages),
 		ask(a, "/v1/chats/count", anyone, "Count chats with a filter", chatViews, a.countFound, countsShort),
-		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox, inStaff), getChat),
+		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox, inOffers, inStaff), getChat),
 		read(a, "/v1/chats/{chat}/messages", anyone, "Read a conversation", views(inInbox, inTalk, inFiles, inStaff), listMessages,
 			"Without before, after or cursor: the newest entries. Items are oldest first."),
 		a.messageMedia(inInbox, inFiles),
@@ -106,7 +108,7 @@ func (a *API) Endpoints() []web.Endpoint {
 
 		read(a, "/v1/saved-views", anyone, "List saved views", views(inSaved), listSavedViews,
 			"Your own, then those that are shared; of each, by target, in their order. One that is no longer valid is shown as such.", "To see what one finds: POST /v1/{chats,contacts,orders}/query with its id as view."),
-		read(a, "/v1/saved-views/counts", anyone, "How many each saved view finds", views(inSaved, inInbox, inProfiles, inSales, inPeople, inStaff, inGroups), a.countSavedViews,
+		read(a, "/v1/saved-views/counts", anyone, "How many each saved view finds", views(inSaved, inInbox, inOffers, inProfiles, inSales, inPeople, inStaff, inGroups), a.countSavedViews,
 			"In the order of the list, few at a time.", countsShort),
 		read(a, "/v1/saved-views/{view}", anyone, "Get a saved view", views(inSaved), getSavedView),
 

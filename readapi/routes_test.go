@@ -48,6 +48,9 @@ a . s . . A  POST /v1/chats/{chat}/claim
 a . s . . A  POST /v1/chats/{chat}/assign
 a . s . . A  POST /v1/chats/{chat}/unassign
 a b s . . A  POST /v1/chats/{chat}/transfer
+a . s . . A  POST /v1/chats/{chat}/transfer/accept
+a . s . . A  POST /v1/chats/{chat}/transfer/decline
+a b s . . A  POST /v1/chats/{chat}/transfer/withdraw
 a . s . . A  POST /v1/chats/{chat}/status
 a . s . . A  POST /v1/chats/{chat}/close
 a . s . . A  POST /v1/chats/{chat}/reopen

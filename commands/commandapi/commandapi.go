@@ -41,7 +41,7 @@ type api struct {
 // Endpoints returns the routes that change something.
 func Endpoints(c *commands.Commands, store eventstore.Store, now func() time.Time) []web.Endpoint {
 	a := &api{c, store, now, &downloads{underWay: map[string]int{}}}
-	return slices.Concat(a.routes(), a.quickReplies(), a.savedViews(), a.groups(), a.campaigns(), a.templates(), a.schedules(), a.settings())
+	return slices.Concat(a.routes(), a.quickReplies(), a.savedViews(), a.groups(), a.campaigns(), a.templates(), a.schedules(), a.settings(), a.offers())
 }
 
 // caller is on whose behalf a command runs, in the forms that commands take.

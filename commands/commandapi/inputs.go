@@ -127,6 +127,9 @@ type TransferBody struct {
 	Agent  string `json:"agent,omitempty" doc:"The agent's id, with to: agent."`
 	Team   string `json:"team,omitempty" example:"billing" doc:"The team's id, with to: team."`
 	Reason string `json:"reason,omitempty" example:"Has a question about an invoice."`
+
+	Accept    bool `json:"accept,omitempty" doc:"Only once the agent, or a member of the team, accepts."`
+	ExpiresIn int  `json:"expires_in,omitempty" minimum:"1" maximum:"10080" example:"15" doc:"With accept: for how many minutes it is offered; 15 if it is not given."`
 }
 
 func (b TransferBody) command(c caller) (chat.Transfer, error) {

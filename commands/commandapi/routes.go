@@ -49,13 +49,7 @@ func (a *api) routes() []web.Endpoint {
 				return a.Chats.Unassign(ctx, c.Origin, in.Chat, chat.Unassign{})
 			}),
 		write(a, "POST /v1/chats/{chat}/transfer", anyone, "Hand a chat on to an agent, a team or the bot",
-			func(ctx ctx, c caller, in *chatWith[TransferBody]) (result, error) {
-				cmd, err := in.Body.command(c)
-				if err != nil {
-					return result{}, err
-				}
-				return a.Chats.Transfer(ctx, c.Origin, in.Chat, cmd)
-			}),
+			a.transfer, "With accept it is offered: it stays with the agent who has it until the other accepts, and altogether if that is declined, withdrawn or not done in time."),
 		write(a, "POST /v1/chats/{chat}/status", staff, "Move a chat to a status, by id or name",
 			func(ctx ctx, c caller, in *chatWith[StatusBody]) (result, error) {
 				return a.Chats.SetStatus(ctx, c.Origin, in.Chat, in.Body.Status)

@@ -49,6 +49,8 @@ var Events = []Event{
 	ScheduleChanged{},
 	ScheduleCancelled{},
 	ScheduleFailed{},
+	TransferOffered{},
+	TransferLapsed{},
 }
 
 // Opened starts a chat: a customer is seen on a channel for the first time.
@@ -168,6 +170,7 @@ type Transferred struct {
 	From     AgentID      `json:"from,omitempty"`
 	FromTeam TeamID       `json:"from_team,omitempty"`
 	Reason   string       `json:"reason,omitempty"`
+	Accepted bool         `json:"accepted,omitempty"` // it was offered before, and accepted
 }
 
 // TagsChanged is a delta: tags that were not there before, tags that were.
@@ -386,6 +389,28 @@ type ScheduleFailed struct {
 	At      time.Time `json:"at"`
 }
 
+// TransferOffered hands the chat on if the agent, or a member of the team, accepts.
+// Until then it stays with the one who has it. The offer also ends, without an event of
+// its own, when the chat is assigned, unassigned, transferred, closed or deleted.
+type TransferOffered struct {
+	Kind     TransferKind `json:"kind"` // agent or team
+	To       string       `json:"to"`
+	From     AgentID      `json:"from"`
+	FromTeam TeamID       `json:"from_team,omitempty"`
+	Reason   string       `json:"reason,omitempty"`
+	Expires  time.Time    `json:"expires"` // UTC
+	By       AgentID      `json:"by"`
+	Bot      bool         `json:"bot,omitempty"` // By is a bot, not a person
+	At       time.Time    `json:"at"`
+}
+
+// TransferLapsed says that a transfer that was offered was not accepted.
+type TransferLapsed struct {
+	Cause  LapseCause `json:"cause"`
+	By     AgentID    `json:"by,omitempty"` // who declined or withdrew it
+	Reason string     `json:"reason,omitempty"`
+}
+
 // Content is what a message holds. Kind says which of the fields matter.
 type Content struct {
 	Kind     string          `json:"kind"`           // text, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, order, unsupported or unknown
@@ -505,6 +530,8 @@ func (MessageScheduled) EventType() string  { return "chat.message_scheduled.v1"
 func (ScheduleChanged) EventType() string   { return "chat.schedule_changed.v1" }
 func (ScheduleCancelled) EventType() string { return "chat.schedule_cancelled.v1" }
 func (ScheduleFailed) EventType() string    { return "chat.schedule_failed.v1" }
+func (TransferOffered) EventType() string   { return "chat.transfer_offered.v1" }
+func (TransferLapsed) EventType() string    { return "chat.transfer_lapsed.v1" }
 
 func (e Opened) apply(s *State) {
 	s.Exists = true
@@ -550,9 +577,10 @@ func (e DeliveryRecorded) apply(s *State) {
 	}
 }
 func (e Claimed) apply(s *State)  { s.Assignee = e.By }
-func (e Assigned) apply(s *State) { s.Assignee = e.To }
-func (Unassigned) apply(s *State) { s.Assignee = "" }
+func (e Assigned) apply(s *State) { s.Assignee, s.Offer = e.To, nil }
+func (Unassigned) apply(s *State) { s.Assignee, s.Offer = "", nil }
 func (e Transferred) apply(s *State) {
+	s.Offer = nil
 	switch e.Kind {
 	case ToAgent:
 		s.Assignee = AgentID(e.To)
@@ -592,12 +620,12 @@ func (e Closed) apply(s *State) {
 	if !s.Closed() {
 		s.Before = s.Status
 	}
-	s.Status, s.Category, s.Snooze = e.Status, e.Category, nil
+	s.Status, s.Category, s.Snooze, s.Offer = e.Status, e.Category, nil, nil
 }
 func (e Reopened) apply(s *State)   { s.Status, s.Category = e.Status, e.Category }
 func (MarkedRead) apply(s *State)   { s.Unread = 0 }
 func (MarkedUnread) apply(s *State) { s.Unread = max(s.Unread, 1) }
-func (Deleted) apply(s *State)      { s.Deleted = true }
+func (Deleted) apply(s *State)      { s.Deleted, s.Offer = true, nil }
 func (Restored) apply(s *State)     { s.Deleted = false }
 
 func (TranscriptDownloaded) apply(*State) {}
@@ -638,5 +666,10 @@ func (e ScheduleChanged) apply(s *State) {
 		s.Scheduled[e.Message] = m
 	}
 }
+
+func (e TransferOffered) apply(s *State) {
+	s.Offer = &Offer{Kind: e.Kind, To: e.To, Reason: e.Reason, By: e.By, Expires: e.Expires}
+}
+func (TransferLapsed) apply(s *State)      { s.Offer = nil }
 func (e ScheduleCancelled) apply(s *State) { delete(s.Scheduled, e.Message) }
 func (e ScheduleFailed) apply(s *State)    { delete(s.Scheduled, e.Message) }

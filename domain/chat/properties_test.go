@@ -97,6 +97,22 @@ func commands() *rapid.Generator[command] {
 			return chat.CancelScheduled{Message: messages.Draw(t, "message"), By: agents.Draw(t, "by")}
 		},
 		func(t *rapid.T) command {
+			return chat.OfferTransfer{
+				Kind: rapid.SampledFrom([]chat.TransferKind{chat.ToAgent, chat.ToTeam, chat.ToBot}).Draw(t, "kind"), To: string(agents.Draw(t, "to")),
+				By: agents.Draw(t, "by"), For: chat.OfferTime, At: times.Draw(t, "at"),
+			}
+		},
+		func(t *rapid.T) command {
+			return chat.AcceptTransfer{By: agents.Draw(t, "by"), Member: rapid.Bool().Draw(t, "member"), At: times.Draw(t, "at")}
+		},
+		func(t *rapid.T) command {
+			return chat.DeclineTransfer{By: agents.Draw(t, "by"), Any: rapid.Bool().Draw(t, "any"), At: times.Draw(t, "at")}
+		},
+		func(t *rapid.T) command {
+			return chat.WithdrawTransfer{By: agents.Draw(t, "by"), Any: rapid.Bool().Draw(t, "any"), At: times.Draw(t, "at")}
+		},
+		func(t *rapid.T) command { return chat.ExpireTransfer{At: times.Draw(t, "at")} },
+		func(t *rapid.T) command {
 			return chat.SendDue{Message: messages.Draw(t, "message"), At: times.Draw(t, "at")}
 		},
 		func(t *rapid.T) command { return chat.WakeUp{By: agents.Draw(t, "by")} },
@@ -178,6 +194,9 @@ func TestAnyLifeOfAChat(t *testing.T) {
 						}
 					}
 				}
+			}
+			if s.Offer != nil && (s.Assignee == "" || s.Closed() || s.Deleted) {
+				t.Fatalf("offered, and nobody's, closed or deleted: %+v", s)
 			}
 			if s.Unread != unread || s.Unread < 0 {
 				t.Fatalf("unread = %d, want %d", s.Unread, unread)

@@ -38,6 +38,9 @@ var (
 	ErrNoteOfAnother    = fault.New(fault.Forbidden, "chat.note_of_another", "the note is somebody else's")
 	ErrNotScheduled     = fault.New(fault.NotFound, "chat.not_scheduled", "the chat has no such message that waits for its time")
 	ErrTemplateText     = fault.New(fault.Conflict, "chat.template_text", "what a template says cannot be changed; cancel the message and schedule another")
+	ErrOfferPending     = fault.New(fault.Conflict, "chat.offer_pending", "the chat is offered to somebody already; withdraw that first")
+	ErrNoOffer          = fault.New(fault.Conflict, "chat.no_offer", "no transfer of the chat waits to be accepted: it was accepted, declined, withdrawn or overtaken, or its time is over")
+	ErrOfferOfAnother   = fault.New(fault.Forbidden, "chat.offer_of_another", "the chat is not offered to you, or not by you")
 	ErrTooManyScheduled = fault.New(fault.Conflict, "chat.too_many_scheduled", "a chat can have 100 scheduled messages at most")
 )
 
@@ -78,6 +81,8 @@ var (
 	ErrMediaHash         = fault.Bad("sha256", "chat.media_hash", "want a SHA-256 as 64 hexadecimal digits, a size and a type")
 	ErrMediaCode         = fault.Bad("code", "chat.media_code", "why a file could not be had is one of the codes of the product")
 	ErrSendAt            = fault.Bad("send_at", "chat.bad_send_at", "want a time to come, within a year")
+	ErrOfferToBot        = fault.Bad("accept", "chat.offer_to_bot", "a bot does not accept: transfer the chat without waiting")
+	ErrOfferTime         = fault.Bad("expires_in", "chat.bad_offer_time", "want 1 to 10,080 minutes, which is a week")
 	ErrTooManyDetails    = fault.Bad("phones", "chat.too_many_details", "at most 100 e-mail addresses and 100 phone numbers")
 )
 

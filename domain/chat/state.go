@@ -36,6 +36,7 @@ type State struct {
 	Snooze       *Snooze           // nil if the chat is not snoozed
 	Media        map[MessageID]MediaFile
 	Scheduled    map[MessageID]Scheduled
+	Offer        *Offer // nil if no transfer waits to be accepted
 }
 
 // Note is what decisions need to know of a note, also after it was deleted.

@@ -72,6 +72,7 @@ var fields = map[Target][]Field{
 		{Name: "status_category", Kind: ID, Words: []string{"open", "pending", "closed"}},
 		{Name: "assignee", Kind: ID, Me: true},
 		{Name: "team", Kind: ID},
+		{Name: "offered_to", Kind: ID, Me: true},
 		{Name: "tag", Kind: Set},
 		{Name: "group", Kind: Set},
 		{Name: "channel", Kind: ID},

@@ -145,6 +145,9 @@ type System struct {
 
 	Until *time.Time `json:"until,omitempty"`
 	Code  string     `json:"code,omitempty"`
+
+	Accepted bool   `json:"accepted,omitempty"`
+	Cause    string `json:"cause,omitempty"`
 }
 
 // Call is a call to the customer.
@@ -276,6 +279,16 @@ func (t *Transcript) entry(i item, facts map[eventstore.Revision]chat.Event) *En
 func (t *Transcript) system(e chat.Event) *System {
 	agent := func(id chat.AgentID) *Ref { return ref(t.names.agents, string(id)) }
 	team := func(id string) *Ref { return ref(t.names.teams, id) }
+	receiver := func(kind chat.TransferKind, id string) *Ref {
+		switch kind {
+		case chat.ToAgent:
+			return ref(t.names.agents, id)
+		case chat.ToTeam:
+			return ref(t.names.teams, id)
+		case chat.ToBot:
+		}
+		return nil
+	}
 	status := func(id string) *Ref {
 		if id == "" {
 			return nil
@@ -296,14 +309,14 @@ func (t *Transcript) system(e chat.Event) *System {
 	case chat.Unassigned:
 		return &System{Type: "unassigned", From: agent(f.From)}
 	case chat.Transferred:
-		s := &System{Type: "transferred", ToKind: string(f.Kind), From: agent(f.From), FromTeam: team(string(f.FromTeam)), Reason: f.Reason}
-		switch f.Kind {
-		case chat.ToAgent:
-			s.To = agent(chat.AgentID(f.To))
-		case chat.ToTeam:
-			s.To = team(f.To)
+		return &System{Type: "transferred", ToKind: string(f.Kind), To: receiver(f.Kind, f.To), From: agent(f.From), FromTeam: team(string(f.FromTeam)), Reason: f.Reason, Accepted: f.Accepted}
+	case chat.TransferOffered:
+		return &System{
+			Type: "transfer_offered", ToKind: string(f.Kind), To: receiver(f.Kind, f.To), From: agent(f.From), FromTeam: team(string(f.FromTeam)),
+			Reason: f.Reason, Until: t.until(f.Expires),
 		}
-		return s
+	case chat.TransferLapsed:
+		return &System{Type: "transfer_lapsed", Cause: string(f.Cause), Reason: f.Reason}
 	case chat.TagsChanged:
 		return &System{Type: "tags_changed", Added: t.tags(f.Added), Removed: t.tags(f.Removed)}
 	case chat.StatusSet:

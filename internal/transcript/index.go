@@ -298,6 +298,19 @@ func (x *index) system(chatID string, i item, r eventstore.Recorded, e chat.Even
 		case chat.ToTeam:
 			need(x.teams, f.To)
 		}
+	case chat.TransferOffered:
+		i.at = f.At.UnixMicro()
+		need(x.agents, string(f.From))
+		need(x.teams, string(f.FromTeam))
+		if f.Kind == chat.ToTeam {
+			need(x.teams, f.To)
+		} else {
+			need(x.agents, f.To)
+		}
+	case chat.TransferLapsed:
+		if f.Cause == chat.LapsedByTime {
+			i.by = Author{Kind: bySystem}
+		}
 	case chat.TagsChanged:
 		for _, t := range slices.Concat(f.Added, f.Removed) {
 			need(x.tags, string(t))

@@ -192,6 +192,12 @@ func (l *teller) story() {
 		chat.ScheduleCancelled{Message: "out-m", Reason: chat.CancelledByReply, Reply: "in-y", At: l.now()},
 	)
 	l.system(chat.ScheduleFailed{Message: "out-n", Code: "chat.closed", Reason: "the chat is closed; reopen it first", At: l.now()})
+	l.agent(chat.TransferOffered{Kind: chat.ToTeam, To: "billing", From: "bob", Reason: "an invoice", Expires: l.now().Add(15 * time.Minute), By: "bob", At: l.now()})
+	l.agent(chat.TransferLapsed{Cause: chat.LapsedByWithdrawal, By: "bob", Reason: "found it"})
+	l.agent(chat.TransferOffered{Kind: chat.ToAgent, To: "ann", From: "bob", Expires: l.now().Add(15 * time.Minute), By: "bob", At: l.now()})
+	l.agent(chat.TransferLapsed{Cause: chat.LapsedByRefusal, By: "ann", Reason: "lunch"})
+	l.system(chat.TransferLapsed{Cause: chat.LapsedByTime})
+	l.agent(chat.Transferred{Kind: chat.ToAgent, To: "ann", From: "bob", Accepted: true})
 	l.agent(chat.Transferred{Kind: chat.ToBot, From: "bob"}, chat.TranscriptDownloaded{Format: "txt", Zone: "UTC", AsOf: 9, By: "ann"}, chat.Restored{By: "ann"})
 	l.contact("4915", contact.Added{Workspace: "acme"}, named("Ana Lima"))
 	l.contact("other", contact.Added{Workspace: "acme"}, named("Ana Lima-Silva"))

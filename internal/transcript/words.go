@@ -105,7 +105,7 @@ func (s *System) sentence() string {
 		return "assigned to " + who(s.To)
 	case "unassigned":
 		return "no longer assigned to " + who(s.From)
-	case "transferred":
+	case "transferred", "transfer_offered":
 		from := ""
 		if s.From != nil {
 			from = " from " + who(s.From)
@@ -114,7 +114,17 @@ func (s *System) sentence() string {
 		if s.ToKind == string(chat.ToTeam) {
 			to = "team " + to
 		}
+		switch {
+		case s.Type == "transfer_offered":
+			return because("offered to " + to + " until " + s.Until.Format("2006-01-02 15:04"))
+		case s.Accepted:
+			to += ", accepted"
+		}
 		return because("transferred" + from + " to " + to)
+	case "transfer_lapsed":
+		return because("the offer was " + map[string]string{
+			string(chat.LapsedByRefusal): "declined", string(chat.LapsedByWithdrawal): "withdrawn", string(chat.LapsedByTime): "not accepted in time",
+		}[s.Cause])
 	case "tags_changed":
 		return "tags: " + join(marked("+", s.Added), marked("-", s.Removed))
 	case "status_set":

@@ -16,6 +16,7 @@ import (
 	"github.com/chatledger/chatledger/projections/filtersql"
 	"github.com/chatledger/chatledger/projections/groups"
 	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/offers"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/visitor"
 )
@@ -31,7 +32,7 @@ func (c Chooser) Choose(ctx context.Context, req bulk.Requested, at eventstore.P
 	if err != nil {
 		return out, err
 	}
-	views := []projections.Projection{inbox.New(), orders.New(), visitor.New(), directory.New(), contacts.New(), groups.New()}
+	views := []projections.Projection{inbox.New(), offers.New(), orders.New(), visitor.New(), directory.New(), contacts.New(), groups.New()}
 	shown, err := c.Snapshot(ctx, at, views, func(ctx context.Context, tx sqldb.Tx) error {
 		if len(req.IDs) > 0 {
 			return named(ctx, tx, req, &out)

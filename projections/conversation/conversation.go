@@ -235,6 +235,17 @@ func (p *Projection) system(e projections.Event) {
 	case chat.Transferred:
 		s = System{
 			Type: Transferred, ToKind: string(f.Kind), To: f.To, From: string(f.From), FromTeam: string(f.FromTeam), Reason: f.Reason,
+			Accepted: f.Accepted,
+		}
+	case chat.TransferOffered:
+		s = System{
+			Type: Offered, ToKind: string(f.Kind), To: f.To, From: string(f.From), FromTeam: string(f.FromTeam), Reason: f.Reason, Until: &f.Expires,
+		}
+		r.At = f.At.UnixMicro()
+	case chat.TransferLapsed:
+		s = System{Type: Lapsed, Cause: string(f.Cause), Reason: f.Reason}
+		if f.Cause == chat.LapsedByTime {
+			r.ByKind, r.ByID = "system", ""
 		}
 	case chat.TagsChanged:
 		s = System{Type: TagsChanged, Added: texts(f.Added), Removed: texts(f.Removed)}

@@ -190,6 +190,8 @@ const (
 	Rescheduled = "schedule_changed"
 	Unscheduled = "schedule_cancelled"
 	NotSent     = "schedule_failed"
+	Offered     = "transfer_offered"
+	Lapsed      = "transfer_lapsed"
 )
 
 // System is something that happened to a chat. Type says which of the fields
@@ -199,11 +201,11 @@ type System struct {
 	Text      string     `json:"text,omitempty"`       // noticed, message_scheduled, schedule_changed
 	Notice    string     `json:"notice,omitempty"`     // noticed: the provider's word
 	NewNumber string     `json:"new_number,omitempty"` // noticed
-	ToKind    string     `json:"to_kind,omitempty"`    // transferred: agent, team or bot
-	To        string     `json:"to,omitempty"`         // claimed, assigned, transferred
+	ToKind    string     `json:"to_kind,omitempty"`    // transferred, transfer_offered: agent, team or bot
+	To        string     `json:"to,omitempty"`         // claimed, assigned, transferred, transfer_offered
 	From      string     `json:"from,omitempty"`       // the agent who had it
 	FromTeam  string     `json:"from_team,omitempty"`
-	Reason    string     `json:"reason,omitempty"` // transferred, deleted, schedule_failed; woken: time, reply or agent; schedule_cancelled: agent or reply; opted_out, opted_in: word, agent or provider
+	Reason    string     `json:"reason,omitempty"` // transferred, transfer_offered, transfer_lapsed, deleted, schedule_failed; woken: time, reply or agent; schedule_cancelled: agent or reply; opted_out, opted_in: word, agent or provider
 	Status    string     `json:"status,omitempty"` // status_set, closed, reopened
 	Category  string     `json:"category,omitempty"`
 	Was       string     `json:"was,omitempty"` // the status before
@@ -211,9 +213,11 @@ type System struct {
 	Removed   []string   `json:"removed,omitempty"`
 	Message   string     `json:"message,omitempty"` // the message that did it, or that was scheduled
 	Details   *Details   `json:"details,omitempty"`
-	Call      *CallEntry `json:"call,omitempty"`  // call_requested, call_ended
-	Until     *time.Time `json:"until,omitempty"` // snoozed; absent: until the customer writes. When a scheduled message is sent
-	Code      string     `json:"code,omitempty"`  // schedule_failed: of the refusal
+	Call      *CallEntry `json:"call,omitempty"`     // call_requested, call_ended
+	Until     *time.Time `json:"until,omitempty"`    // snoozed; absent: until the customer writes. When a scheduled message is sent, or an offer ends
+	Code      string     `json:"code,omitempty"`     // schedule_failed: of the refusal
+	Accepted  bool       `json:"accepted,omitempty"` // transferred: it was offered before, and accepted
+	Cause     string     `json:"cause,omitempty"`    // transfer_lapsed: declined, withdrawn or expired
 }
 
 // CallEntry is a call to the customer.

@@ -46,6 +46,10 @@ type Path struct {
 	Sorts []string // nil: all
 	Table string   // with the columns ID, Owner and those of Sorts; "" means that of the list
 
+	// Among is a field that the filter has to ask for at its top, by eq, in, prefix or
+	// exists: Table has only the rows with a value of it. "" if it has all.
+	Among string
+
 	// Equal are fields that the filter has to compare with eq at its top, and the
 	// columns of the index that hold them. Rows without a value do not count.
 	Equal map[string]string
@@ -290,11 +294,20 @@ func (l *List) path(q Query) (Path, []filter.Node) {
 				found[c.Field] = i
 			}
 		}
-		if len(found) == len(p.Equal) {
+		if len(found) == len(p.Equal) && (p.Among == "" || slices.ContainsFunc(top, p.among)) {
 			return p.with(top, found)
 		}
 	}
 	return Path{}, top
+}
+
+// among reports whether a condition lets nothing pass but what Table has.
+func (p Path) among(n filter.Node) bool {
+	c, ok := n.(filter.Cond)
+	if !ok || c.Field != p.Among || slices.ContainsFunc(c.Values, func(v filter.Value) bool { return v.Text == "" && !v.Me }) {
+		return false // null is no value
+	}
+	return c.Op == filter.Eq || c.Op == filter.In || c.Op == filter.Prefix || c.Op == filter.Exists && c.Want
 }
 
 // with returns p with the conditions that it serves, and the others.

@@ -19,6 +19,7 @@ import (
 	"github.com/chatledger/chatledger/projections/filtersql"
 	"github.com/chatledger/chatledger/projections/groups"
 	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/offers"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/visitor"
 )
@@ -36,7 +37,7 @@ func openViews(t testing.TB) sqldb.DB {
 		}
 	})
 	cfg := projections.Config{
-		Store: memory.New(time.Now), DB: db, Now: time.Now, Projections: []func() projections.Projection{inbox.New, orders.New, visitor.New, directory.New, contacts.New, groups.New},
+		Store: memory.New(time.Now), DB: db, Now: time.Now, Projections: []func() projections.Projection{inbox.New, offers.New, orders.New, visitor.New, directory.New, contacts.New, groups.New},
 		Decode: func(eventstore.Recorded) (any, error) { return nil, nil },
 	}
 	if err := projections.Prepare(t.Context(), cfg); err != nil {

@@ -130,6 +130,8 @@ func filtered() *filtersql.List {
 	}
 	filters := []string{"id", "status", "assignee", "status_category", "team", "channel", "unread", "snoozed"}
 	tagged := columns(append(slices.Clone(filters), "created", "last_activity")...)
+	held := columns(append(slices.Clone(filters), "created", "last_activity")...)
+	held["offered_to"] = "offered_to"
 	said := func(field string) filtersql.Column {
 		const of = " FROM visitor_profiles v WHERE v.chat_id = c.chat_id AND v.workspace = c.workspace), '')"
 		return filtersql.Column{
@@ -144,6 +146,7 @@ func filtered() *filtersql.List {
 	ofContact := func(column string) filtersql.Column {
 		return filtersql.Column{SQL: "COALESCE((SELECT k." + column + theirs + " AND k." + column + " <> '' ORDER BY k.contact_id LIMIT 1), '')"}
 	}
+	const offered = `(SELECT c.*, o.offered_to FROM offers_pending o JOIN inbox_v2_chats c ON c.chat_id = o.chat_id AND c.workspace = o.workspace) offered`
 	return &filtersql.List{
 		Name: findList, Target: filter.Chats,
 		Select: chatColumns, From: "inbox_v2_chats c", Table: "inbox_v2_chats", ID: "chat_id", Owner: "listed",
@@ -153,6 +156,7 @@ func filtered() *filtersql.List {
 			"status_category": {SQL: "c.category"},
 			"assignee":        {SQL: "c.assignee"},
 			"team":            {SQL: "c.team"},
+			"offered_to":      {SQL: "COALESCE((SELECT o.offered_to FROM offers_pending o WHERE o.chat_id = c.chat_id AND o.workspace = c.workspace), '')"},
 			"tag":             {SQL: "c.tags", List: true},
 			groups.Field:      {SQL: "m.group_id", In: grouped},
 			"channel":         {SQL: "c.channel"},
@@ -184,6 +188,7 @@ func filtered() *filtersql.List {
 			byWaiting:  {Column: "waiting_order", Ascending: true, Moved: "last_activity_at"},
 		},
 		Paths: []filtersql.Path{
+			{Table: offered, Among: "offered_to", Holds: held},
 			{Sorts: activity, Table: byTag, Equal: map[string]string{"snoozed": "tag"}, Yes: map[string]string{"snoozed": markSnoozed}, Holds: tagged},
 			{Sorts: activity, Table: byTag, Equal: columns("tag", "status", "assignee"), Holds: tagged},
 			{Sorts: activity, Table: byTag, Equal: columns("tag", "status"), Holds: columns("id", "last_activity", "snoozed")},

@@ -28,6 +28,7 @@ import (
 	"github.com/chatledger/chatledger/projections/filtersql"
 	"github.com/chatledger/chatledger/projections/groups"
 	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/offers"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/views/viewstest"
 	"github.com/chatledger/chatledger/projections/visitor"
@@ -37,6 +38,7 @@ import (
 type known struct {
 	inbox.Chat
 	company, city, country string
+	offeredTo              string
 	orders                 []string // statuses
 	groups                 []string // of the contact
 }
@@ -85,6 +87,14 @@ func population(t *testing.T, l *viewstest.Ledger) (all []known) {
 		if i%8 == 3 {
 			k.company, k.city, k.country = pick(i, "ACME", "Über AG"), pick(i/8, "Wien", "WIEN", "Rome"), pick(i, "AT", "IT")
 			facts = append(facts, chat.DetailsShared{Reason: chat.ByForm, Name: "Name " + id, Emails: []string{id + "@x.example"}, Company: k.company, City: k.city, Country: k.country, At: sec(1)})
+		}
+		if i%17 == 4 {
+			k.offeredTo = pick(i, "ann", "care", "me")
+			facts = append(facts, chat.TransferOffered{Kind: chat.ToAgent, To: k.offeredTo, From: "bob", By: "bob", Expires: sec(5000), At: sec(2)})
+		}
+		if i%34 == 21 {
+			k.offeredTo = ""
+			facts = append(facts, chat.TransferLapsed{Cause: chat.LapsedByTime})
 		}
 		if i%50 == 49 {
 			facts = append(facts, chat.Deleted{})
@@ -159,7 +169,7 @@ func passes(n filter.Node, k *known, s filtersql.Scope) bool {
 		return !passes(c, k, s)
 	}
 	texts := map[string][]string{
-		"id": {k.ID}, "status": {k.Status}, "status_category": {k.Category}, "assignee": {k.Assignee}, "team": {k.Team}, "channel": {k.Channel},
+		"id": {k.ID}, "status": {k.Status}, "status_category": {k.Category}, "assignee": {k.Assignee}, "team": {k.Team}, "offered_to": {k.offeredTo}, "channel": {k.Channel},
 		"last_message_by": {k.LastBy}, "name": {k.Name}, "phone": {k.Phone}, "email": {k.Email},
 		"company": {k.company}, "city": {k.city}, "country": {k.country}, "tag": k.Tags, "group": k.groups, "order_status": k.orders,
 	}
@@ -242,7 +252,7 @@ func draw(t *rapid.T, depth int) string {
 			return fmt.Sprintf("%q", rapid.SampledFrom(f.Words).Draw(t, "word"))
 		}
 		values := map[string][]string{
-			"id": {"c001", "c0"}, "status": {"OPEN", "CLOSED", "none"}, "assignee": {"ann", "bob", "me"}, "team": {"sales", "care"},
+			"id": {"c001", "c0"}, "status": {"OPEN", "CLOSED", "none"}, "assignee": {"ann", "bob", "me"}, "team": {"sales", "care"}, "offered_to": {"ann", "care", "me", "c"},
 			"tag": {"vip", "spam", `a"b`, `"`, "late"}, "group": {"gold", "silver"}, "channel": {"ch", "ch2"}, "order_status": {"placed", "confirmed"},
 			"city": {"wien", "Rome", "W"}, "company": {"über ag", "Über", "acme"}, "name": {"name c1", "1555", "c"}, "email": {"C00", "@x"},
 		}[f.Name]
@@ -263,7 +273,7 @@ func draw(t *rapid.T, depth int) string {
 
 func TestFindIsWhatTheFilterMeans(t *testing.T) {
 	parts := viewstest.Parts{Log: func() eventstore.Store { return memory.New(time.Now) }, Postgres: testenv.Postgres, Now: time.Now}
-	views := []func() projections.Projection{inbox.New, visitor.New, orders.New, directory.New, contacts.New, groups.New}
+	views := []func() projections.Projection{inbox.New, offers.New, visitor.New, orders.New, directory.New, contacts.New, groups.New}
 	viewstest.OnBoth(t, parts, views, func(t *testing.T, l *viewstest.Ledger) {
 		all := population(t, l)
 		scope := filtersql.Scope{Now: sec(2200 + 3600), Me: "ann"}
@@ -352,4 +362,52 @@ func inOrder(sort inbox.Sort, a, b *known) int {
 		return cmp.Or(-cmp.Compare(a.LastActivityAt, b.LastActivityAt), cmp.Compare(a.ID, b.ID))
 	}
 	return -cmp.Or(cmp.Compare(a.LastActivityAt, b.LastActivityAt), cmp.Compare(a.ID, b.ID))
+}
+
+// What is offered is few, and found among all chats at once, in every order.
+func TestFindWhatIsOffered(t *testing.T) {
+	parts := viewstest.Parts{Log: func() eventstore.Store { return memory.New(time.Now) }, Postgres: testenv.Postgres, Now: time.Now}
+	views := []func() projections.Projection{inbox.New, offers.New, visitor.New, orders.New, directory.New, contacts.New, groups.New}
+	viewstest.OnBoth(t, parts, views, func(t *testing.T, l *viewstest.Ledger) {
+		all := population(t, l)
+		scope := filtersql.Scope{Now: sec(6000), Me: "ann"}
+		for _, raw := range []string{
+			`{"field":"offered_to","op":"eq","value":"me"}`,
+			`{"field":"offered_to","op":"eq","value":"care"}`,
+			`{"field":"offered_to","op":"eq","value":null}`,
+			`{"field":"offered_to","op":"ne","value":"me"}`,
+			`{"field":"offered_to","op":"in","value":["me","care"]}`,
+			`{"field":"offered_to","op":"in","value":["me",null]}`,
+			`{"field":"offered_to","op":"prefix","value":"c"}`,
+			`{"field":"offered_to","op":"exists"}`,
+			`{"field":"offered_to","op":"exists","value":false}`,
+			`{"and":[{"field":"offered_to","op":"exists"},{"field":"status","op":"eq","value":"OPEN"},{"not":{"field":"email","op":"exists"}}]}`,
+			`{"and":[{"field":"snoozed","op":"eq","value":false},{"field":"offered_to","op":"in","value":["me","care"]}]}`,
+			`{"or":[{"field":"offered_to","op":"eq","value":"me"},{"field":"assignee","op":"eq","value":"me"}]}`,
+		} {
+			f, err := filter.Parse(filter.Chats, []byte(raw))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, sort := range []inbox.Sort{inbox.ByActivity, inbox.ByCreated, inbox.ByWaiting} {
+				var want []known
+				for _, k := range all {
+					if passes(f.Root, &k, scope) {
+						want = append(want, k)
+					}
+				}
+				slices.SortFunc(want, func(a, b known) int { return inOrder(sort, &a, &b) })
+				var ids, got []string
+				for _, k := range want {
+					ids = append(ids, k.ID)
+				}
+				l.Read(t, func(tx sqldb.Tx) {
+					got, err = everyPage(t, tx, inbox.Search{Workspace: viewstest.Workspace, Filter: f, Scope: scope, Sort: sort, Limit: 3})
+				})
+				if err != nil || len(want) == 0 || !slices.Equal(got, ids) {
+					t.Errorf("%s by %s: %v\ngot  %v\nwant %v", raw, sort, err, got, ids)
+				}
+			}
+		}
+	})
 }

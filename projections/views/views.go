@@ -15,6 +15,7 @@ import (
 	"github.com/chatledger/chatledger/projections/history"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/media"
+	"github.com/chatledger/chatledger/projections/offers"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/quickreplies"
 	"github.com/chatledger/chatledger/projections/savedviews"
@@ -49,5 +50,6 @@ func All() []func() projections.Projection {
 		campaigns.New,
 		scheduled.New,
 		settings.New,
+		offers.New,
 	}
 }
