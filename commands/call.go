@@ -126,6 +126,11 @@ func (c Calls) End(ctx context.Context, o Origin, id call.ID, cmd call.End) (Res
 	return c.calls.do(ctx, o, "call.end", string(id), decides(cmd.Decide))
 }
 
+// TimeOut ends a call whose provider has said nothing for too long.
+func (c Calls) TimeOut(ctx context.Context, o Origin, id call.ID, cmd call.TimeOut) (Result, error) {
+	return c.calls.do(ctx, o, "call.time_out", string(id), decides(cmd.Decide))
+}
+
 // Look calls use with the present state of a call of the workspace.
 func (c Calls) Look(ctx context.Context, workspace string, id call.ID, use func(call.State) error) error {
 	return c.calls.with(ctx, string(id), func(s call.State) error {

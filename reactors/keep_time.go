@@ -13,6 +13,7 @@ import (
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/bulk"
+	"github.com/chatledger/chatledger/domain/call"
 	"github.com/chatledger/chatledger/domain/campaign"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/filter"
@@ -26,8 +27,9 @@ import (
 const KeepTimeName = "keep_time.v1"
 
 // KeepTime does what is to happen at a time: it wakes chats that were snoozed, sends
-// messages that were scheduled, ends offers of chats that nobody accepted, begins
-// campaigns, and each day has chats hidden that the workspace does not keep.
+// messages that were scheduled, ends offers of chats that nobody accepted and calls that nobody
+// reports about, begins campaigns, and each day has chats hidden that the workspace does
+// not keep.
 //
 // Events set timers and stop them. Timers are kept durably, so that a start needs
 // none of the log that was handled before, and memory holds the few that are due
@@ -38,6 +40,7 @@ type KeepTime struct {
 	Timers Timers
 	Chats  commands.Chats
 
+	Calls      commands.Calls
 	Campaigns  commands.Campaigns
 	Workspaces commands.Workspaces
 	Bulk       commands.Bulk
@@ -52,6 +55,8 @@ const (
 	timerCampaign = "campaign" // its subject is a campaign
 	timerSend     = "send"     // a chat, a space, and a message
 	timerOffer    = "offer"    // its subject is a chat
+	timerCall     = "call"     // its subject is a call that nobody has answered
+	timerTalk     = "talk"     // its subject is a call that somebody has
 
 	timerRetention = "retention" // its subject is a workspace
 )
@@ -77,11 +82,16 @@ func (k KeepTime) Reactor() Reactor {
 		chat.ScheduleFailed{},
 		chat.TransferOffered{},
 		chat.TransferLapsed{},
+		call.Requested{},
+		call.Placed{},
+		call.Ringing{},
+		call.Answered{},
+		call.Ended{},
 		campaign.Launched{},
 		workspace.SettingsChanged{},
 	}
 	t := &timekeeper{KeepTime: k, events: codec.New(events), changed: make(chan struct{}, 1)}
-	r := Reactor{Name: KeepTimeName, Categories: []string{"chat", "campaign", "workspace"}, Handle: t.handle, Beside: t.run}
+	r := Reactor{Name: KeepTimeName, Categories: []string{"chat", "call", "campaign", "workspace"}, Handle: t.handle, Beside: t.run}
 	for _, e := range events {
 		r.Types = append(r.Types, e.EventType())
 	}
@@ -144,6 +154,12 @@ func (k *timekeeper) handle(ctx context.Context, e eventstore.Recorded) error {
 		return set(timerOffer, id, f.Expires)
 	case chat.TransferLapsed:
 		return stop(timerOffer, id)
+	case call.Requested, call.Placed, call.Ringing: // by our clock, whatever the provider's says
+		return set(timerCall, id, e.Time.Add(call.MaxSilence))
+	case call.Answered:
+		return errors.Join(stop(timerCall, id), set(timerTalk, id, e.Time.Add(call.MaxTalk)))
+	case call.Ended:
+		return errors.Join(stop(timerCall, id), stop(timerTalk, id))
 	}
 	return nil
 }
@@ -222,6 +238,8 @@ func (k *timekeeper) serve(ctx context.Context, t Timer, now time.Time) error {
 		_, err = k.Campaigns.Start(ctx, o, campaign.ID(t.Subject), campaign.Start{At: now})
 	case timerOffer:
 		_, err = k.Chats.ExpireTransfer(ctx, o, chat.ID(t.Subject), chat.ExpireTransfer{At: now})
+	case timerCall, timerTalk:
+		_, err = k.Calls.TimeOut(ctx, o, call.ID(t.Subject), call.TimeOut{Answered: t.Kind == timerTalk, At: now})
 	case timerSend:
 		id, message, _ := strings.Cut(t.Subject, " ")
 		_, err = k.Chats.SendDue(ctx, o, chat.ID(id), chat.SendDue{Message: chat.MessageID(message), At: now})

@@ -62,6 +62,7 @@ const (
 	OutcomeUnknown = "outcome_unknown"    // the provider may have made it; it is not made again
 	Unreachable    = "unreachable"        // the provider could not be reached, in all tries
 	NotSetUp       = "provider_not_setup" // the channel has nobody who makes calls
+	NoReport       = "no_report"          // the provider said nothing more for too long
 )
 
 // Event is a fact about a call, sealed by apply.

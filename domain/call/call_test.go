@@ -66,6 +66,15 @@ func TestDecisions(t *testing.T) {
 		{Name: "cancelled", Given: past{asked, rings, stop}, When: call.End{At: at(10)}, Then: past{call.Ended{Outcome: call.NoAnswer, Reason: call.Cancelled, By: "bob", At: at(10)}}},
 		{Name: "hung up", Given: past{asked, talks, stop}, When: call.End{At: at(10)}, Then: past{call.Ended{Outcome: call.Completed, Reason: call.HungUp, Duration: 5, By: "bob", At: at(10)}}},
 		{Name: "not hung up", Given: past{asked, talks, stop}, When: call.End{Failed: true, At: at(10)}, Then: past{call.Ended{Outcome: call.Failed, Reason: call.NotHungUp, By: "bob", At: at(10)}}},
+		{Name: "silent", Given: past{asked, placed}, When: call.TimeOut{At: at(3600)}, Then: past{call.Ended{Outcome: call.Failed, Reason: call.NoReport, At: at(3600)}}},
+		{Name: "silent before it was placed", Given: past{asked}, When: call.TimeOut{At: at(3600)}, Then: past{call.Ended{Outcome: call.Failed, Reason: call.NoReport, At: at(3600)}}},
+		{Name: "silent while it rings, and staff wants it to end", Given: past{asked, rings, stop}, When: call.TimeOut{At: at(3600)}, Then: past{call.Ended{Outcome: call.Failed, Reason: call.NoReport, By: "bob", At: at(3600)}}},
+		{Name: "silent, but answered since", Given: past{asked, rings, talks}, When: call.TimeOut{At: at(3600)}},
+		{Name: "an endless talk", Given: past{asked, rings, talks}, When: call.TimeOut{Answered: true, At: at(86405)}, Then: past{call.Ended{Outcome: call.Failed, Reason: call.NoReport, At: at(86405)}}},
+		{Name: "an endless talk that was none", Given: past{asked, rings}, When: call.TimeOut{Answered: true, At: at(86405)}},
+		{Name: "silent after the end", Given: past{asked, placed, done}, When: call.TimeOut{At: at(3600)}},
+		{Name: "silent and nothing", When: call.TimeOut{At: at(3600)}, Err: call.ErrNotFound},
+		{Name: "a report after it was given up", Given: past{asked, call.Ended{Outcome: call.Failed, Reason: call.NoReport, At: at(3600)}}, When: call.Report{Phase: call.Completed, Duration: 9, At: at(3700)}},
 		{Name: "ended by itself before", Given: past{asked, stop, done}, When: call.End{At: at(70)}},
 	})
 }
@@ -74,7 +83,9 @@ func TestDecisions(t *testing.T) {
 func TestAnyLifeOfACall(t *testing.T) {
 	commands := rapid.Custom(func(t *rapid.T) domaintest.Command[call.State, call.Event] {
 		when := at(rapid.IntRange(0, 100).Draw(t, "at"))
-		switch rapid.IntRange(0, 3).Draw(t, "command") {
+		switch rapid.IntRange(0, 4).Draw(t, "command") {
+		case 3:
+			return call.TimeOut{Answered: rapid.Bool().Draw(t, "answered"), At: when}
 		case 0:
 			return call.RequestEnd{By: "ann", At: when}
 		case 1:

@@ -143,3 +143,23 @@ func (c End) Decide(s State) ([]Event, error) {
 	}
 	return []Event{s.end(NoAnswer, Report{Reason: Cancelled, At: c.At})}, nil
 }
+
+// TimeOut ends a call whose provider has said nothing for too long. What it was to say
+// by then is the end, or, unless the call was Answered, that somebody answers: if that
+// is known by now, it is no event. A provider may tell no more than the end, so that
+// this is no sign that nobody talks: nobody is hung up on.
+type TimeOut struct {
+	Answered bool // the customer had answered when it began to wait
+	At       time.Time
+}
+
+// Decide implements the command.
+func (c TimeOut) Decide(s State) ([]Event, error) {
+	switch {
+	case s.Phase == "":
+		return nil, ErrNotFound
+	case s.Phase.Over(), (s.Phase == InProgress) != c.Answered:
+		return nil, nil
+	}
+	return []Event{s.end(Failed, Report{Reason: NoReport, At: c.At})}, nil
+}

@@ -26,7 +26,9 @@ const (
 	MaxSession  = 64 << 10 // bytes of an SDP
 	MaxReason   = 200      // runes of a reason and of a provider's id
 	MaxDetails  = 1_000
-	MaxDuration = 7 * 24 * 3600 // seconds
+	MaxSilence  = time.Hour      // without a report, until the customer answers
+	MaxTalk     = 24 * time.Hour // from then on
+	MaxDuration = 7 * 24 * 3600  // seconds
 )
 
 // Refusals.
