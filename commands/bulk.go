@@ -9,10 +9,14 @@ import (
 
 	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/domain/filter"
+	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/codec"
 	"github.com/chatledger/chatledger/internal/ids"
 )
 
@@ -22,6 +26,9 @@ import (
 type Bulk struct {
 	jobs  *aggregate[bulk.State, bulk.Event]
 	chats *Chats
+
+	contacts *Contacts
+	orders   *Orders
 }
 
 // Request asks for a job. What it says about statuses, agents and tags is checked
@@ -164,30 +171,82 @@ func (c Bulk) event(ctx context.Context, id bulk.ID, command uuid.UUID, n int) (
 // Do does to an item what a job is for. o.IfMatch is the revision it must have.
 func (c Bulk) Do(ctx context.Context, o Origin, id bulk.ID, attempt int, req bulk.Requested, item string) (bulk.Item, error) {
 	o.Command = doing(id, attempt, item)
-	about, cmd := chat.ID(item), bulk.Item{ID: item}
-	var res Result
-	var err error
+	cmd := bulk.Item{ID: item}
+	do := c.doChat
+	switch filter.Target(req.Target) {
+	case filter.Contacts:
+		do = c.doContact
+	case filter.Orders:
+		do = c.doOrder
+	case filter.Chats:
+	}
+	res, err := do(ctx, o, req, item)
+	return became(cmd, res, err, bulk.Done, bulk.Conflict)
+}
+
+func unknownAction(req bulk.Requested) error {
+	return fmt.Errorf("commands: unknown bulk action %q of %s", req.Action, req.Target)
+}
+
+func (c Bulk) doChat(ctx context.Context, o Origin, req bulk.Requested, item string) (Result, error) {
+	about := chat.ID(item)
 	switch req.Action {
 	case bulk.Close:
-		res, err = c.chats.Close(ctx, o, about, req.Status)
+		return c.chats.Close(ctx, o, about, req.Status)
 	case bulk.SetStatus:
-		res, err = c.chats.SetStatus(ctx, o, about, req.Status)
+		return c.chats.SetStatus(ctx, o, about, req.Status)
 	case bulk.Assign:
-		res, err = c.chats.Assign(ctx, o, about, chat.Assign{To: chat.AgentID(req.Agent)})
+		return c.chats.Assign(ctx, o, about, chat.Assign{To: chat.AgentID(req.Agent)})
 	case bulk.Unassign:
-		res, err = c.chats.Unassign(ctx, o, about, chat.Unassign{})
+		return c.chats.Unassign(ctx, o, about, chat.Unassign{})
 	case bulk.Tag:
-		res, err = c.chats.ChangeTags(ctx, o, about, ChangeTags{Add: req.Tags})
+		return c.chats.ChangeTags(ctx, o, about, ChangeTags{Add: req.Tags})
 	case bulk.Untag:
-		res, err = c.chats.ChangeTags(ctx, o, about, ChangeTags{Remove: req.Tags})
+		return c.chats.ChangeTags(ctx, o, about, ChangeTags{Remove: req.Tags})
 	case bulk.Delete:
-		res, err = c.chats.Delete(ctx, o, about, chat.Delete{By: chat.AgentID(req.By), Reason: req.Reason})
+		return c.chats.Delete(ctx, o, about, chat.Delete{By: chat.AgentID(req.By), Reason: req.Reason})
 	case bulk.Restore:
-		res, err = c.chats.Restore(ctx, o, about, chat.Restore{By: chat.AgentID(req.By)})
-	default:
-		return cmd, fmt.Errorf("commands: unknown bulk action %q", req.Action)
+		return c.chats.Restore(ctx, o, about, chat.Restore{By: chat.AgentID(req.By)})
 	}
-	return became(cmd, res, err, bulk.Done, bulk.Conflict)
+	return Result{}, unknownAction(req)
+}
+
+func (c Bulk) doContact(ctx context.Context, o Origin, req bulk.Requested, item string) (Result, error) {
+	about := contact.ID(item)
+	switch req.Action {
+	case bulk.SetStatus:
+		return c.contacts.SetStatus(ctx, o, about, req.Status)
+	case bulk.Assign:
+		return c.contacts.Assign(ctx, o, about, contact.Assign{To: contact.AgentID(req.Agent)})
+	case bulk.Unassign:
+		return c.contacts.Unassign(ctx, o, about, contact.Unassign{})
+	case bulk.Tag:
+		return c.contacts.ChangeTags(ctx, o, about, ChangeTags{Add: req.Tags})
+	case bulk.Untag:
+		return c.contacts.ChangeTags(ctx, o, about, ChangeTags{Remove: req.Tags})
+	case bulk.Delete:
+		return c.contacts.Delete(ctx, o, about, contact.Delete{By: contact.AgentID(req.By), Reason: req.Reason})
+	case bulk.Restore:
+		return c.contacts.Restore(ctx, o, about, contact.Restore{By: contact.AgentID(req.By)})
+	case bulk.Close:
+	}
+	return Result{}, unknownAction(req)
+}
+
+func (c Bulk) doOrder(ctx context.Context, o Origin, req bulk.Requested, item string) (Result, error) {
+	about := order.ID(item)
+	switch req.Action {
+	case bulk.Assign:
+		return c.orders.Assign(ctx, o, about, order.Assign{To: req.Agent})
+	case bulk.Unassign:
+		return c.orders.Unassign(ctx, o, about, order.Unassign{})
+	case bulk.Tag:
+		return c.orders.ChangeTags(ctx, o, about, ChangeTags{Add: req.Tags})
+	case bulk.Untag:
+		return c.orders.ChangeTags(ctx, o, about, ChangeTags{Remove: req.Tags})
+	case bulk.Close, bulk.SetStatus, bulk.Delete, bulk.Restore:
+	}
+	return Result{}, unknownAction(req)
 }
 
 // became says what a command's answer means for an item. It returns the error of a
@@ -218,8 +277,8 @@ func became(i bulk.Item, res Result, err error, done, stale bulk.Outcome) (bulk.
 }
 
 // Did returns what Do did to an item, without doing it: Skipped if it did nothing.
-func (c Bulk) Did(ctx context.Context, id bulk.ID, attempt int, item string) (bulk.Item, error) {
-	_, r, err := c.effect(ctx, id, attempt, item)
+func (c Bulk) Did(ctx context.Context, id bulk.ID, attempt int, target, item string) (bulk.Item, error) {
+	_, r, err := c.effect(ctx, id, attempt, target, item)
 	if err != nil || r.Stream == "" {
 		return bulk.Item{ID: item, Outcome: bulk.Skipped}, err
 	}
@@ -227,61 +286,128 @@ func (c Bulk) Did(ctx context.Context, id bulk.ID, attempt int, item string) (bu
 }
 
 // effect returns the event that Do made of an item.
-func (c Bulk) effect(ctx context.Context, id bulk.ID, attempt int, item string) (chat.Event, eventstore.Recorded, error) {
+func (c Bulk) effect(ctx context.Context, id bulk.ID, attempt int, target, item string) (codec.Event, eventstore.Recorded, error) {
+	category, decode := "chat", decoding(c.chats.chats)
+	switch filter.Target(target) {
+	case filter.Contacts:
+		category, decode = "contact", decoding(c.contacts.contacts)
+	case filter.Orders:
+		category, decode = "order", decoding(c.orders.orders)
+	case filter.Chats:
+	}
 	q := eventstore.StreamQuery{Event: ids.Event(doing(id, attempt, item), 0), Limit: 1}
-	for r, err := range c.chats.chats.store.ReadStream(ctx, "chat-"+item, q) {
+	for r, err := range c.jobs.store.ReadStream(ctx, category+"-"+item, q) {
 		if err != nil {
-			return nil, r, fmt.Errorf("%w: read chat: %w", ErrUnavailable, err)
+			return nil, r, fmt.Errorf("%w: read %s: %w", ErrUnavailable, category, err)
 		}
-		e, err := c.chats.chats.codec.Decode(r)
+		e, err := decode(r)
 		return e, r, err
 	}
 	return nil, eventstore.Recorded{}, nil
 }
 
-// Reverse undoes what Do did to an item, if nobody has touched that since.
-func (c Bulk) Reverse(ctx context.Context, o Origin, id bulk.ID, attempts int, by string, item bulk.Item) (bulk.Item, error) {
+func decoding[S any, E codec.Event](a *aggregate[S, E]) func(eventstore.Recorded) (codec.Event, error) {
+	return func(r eventstore.Recorded) (codec.Event, error) { return a.codec.Decode(r) }
+}
+
+// Reverse undoes what Do did to an item of a target, if nobody has touched that since.
+func (c Bulk) Reverse(ctx context.Context, o Origin, id bulk.ID, attempts int, req bulk.Requested, item bulk.Item) (bulk.Item, error) {
 	out := bulk.Item{ID: item.ID}
-	var did chat.Event
+	var did codec.Event
 	for attempt := attempts; attempt > 0 && did == nil; attempt-- {
 		var err error
-		if did, _, err = c.effect(ctx, id, attempt, item.ID); err != nil {
+		if did, _, err = c.effect(ctx, id, attempt, req.Target, item.ID); err != nil {
 			return out, err
 		}
 	}
 	revision := eventstore.Revision(item.Revision)
 	o.IfMatch, o.Command = &revision, ids.Command("bulk undo", string(id), item.ID)
-	about := chat.ID(item.ID)
 	var res Result
 	var err error
 	switch e := did.(type) {
-	case chat.Closed:
-		res, err = c.chats.SetStatus(ctx, o, about, e.From)
-	case chat.StatusSet:
-		res, err = c.chats.SetStatus(ctx, o, about, e.From)
-	case chat.Reopened:
-		res, err = c.chats.SetStatus(ctx, o, about, e.From)
-	case chat.Assigned:
-		if e.From == "" {
-			res, err = c.chats.Unassign(ctx, o, about, chat.Unassign{})
-		} else {
-			res, err = c.chats.Assign(ctx, o, about, chat.Assign{To: e.From})
-		}
-	case chat.Unassigned:
-		res, err = c.chats.Assign(ctx, o, about, chat.Assign{To: e.From})
-	case chat.TagsChanged:
-		res, err = c.chats.ChangeTags(ctx, o, about, ChangeTags{Add: texts(e.Removed), Remove: texts(e.Added)})
-	case chat.Deleted:
-		res, err = c.chats.Restore(ctx, o, about, chat.Restore{By: chat.AgentID(by)})
-	case chat.Restored:
-		res, err = c.chats.Delete(ctx, o, about, chat.Delete{By: chat.AgentID(by)})
+	case chat.Event:
+		res, err = c.reverseChat(ctx, o, chat.ID(item.ID), req.By, e)
+	case contact.Event:
+		res, err = c.reverseContact(ctx, o, contact.ID(item.ID), req.By, e)
+	case order.Event:
+		res, err = c.reverseOrder(ctx, o, order.ID(item.ID), e)
 	default:
-		return out, fmt.Errorf("commands: job %s did something else to %s", id, item.ID)
+		err = errOther
+	}
+	if errors.Is(err, errOther) {
+		return out, fmt.Errorf("commands: job %s: %s: %w", id, item.ID, err)
 	}
 	return became(out, res, err, bulk.Undone, bulk.Touched)
 }
 
-func texts(tags []chat.TagID) (out []string) {
+// errOther says that an item's event is none that a job makes.
+var errOther = errors.New("a job did something else to it")
+
+func (c Bulk) reverseChat(ctx context.Context, o Origin, about chat.ID, by string, did chat.Event) (Result, error) {
+	switch e := did.(type) {
+	case chat.Closed:
+		return c.chats.SetStatus(ctx, o, about, e.From)
+	case chat.StatusSet:
+		return c.chats.SetStatus(ctx, o, about, e.From)
+	case chat.Reopened:
+		return c.chats.SetStatus(ctx, o, about, e.From)
+	case chat.Assigned:
+		if e.From == "" {
+			return c.chats.Unassign(ctx, o, about, chat.Unassign{})
+		}
+		return c.chats.Assign(ctx, o, about, chat.Assign{To: e.From})
+	case chat.Unassigned:
+		return c.chats.Assign(ctx, o, about, chat.Assign{To: e.From})
+	case chat.TagsChanged:
+		return c.chats.ChangeTags(ctx, o, about, ChangeTags{Add: texts(e.Removed), Remove: texts(e.Added)})
+	case chat.Deleted:
+		return c.chats.Restore(ctx, o, about, chat.Restore{By: chat.AgentID(by)})
+	case chat.Restored:
+		return c.chats.Delete(ctx, o, about, chat.Delete{By: chat.AgentID(by)})
+	default:
+		return Result{}, errOther
+	}
+}
+
+func (c Bulk) reverseContact(ctx context.Context, o Origin, about contact.ID, by string, did contact.Event) (Result, error) {
+	switch e := did.(type) {
+	case contact.StatusSet:
+		return c.contacts.SetStatus(ctx, o, about, e.From)
+	case contact.Assigned:
+		if e.From == "" {
+			return c.contacts.Unassign(ctx, o, about, contact.Unassign{})
+		}
+		return c.contacts.Assign(ctx, o, about, contact.Assign{To: e.From})
+	case contact.Unassigned:
+		return c.contacts.Assign(ctx, o, about, contact.Assign{To: e.From})
+	case contact.TagsChanged:
+		return c.contacts.ChangeTags(ctx, o, about, ChangeTags{Add: texts(e.Removed), Remove: texts(e.Added)})
+	case contact.Deleted:
+		return c.contacts.Restore(ctx, o, about, contact.Restore{By: contact.AgentID(by)})
+	case contact.Restored:
+		return c.contacts.Delete(ctx, o, about, contact.Delete{By: contact.AgentID(by)})
+	default:
+		return Result{}, errOther
+	}
+}
+
+func (c Bulk) reverseOrder(ctx context.Context, o Origin, about order.ID, did order.Event) (Result, error) {
+	switch e := did.(type) {
+	case order.Assigned:
+		if e.From == "" {
+			return c.orders.Unassign(ctx, o, about, order.Unassign{})
+		}
+		return c.orders.Assign(ctx, o, about, order.Assign{To: e.From})
+	case order.Unassigned:
+		return c.orders.Assign(ctx, o, about, order.Assign{To: e.From})
+	case order.TagsChanged:
+		return c.orders.ChangeTags(ctx, o, about, ChangeTags{Add: e.Removed, Remove: e.Added})
+	default:
+		return Result{}, errOther
+	}
+}
+
+func texts[T ~string](tags []T) (out []string) {
 	for _, t := range tags {
 		out = append(out, string(t))
 	}

@@ -2,6 +2,7 @@ package reactors
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/bulk"
+	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/eventstore"
 )
 
@@ -98,10 +100,12 @@ func (r RunBulk) freeze(ctx context.Context, j job, at eventstore.Position) erro
 		return err
 	}
 	s, err := r.Select(ctx, req, at)
-	if err != nil {
+	// Some filters can only be refused now, such as one on an attribute that there is not.
+	refused, ok := errors.AsType[*fault.Error](err)
+	if err != nil && !ok {
 		return err
 	}
-	_, err = r.Bulk.Freeze(ctx, j.origin, j.id, bulk.Freeze{Selection: s, At: r.now()})
+	_, err = r.Bulk.Freeze(ctx, j.origin, j.id, bulk.Freeze{Selection: s, Refused: refused, At: r.now()})
 	return err
 }
 
@@ -126,7 +130,7 @@ func (r RunBulk) work(ctx context.Context, j job) error {
 		case s.Phase == bulk.Undoing:
 			if before.Outcome == bulk.Done {
 				steps = append(steps, func(ctx context.Context) (bulk.Item, error) {
-					return r.Bulk.Reverse(ctx, o, j.id, s.Attempt, j.request.By, before)
+					return r.Bulk.Reverse(ctx, o, j.id, s.Attempt, j.request, before)
 				})
 			}
 		case tried && (!before.Outcome.Failed() || s.Attempt == 1):
@@ -166,7 +170,9 @@ func (r RunBulk) settle(ctx context.Context, j job) error {
 			if before, tried := became[id]; tried && !before.Outcome.Failed() {
 				continue
 			}
-			steps = append(steps, func(ctx context.Context) (bulk.Item, error) { return r.Bulk.Did(ctx, j.id, j.state.Attempt, id) })
+			steps = append(steps, func(ctx context.Context) (bulk.Item, error) {
+				return r.Bulk.Did(ctx, j.id, j.state.Attempt, j.request.Target, id)
+			})
 		}
 		items, err := r.each(ctx, steps)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +31,8 @@ type desk struct {
 	commands *commands.Commands // of people
 	chats    []chat.ID
 	chosen   func() // called between the selection and the first chunk
+
+	selects func(bulk.Requested) ([]string, error) // ids by a filter; every chat by default
 }
 
 const ann, sue = agent.ID("ann"), "sue"
@@ -38,6 +41,12 @@ func newDesk(t *testing.T, chats int) *desk {
 	t.Helper()
 	d := &desk{t: t, store: memory.New(time.Now), accounts: newAccounts(t), chosen: func() {}}
 	d.log, d.commands = d.store, newCommands(d.store)
+	d.selects = func(bulk.Requested) (all []string, _ error) {
+		for _, id := range d.chats {
+			all = append(all, string(id))
+		}
+		return all, nil
+	}
 	d.must(d.commands.Workspaces.Create(t.Context(), d.origin("test"), wsdomain.Create{Name: "Acme"}))
 	d.must(d.commands.Agents.Invite(t.Context(), d.origin("test"), ann, agent.Invite{Workspace: workspace, Name: "Ann", Role: agent.RoleAgent}))
 	for i := range chats {
@@ -63,18 +72,17 @@ func (d *desk) must(_ commands.Result, err error) {
 	}
 }
 
-// choose chooses every chat, or those that are named.
+// choose chooses what is named, or what selects returns.
 func (d *desk) choose(ctx context.Context, req bulk.Requested, at eventstore.Position) (s bulk.Selection, err error) {
 	s.Position = int64(at)
-	for _, id := range d.chats {
-		s.IDs = append(s.IDs, string(id))
-	}
-	if req.IDs != nil {
-		s.IDs = req.IDs
+	if s.IDs = req.IDs; s.IDs == nil {
+		if s.IDs, err = d.selects(req); err != nil {
+			return s, err
+		}
 	}
 	for _, id := range s.IDs {
 		revision := eventstore.NoStream
-		for r, err := range d.log.ReadStream(ctx, "chat-"+id, eventstore.StreamQuery{Backwards: true, Limit: 1}) {
+		for r, err := range d.log.ReadStream(ctx, strings.TrimSuffix(req.Target, "s")+"-"+id, eventstore.StreamQuery{Backwards: true, Limit: 1}) {
 			if err != nil {
 				return s, err
 			}

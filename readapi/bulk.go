@@ -11,7 +11,9 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
 	bulkview "github.com/chatledger/chatledger/projections/bulk"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/orders"
 )
 
 type inJobs struct {
@@ -36,7 +38,7 @@ type BulkJob struct {
 	ID       string      `json:"id"`
 	Revision int64       `json:"revision" doc:"For If-Match."`
 	Action   string      `json:"action" enum:"close,set_status,assign,unassign,tag,untag,delete,restore"`
-	Target   string      `json:"target" enum:"chats"`
+	Target   string      `json:"target" enum:"chats,contacts,orders"`
 	Chosen   BulkChosen  `json:"selection"`
 	Status   string      `json:"status,omitempty" doc:"With close and set_status."`
 	Agent    string      `json:"agent,omitempty" doc:"With assign."`
@@ -174,31 +176,68 @@ func listJobItems(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inJobIte
 type inBulkPreview struct {
 	web.Read
 	Body struct {
-		Target    string        `json:"target" enum:"chats"`
+		Action    string        `json:"action,omitempty" enum:"close,set_status,assign,unassign,tag,untag,delete,restore" doc:"With restore, what is deleted is looked through, as the job does; any other makes no difference."`
+		Target    string        `json:"target" enum:"chats,contacts,orders"`
 		Selection BulkSelection `json:"selection"`
 	}
 }
 
 // BulkSelection chooses the items of a job.
 type BulkSelection struct {
-	Filter json.RawMessage `json:"filter,omitempty" doc:"As POST /v1/chats/query takes it."`
+	Filter json.RawMessage `json:"filter,omitempty" doc:"As the query of the target takes it, such as POST /v1/chats/query."`
 	Except []string        `json:"except,omitempty" maxItems:"10000" doc:"Ids that are left out."`
 }
 
 // BulkPreview is what a job would be about.
 type BulkPreview struct {
 	Counted
-	Items []Chat `json:"items" nullable:"false" doc:"The first 20, the latest activity first."`
+	Items    []Chat          `json:"items" nullable:"false" doc:"The first 20 chats, the latest activity first; empty with another target."`
+	Contacts []ListedContact `json:"contacts,omitempty" doc:"With target contacts: the first 20, the newest first."`
+	Orders   []Order         `json:"orders,omitempty" doc:"With target orders: the first 20, the latest first."`
 }
 
 const previewed = 20
 
 func (a *API) previewBulk(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inBulkPreview) (out BulkPreview, _ eventstore.Revision, _ error) {
-	f, err := filter.Parse(filter.Chats, in.Body.Selection.Filter)
+	target, except := filter.Target(in.Body.Target), in.Body.Selection.Except
+	action := bulk.Action(in.Body.Action)
+	deleted := action == bulk.Restore
+	if !bulk.Takes(target, action) {
+		return out, none, bulk.ErrTargetAction
+	}
+	f, err := filter.Parse(target, in.Body.Selection.Filter)
+	if err == nil && deleted {
+		err = f.OfDeleted()
+	}
 	if err != nil {
 		return out, none, bulk.InSelection(err)
 	}
-	s := inbox.Search{Workspace: r.Workspace, Filter: f, Scope: a.scope(r), Except: in.Body.Selection.Except, Limit: previewed}
+	out.Items = []Chat{}
+	switch target {
+	case filter.Contacts:
+		s := contacts.Search{Workspace: r.Workspace, Filter: f, Scope: a.scope(r), Except: except, Deleted: deleted, Limit: previewed}
+		n, err := contacts.Count(ctx, tx, s)
+		if err != nil {
+			return out, none, err
+		}
+		page, _, err := contactPage(ctx, tx, s)
+		out.Counted, out.Contacts = Counted{n.N, n.Exact}, page.Items
+		return out, none, err
+	case filter.Orders:
+		s := orders.Search{Workspace: r.Workspace, Filter: f, Scope: a.scope(r), Except: except, Limit: previewed}
+		n, err := orders.Count(ctx, tx, s)
+		if err != nil {
+			return out, none, err
+		}
+		page, err := orders.Find(ctx, tx, s)
+		out.Counted = Counted{n.N, n.Exact}
+		for _, o := range page.Orders {
+			out.Orders = append(out.Orders, newOrder(o))
+		}
+		return out, none, err
+	case filter.Chats:
+	}
+	s := inbox.Search{Workspace: r.Workspace, Filter: f, Scope: a.scope(r), Except: except, Deleted: deleted, Limit: previewed}
 	n, err := inbox.Count(ctx, tx, s)
 	if err != nil {
 		return out, none, err

@@ -2,7 +2,10 @@ package readapi_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/chatledger/chatledger/domain/agent"
 )
 
 func TestBulkOverHTTP(t *testing.T) {
@@ -38,5 +41,58 @@ func TestBulkOverHTTP(t *testing.T) {
 	}
 	if items := l.must(200, sue, "GET", path+"/items"+at, "").items(); len(items) != 0 {
 		t.Errorf("items: %v", items)
+	}
+}
+
+// A preview of each target shows its rows; one of a restore those that are deleted.
+func TestBulkPreviewOfEachTarget(t *testing.T) {
+	l := newLedger(t)
+	kept, gone := l.receive(acme, "15551", "hello"), l.receive(acme, "15552", "hello")
+	l.must(200, sue, "DELETE", "/v1/chats/"+gone, "")
+	ana := l.must(201, sue, "POST", "/v1/contacts", `{"name":"Ana","emails":["ana@example.com"]}`)["id"]
+	bob := l.must(201, sue, "POST", "/v1/contacts", `{"name":"Bob","emails":["bob@example.com"]}`)["id"].(string)
+	l.must(200, sue, "DELETE", "/v1/contacts/"+bob, "")
+	order := l.must(201, sue, "POST", "/v1/orders", `{"external_id":"o1","currency":"EUR","lines":[{"product":"hat","quantity":1,"unit_price":100}]}`)["id"]
+	preview := func(body string) object {
+		t.Helper()
+		return l.must(200, sue, "POST", "/v1/bulk/preview?min_position="+l.head(), body)
+	}
+	for _, tc := range []struct {
+		body, rows string
+		want       any
+	}{
+		{`{"target":"chats","selection":{"filter":{}}}`, "items", kept},
+		{`{"target":"chats","action":"close","selection":{}}`, "items", kept},
+		{`{"target":"chats","action":"restore","selection":{"filter":{"field":"phone","op":"contains","value":"1555"}}}`, "items", gone},
+		{`{"target":"contacts","selection":{"filter":{"field":"email","op":"exists"}}}`, "contacts", ana},
+		{`{"target":"contacts","action":"restore","selection":{"filter":{"field":"email","op":"exists"}}}`, "contacts", bob},
+		{`{"target":"orders","action":"assign","selection":{"filter":{"field":"currency","op":"eq","value":"EUR"}}}`, "orders", order},
+	} {
+		got := preview(tc.body)
+		if got["count"] != 1.0 || got["exact"] != true || got.at(tc.rows+".0.id") != tc.want || len(got[tc.rows].([]any)) != 1 {
+			t.Errorf("%s: %v, want %v", tc.body, got, tc.want)
+		}
+	}
+	for body, want := range map[string][2]string{
+		`{"target":"contacts","action":"close","selection":{"filter":{}}}`:                                                                               {"bulk.target_action", "action"},
+		`{"target":"orders","action":"restore","selection":{"filter":{}}}`:                                                                               {"bulk.target_action", "action"},
+		`{"target":"contacts","action":"restore","selection":{"filter":{"field":"attributes.x","op":"exists"}}}`:                                         {"filter.attribute_of_deleted", "selection.filter.field"},
+		`{"target":"orders","action":"assign","agent":"a","selection":{"filter":{"and":[{"field":"unread","op":"eq","value":true}]}}}`:                   {"filter.unknown_field", "selection.filter.and[0].field"},
+		`{"target":"contacts","action":"untag","tags":["x"],"selection":{"filter":{"field":"has_ordered","op":"eq","value":true},"except":["whoever"]}}`: {"filter.unknown_field", "selection.filter.field"},
+	} {
+		paths := []string{"/v1/bulk"}
+		if !strings.Contains(body, `"tags"`) && !strings.Contains(body, `"agent"`) {
+			paths = append(paths, "/v1/bulk/preview")
+		}
+		for _, path := range paths {
+			got := l.must(400, sue, "POST", path, body)
+			if got["code"] != want[0] || !strings.Contains(fmt.Sprint(got["errors"]), want[1]) {
+				t.Errorf("%s of %s: %v, want %v", path, body, got, want)
+			}
+		}
+	}
+	for _, role := range []agent.Role{agent.RoleAgent, agent.RoleBot, agent.RoleAuditor, agent.RoleAnalyst} {
+		l.must(403, role, "POST", "/v1/bulk", `{"action":"delete","target":"contacts","selection":{"filter":{}}}`)
+		l.must(403, role, "POST", "/v1/bulk/preview", `{"target":"orders","selection":{"filter":{}}}`)
 	}
 }

@@ -15,10 +15,10 @@ type jobWith[B any] struct {
 	Body B
 }
 
-// BulkBody says what to do to many chats at once.
+// BulkBody says what to do to many chats, contacts or orders at once.
 type BulkBody struct {
 	Action    string         `json:"action" enum:"close,set_status,assign,unassign,tag,untag,delete,restore"`
-	Target    string         `json:"target" enum:"chats"`
+	Target    string         `json:"target" enum:"chats,contacts,orders"`
 	Selection BulkSelectBody `json:"selection"`
 	Status    string         `json:"status,omitempty" doc:"The id or name of a status, with set_status; with close it may be left out."`
 	Agent     string         `json:"agent,omitempty" doc:"The id of an active agent, with assign."`
@@ -26,10 +26,10 @@ type BulkBody struct {
 	Reason    string         `json:"reason,omitempty"`
 }
 
-// BulkSelectBody chooses the chats: by ids, or by a filter with exceptions.
+// BulkSelectBody chooses the items: by ids, or by a filter with exceptions.
 type BulkSelectBody struct {
 	IDs    []string        `json:"ids,omitempty" doc:"At most 10,000."`
-	Filter json.RawMessage `json:"filter,omitempty" doc:"As POST /v1/chats/query takes it; {} chooses every chat."`
+	Filter json.RawMessage `json:"filter,omitempty" doc:"As the query of the target takes it, such as POST /v1/chats/query; {} chooses everything. With restore it chooses among what is deleted."`
 	Except []string        `json:"except,omitempty" doc:"Ids that are left out, at most 10,000."`
 }
 

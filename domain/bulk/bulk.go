@@ -1,4 +1,5 @@
-// Package bulk decides about one bulk operation: one command over many chats.
+// Package bulk decides about one bulk operation: one command over many
+// chats, contacts or orders.
 //
 // A job is asked for, its selection is frozen, its items are worked in chunks, and
 // each chunk's outcomes are recorded as one event. Afterwards what failed can be
@@ -124,9 +125,9 @@ var (
 	ErrNothingDone   = fault.New(fault.Conflict, "bulk.nothing_done", "the job has changed nothing that could be undone")
 
 	ErrAction        = fault.Bad("action", "bulk.unknown_action", "the action is close, set_status, assign, unassign, tag, untag, delete or restore")
-	ErrTarget        = fault.Bad("target", "bulk.unknown_target", "the target is chats")
+	ErrTarget        = fault.Bad("target", "bulk.unknown_target", "the target is chats, contacts or orders")
+	ErrTargetAction  = fault.Bad("action", "bulk.target_action", "contacts cannot be closed; orders can be assigned, unassigned, tagged and untagged")
 	ErrSelection     = fault.Bad("selection", "bulk.selection", "name either ids or a filter; {} as filter means everything")
-	ErrRestoreFilter = fault.Bad("selection.filter", "bulk.restore_filter", "restore takes ids: what is deleted is in no list")
 	ErrTooManyIDs    = fault.Bad("selection.ids", "bulk.too_many_ids", "at most 10,000 ids; choose more with a filter")
 	ErrTooManyExcept = fault.Bad("selection.except", "bulk.too_many_ids", "at most 10,000 exceptions")
 	ErrID            = fault.Bad("selection.ids", "bulk.bad_id", "an id is 1 to 200 bytes of text")

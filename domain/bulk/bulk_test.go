@@ -64,8 +64,15 @@ func TestDecisions(t *testing.T) {
 			return e
 		}()}},
 		{Name: "request about cars", When: request(func(r *bulk.Request) { r.Target = "cars" }), Err: bulk.ErrTarget},
+		{Name: "close contacts", When: request(func(r *bulk.Request) { r.Target = "contacts" }), Err: bulk.ErrTargetAction},
+		{Name: "delete orders", When: request(func(r *bulk.Request) { r.Target, r.Action = "orders", bulk.Delete }), Err: bulk.ErrTargetAction},
+		{Name: "burn orders", When: request(func(r *bulk.Request) { r.Target, r.Action = "orders", "burn" }), Err: bulk.ErrAction},
 		{Name: "request of the unknown", When: request(func(r *bulk.Request) { r.Action = "burn" }), Err: bulk.ErrAction},
-		{Name: "restore by a filter", When: request(func(r *bulk.Request) { r.Action = bulk.Restore }), Err: bulk.ErrRestoreFilter},
+		{Name: "restore by a filter", When: request(func(r *bulk.Request) { r.Action = bulk.Restore }), Then: past{func() bulk.Requested {
+			e := requested
+			e.Action = bulk.Restore
+			return e
+		}()}},
 		{Name: "set no status", When: request(func(r *bulk.Request) { r.Action = bulk.SetStatus }), Err: bulk.ErrStatus},
 		{Name: "assign to nobody", When: request(func(r *bulk.Request) { r.Action = bulk.Assign }), Err: bulk.ErrAgent},
 		{Name: "tag with nothing", When: request(func(r *bulk.Request) { r.Action = bulk.Tag }), Err: bulk.ErrTags},
@@ -79,6 +86,10 @@ func TestDecisions(t *testing.T) {
 		{
 			Name: "freeze too much", Given: past{requested}, When: bulk.Freeze{Selection: bulk.Selection{IDs: make([]string, bulk.MaxItems+1)}, At: at(2)},
 			Then: past{bulk.SelectionRefused{Code: bulk.ErrTooMany.Code, Reason: bulk.ErrTooMany.Msg, At: at(2)}},
+		},
+		{
+			Name: "freeze what cannot be chosen", Given: past{requested}, When: bulk.Freeze{Refused: filter.ErrField, At: at(2)},
+			Then: past{bulk.SelectionRefused{Code: filter.ErrField.Code, Reason: filter.ErrField.Msg, At: at(2)}},
 		},
 		{Name: "freeze what was never asked for", When: bulk.Freeze{}, Err: bulk.ErrNotFound},
 
@@ -124,6 +135,12 @@ func TestRequestNamesWhatIsWrongInTheFilter(t *testing.T) {
 	_, err := request(func(r *bulk.Request) { r.Filter = []byte(`{"not":{"field":"x","op":"eq","value":1}}`) }).Decide(bulk.State{})
 	var f *fault.Error
 	if !errors.As(err, &f) || !errors.Is(err, filter.ErrField) || f.Field != "selection.filter.not.field" {
+		t.Errorf("%v at %+v", err, f)
+	}
+	_, err = request(func(r *bulk.Request) {
+		r.Action, r.Target, r.Filter = bulk.Restore, "contacts", []byte(`{"not":{"field":"attributes.size","op":"exists"}}`)
+	}).Decide(bulk.State{})
+	if !errors.As(err, &f) || !errors.Is(err, filter.ErrDeleted) || f.Field != "selection.filter.not.field" {
 		t.Errorf("%v at %+v", err, f)
 	}
 }

@@ -25,7 +25,7 @@ var Events = []Event{
 type Requested struct {
 	Workspace string          `json:"workspace"`
 	Action    Action          `json:"action"`
-	Target    string          `json:"target"`           // chats
+	Target    string          `json:"target"`           // chats, contacts or orders
 	IDs       []string        `json:"ids,omitempty"`    // the items, if they were named
 	Filter    json.RawMessage `json:"filter,omitempty"` // else what chooses them
 	Except    []string        `json:"except,omitempty"`

@@ -15,7 +15,7 @@ import (
 type Request struct {
 	Workspace string
 	Action    Action
-	Target    string   // chats
+	Target    string   // chats, contacts or orders
 	IDs       []string // the items, or nil if a filter chooses them
 	Filter    []byte   // JSON; nil if IDs name the items
 	Except    []string
@@ -56,12 +56,12 @@ func distinct(ids []string) []string {
 
 func (c Request) checkSelection() error {
 	switch {
-	case c.Target != string(filter.Chats):
+	case !slices.Contains([]filter.Target{filter.Chats, filter.Contacts, filter.Orders}, filter.Target(c.Target)):
 		return ErrTarget
+	case !Takes(filter.Target(c.Target), c.Action):
+		return ErrTargetAction
 	case (len(c.IDs) > 0) == (c.Filter != nil):
 		return ErrSelection
-	case c.Action == Restore && c.Filter != nil:
-		return ErrRestoreFilter
 	case len(c.IDs) > MaxIDs:
 		return ErrTooManyIDs
 	case len(c.Except) > MaxIDs:
@@ -69,8 +69,24 @@ func (c Request) checkSelection() error {
 	case slices.ContainsFunc(append(slices.Clone(c.IDs), c.Except...), func(id string) bool { return id == "" || len(id) > 200 || !text.Clean(id) }):
 		return ErrID
 	}
-	_, err := filter.Parse(filter.Target(c.Target), c.Filter)
+	f, err := filter.Parse(filter.Target(c.Target), c.Filter)
+	if err == nil && c.Action == Restore {
+		err = f.OfDeleted()
+	}
 	return InSelection(err)
+}
+
+// Takes reports whether an action can be done to what a target has. Of an action that
+// there is not, checkParameters tells.
+func Takes(t filter.Target, a Action) bool {
+	switch t {
+	case filter.Contacts:
+		return a != Close
+	case filter.Orders:
+		return !slices.Contains([]Action{Close, SetStatus, Delete, Restore}, a)
+	case filter.Chats:
+	}
+	return true
 }
 
 // InSelection returns a refusal of a filter as one of a selection.
@@ -124,10 +140,11 @@ type Selection struct {
 	Position  int64   // of the log, that this reflects
 }
 
-// Freeze records the selection.
+// Freeze records the selection, or why there can be none.
 type Freeze struct {
 	Selection
-	At time.Time
+	Refused *fault.Error
+	At      time.Time
 }
 
 // Decide implements the command. A selection that was frozen already stays.
@@ -137,6 +154,8 @@ func (c Freeze) Decide(s State) ([]Event, error) {
 		return nil, ErrNotFound
 	case s.Phase != Selecting:
 		return nil, nil
+	case c.Refused != nil:
+		return []Event{SelectionRefused{Code: c.Refused.Code, Reason: c.Refused.Msg, At: c.At}}, nil //nolint:nilerr // the job is told
 	case len(c.IDs) > MaxItems:
 		return []Event{SelectionRefused{Code: ErrTooMany.Code, Reason: ErrTooMany.Msg, At: c.At}}, nil
 	}

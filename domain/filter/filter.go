@@ -49,6 +49,24 @@ func (f Filter) Asks(field string) bool {
 	}) == nil
 }
 
+// OfDeleted refuses a filter that cannot choose among what is deleted: of deleted
+// contacts no view keeps the workspace's own attributes.
+func (f Filter) OfDeleted() error {
+	if f.Target != Contacts || f.Root == nil {
+		return nil
+	}
+	var refused error
+	Replace(f.Root, func(c Cond) Node {
+		if c.Kind == Own {
+			e := *ErrDeleted
+			e.Field = c.Path + ".field"
+			refused = &e
+		}
+		return c
+	})
+	return refused
+}
+
 // Replace returns n with each condition replaced by what with makes of it; it is nil
 // if with returned nil for one of them. It leaves n alone.
 func Replace(n Node, with func(Cond) Node) Node {

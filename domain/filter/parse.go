@@ -23,6 +23,7 @@ var (
 	ErrField    = fault.Bad("filter", "filter.unknown_field", "there is no such field")
 	ErrOperator = fault.Bad("filter", "filter.unknown_operator", "the field has no such operator")
 	ErrValue    = fault.Bad("filter", "filter.bad_value", "the field cannot have such a value")
+	ErrDeleted  = fault.Bad("filter", "filter.attribute_of_deleted", "deleted contacts cannot be chosen by attributes")
 )
 
 // Parse reads a filter. "", "null" and "{}" let all pass.

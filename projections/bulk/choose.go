@@ -21,10 +21,10 @@ import (
 	"github.com/chatledger/chatledger/projections/visitor"
 )
 
-// Chooser chooses the items of jobs from the inbox.
+// Chooser chooses the items of jobs from the views.
 type Chooser struct{ choosing.From }
 
-// Choose returns the items of a request as the inbox has them once it has come to a
+// Choose returns the items of a request as the views have them once they have come to a
 // position, each with its revision: in one snapshot, whose position it says. Of more
 // than bulk.MaxItems it returns one more than that.
 func (c Chooser) Choose(ctx context.Context, req bulk.Requested, at eventstore.Position) (out bulk.Selection, err error) {
@@ -37,12 +37,11 @@ func (c Chooser) Choose(ctx context.Context, req bulk.Requested, at eventstore.P
 		if len(req.IDs) > 0 {
 			return named(ctx, tx, req, &out)
 		}
-		s := inbox.Search{Workspace: req.Workspace, Filter: f, Except: req.Except, Scope: filtersql.Scope{Now: req.At, Me: req.By}}
-		err := inbox.Each(ctx, tx, s, func(r inbox.Ref) error {
+		err := each(ctx, tx, req, f, func(id string, revision int64) error {
 			if len(out.IDs) > bulk.MaxItems {
 				return errEnough
 			}
-			out.IDs, out.Revisions = append(out.IDs, r.ID), append(out.Revisions, r.Revision)
+			out.IDs, out.Revisions = append(out.IDs, id), append(out.Revisions, revision)
 			return nil
 		})
 		if errors.Is(err, errEnough) {
@@ -56,9 +55,34 @@ func (c Chooser) Choose(ctx context.Context, req bulk.Requested, at eventstore.P
 
 var errEnough = errors.New("more than can be chosen")
 
+// each calls visit for every item that passes the filter of a request. A filter of
+// what is to be restored chooses among what is deleted: all else is as it should be.
+func each(ctx context.Context, tx sqldb.Tx, req bulk.Requested, f filter.Filter, visit func(id string, revision int64) error) error {
+	scope, deleted := filtersql.Scope{Now: req.At, Me: req.By}, req.Action == bulk.Restore
+	switch filter.Target(req.Target) {
+	case filter.Contacts:
+		s := contacts.Search{Workspace: req.Workspace, Filter: f, Except: req.Except, Deleted: deleted, Scope: scope}
+		return contacts.Each(ctx, tx, s, func(r contacts.Ref) error { return visit(r.ID, r.Revision) })
+	case filter.Orders:
+		s := orders.Search{Workspace: req.Workspace, Filter: f, Except: req.Except, Scope: scope}
+		return orders.Each(ctx, tx, s, func(r orders.Ref) error { return visit(r.ID, r.Revision) })
+	case filter.Chats:
+	}
+	s := inbox.Search{Workspace: req.Workspace, Filter: f, Except: req.Except, Deleted: deleted, Scope: scope}
+	return inbox.Each(ctx, tx, s, func(r inbox.Ref) error { return visit(r.ID, r.Revision) })
+}
+
 // named chooses the items that a request names. Both its lists are sorted.
 func named(ctx context.Context, tx sqldb.Tx, req bulk.Requested, out *bulk.Selection) error {
-	have, err := inbox.Revisions(ctx, tx, req.Workspace, req.IDs)
+	revisions := inbox.Revisions
+	switch filter.Target(req.Target) {
+	case filter.Contacts:
+		revisions = contacts.Revisions
+	case filter.Orders:
+		revisions = orders.Revisions
+	case filter.Chats:
+	}
+	have, err := revisions(ctx, tx, req.Workspace, req.IDs)
 	if err != nil {
 		return err
 	}

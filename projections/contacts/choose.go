@@ -41,11 +41,11 @@ func (c Chooser) Members(ctx context.Context, req members.Requested, at eventsto
 			return err
 		}
 		s := Search{Workspace: req.Workspace, Filter: f, Scope: filtersql.Scope{Now: req.At, Me: req.Me}}
-		err := Each(ctx, tx, s, func(id string) error {
+		err := Each(ctx, tx, s, func(r Ref) error {
 			if len(ids) > members.MaxMembers {
 				return errEnough
 			}
-			ids = append(ids, id)
+			ids = append(ids, r.ID)
 			return nil
 		})
 		if errors.Is(err, errEnough) {

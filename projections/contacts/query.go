@@ -35,6 +35,7 @@ type Search struct {
 	Filter    filter.Filter // of contacts
 	Scope     filtersql.Scope
 	Except    []string // ids that are left out
+	Deleted   bool     // those that are deleted, instead of the others
 	Sort      Sort     // ByCreated if empty
 	Cursor    string   // of the page before; "" for the first
 	Limit     int      // 1 to 200; 0 means 50
@@ -63,12 +64,17 @@ func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, direct
 	if err != nil {
 		return filtersql.Query{}, directory.Aliases{}, err
 	}
+	if s.Deleted {
+		if err := f.OfDeleted(); err != nil { // the filter of a group, perhaps
+			return filtersql.Query{}, directory.Aliases{}, err
+		}
+	}
 	if f, err = Typed(ctx, tx, s.Workspace, f); err != nil {
 		return filtersql.Query{}, directory.Aliases{}, err
 	}
 	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
 	return filtersql.Query{
-		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Except: s.Except, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
+		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Except: s.Except, Hidden: s.Deleted, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
 	}, aliases, err
 }
 
@@ -102,21 +108,40 @@ func Count(ctx context.Context, tx sqldb.Tx, s Search) (filtersql.Counted, error
 	return filtersql.Count(ctx, tx, filtered(), q)
 }
 
-// ref is a contact in the order of the list.
-type ref struct {
-	ID    string `db:"contact_id"`
-	Place int64  `db:"place"`
+// Ref is a contact and the revision of its own stream.
+type Ref struct {
+	ID       string `db:"contact_id"`
+	Revision int64  `db:"revision"`
+	Place    int64  `db:"place"`
 }
 
 // Each calls visit for every contact that passes a filter. It is for jobs.
-func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(id string) error) error {
+func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(Ref) error) error {
 	q, _, err := s.query(ctx, tx)
 	if err != nil {
 		return err
 	}
 	lean := filtered()
-	lean.Select = "c.contact_id"
-	return filtersql.Each(ctx, tx, lean, q, func(r ref) error { return visit(r.ID) })
+	lean.Select = "c.contact_id, c.revision"
+	return filtersql.Each(ctx, tx, lean, q, visit)
+}
+
+// Revisions returns the revisions of those of some contacts that exist, also if they
+// are deleted or shown as a part of another.
+func Revisions(ctx context.Context, tx sqldb.Tx, workspace string, ids []string) (map[string]int64, error) {
+	const atOnce = 500
+	out := make(map[string]int64, len(ids))
+	for part := range slices.Chunk(ids, atOnce) {
+		args := []any{workspace}
+		rows, err := sqldb.Select[Ref](ctx, tx, "SELECT contact_id, revision FROM contacts_v2_parts WHERE workspace = $1 AND contact_id IN "+sqldb.In(&args, part), args...)
+		if err != nil {
+			return nil, fmt.Errorf("look for contacts: %w", err)
+		}
+		for _, r := range rows {
+			out[r.ID] = r.Revision
+		}
+	}
+	return out, nil
 }
 
 // Shown returns the contacts that some ids stand for: each itself, or the one that it
@@ -206,7 +231,7 @@ func filtered() *filtersql.List {
 	text := func(column string) filtersql.Column { return filtersql.Column{SQL: "c." + column} }
 	return &filtersql.List{
 		Name: "contacts/find", Target: filter.Contacts,
-		Select: columns, From: "contacts_v2 c", Table: "contacts_v2", ID: "contact_id", Owner: "listed",
+		Select: columns, From: "contacts_v2 c", Table: "contacts_v2", ID: "contact_id", Owner: "listed", Workspace: "c.workspace",
 		Columns: map[string]filtersql.Column{
 			"id": text("contact_id"), "status": text("status"), "status_category": text("category"), "assignee": text("assignee"),
 			"tag": {SQL: "c.tags", List: true}, groups.Field: {SQL: "c.group_ids", List: true}, "blocked": text("blocked"), "has_chat": text("has_chat"), "reason": text("reason"),

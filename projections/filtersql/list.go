@@ -19,13 +19,18 @@ import (
 // page costs at most as much as the rows that may be looked at for it, whatever
 // the filter.
 type List struct {
-	Name    string // for its cursors
-	Target  filter.Target
-	Select  string // its columns, from From
-	From    string // the table as c, and what is joined to it
-	Table   string
-	ID      string // column
-	Owner   string // column that holds the workspace
+	Name   string // for its cursors
+	Target filter.Target
+	Select string // its columns, from From
+	From   string // the table as c, and what is joined to it
+	Table  string
+	ID     string // column
+	Owner  string // column that holds the workspace
+
+	// Of a list that hides rows: the column of c that holds the workspace also where
+	// Owner is "", for Query.Hidden.
+	Workspace string
+
 	Columns map[string]Column
 	Sorts   map[string]Sort
 	Paths   []Path // the first that fits a query is taken
@@ -71,6 +76,7 @@ type Query struct {
 	Filter    filter.Filter
 	Scope     Scope
 	Except    []string // ids that are left out
+	Hidden    bool     // the rows that the list hides, instead of those that it shows
 	Sort      string
 	Cursor    string // of the page before; "" for the first
 	Limit     int    // 1 to 200; 0 means 50
@@ -79,6 +85,14 @@ type Query struct {
 // Page is a part of a list. It may be short, even empty, before the list's end:
 // then Next is set all the same.
 type Page[T any] = cursor.Page[T]
+
+// owner returns what the column Owner holds in the rows that are asked for.
+func (q Query) owner() string {
+	if q.Hidden {
+		return ""
+	}
+	return q.Workspace
+}
 
 // place is where a window ended.
 type place struct {
@@ -239,6 +253,9 @@ func (l *List) begin(q Query) (name string, from *place, err error) {
 		return "", nil, fmt.Errorf("list %s: the filter is one of %s", l.Name, q.Filter.Target)
 	}
 	name = l.Name + "/" + q.Sort
+	if q.Hidden {
+		name += "/hidden"
+	}
 	if q.Cursor == "" {
 		return name, nil, nil
 	}
@@ -255,7 +272,7 @@ func (l *List) asOf(ctx context.Context, tx sqldb.Tx, q Query, from *place) (int
 	case from != nil:
 		return from.AsOf, nil
 	}
-	latest, err := sqldb.Get[int64](ctx, tx, "SELECT max("+moved+") FROM "+l.Table+" WHERE "+l.Owner+" = $1", q.Workspace)
+	latest, err := sqldb.Get[int64](ctx, tx, "SELECT max("+moved+") FROM "+l.Table+" WHERE "+l.Owner+" = $1", q.owner())
 	if err != nil {
 		return 0, fmt.Errorf("list %s: %w", l.Name, err)
 	}
@@ -279,7 +296,7 @@ func (l *List) path(q Query) (Path, []filter.Node) {
 		top = nil
 	}
 	for _, p := range l.Paths {
-		if p.Sorts != nil && !slices.Contains(p.Sorts, q.Sort) {
+		if p.Sorts != nil && !slices.Contains(p.Sorts, q.Sort) || q.Hidden && p.Table != "" {
 			continue
 		}
 		found := map[string]int{}
@@ -374,7 +391,7 @@ func (s *statement) window(from *place, holds map[string]string) string {
 			held.WriteString(", " + column)
 		}
 	}
-	conditions := []string{s.Owner + " = " + s.arg(s.query.Workspace)}
+	conditions := []string{s.Owner + " = " + s.arg(s.query.owner())}
 	for _, c := range s.path.conds {
 		conditions = append(conditions, s.path.Equal[c.Field]+" = "+s.arg(s.equal(c)))
 	}
@@ -414,6 +431,11 @@ func (s *statement) passing(rest []filter.Node, from *place, size int, join bool
 		} else {
 			heavy = append(heavy, s.node(n, s.column))
 		}
+	}
+	if s.query.Hidden {
+		// What is hidden lies side by side, whose it may be. It is told apart here and
+		// not in the window, so that the rows of others count as looked at.
+		heavy = append(heavy, s.Workspace+" = "+s.arg(s.query.Workspace))
 	}
 	if len(s.query.Except) > 0 {
 		light = append(light, "w.id NOT IN "+s.listed(s.query.Except))

@@ -19,6 +19,7 @@ type Search struct {
 	Filter    filter.Filter // of chats
 	Scope     filtersql.Scope
 	Except    []string // ids that are left out
+	Deleted   bool     // those that are deleted, instead of the others
 	Sort      Sort     // ByActivity if empty
 	Cursor    string   // of the page before; "" for the first
 	Limit     int      // 1 to 200; 0 means 50
@@ -41,7 +42,7 @@ func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, direct
 	}
 	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
 	return filtersql.Query{
-		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Except: s.Except, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
+		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Except: s.Except, Hidden: s.Deleted, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
 	}, aliases, err
 }
 
@@ -151,7 +152,7 @@ func filtered() *filtersql.List {
 	const offered = `(SELECT c.*, o.offered_to FROM offers_pending o CROSS JOIN inbox_v2_chats c WHERE c.chat_id = o.chat_id AND c.workspace = o.workspace) offered`
 	return &filtersql.List{
 		Name: findList, Target: filter.Chats,
-		Select: chatColumns, From: "inbox_v2_chats c", Table: "inbox_v2_chats", ID: "chat_id", Owner: "listed",
+		Select: chatColumns, From: "inbox_v2_chats c", Table: "inbox_v2_chats", ID: "chat_id", Owner: "listed", Workspace: "c.workspace",
 		Columns: map[string]filtersql.Column{
 			"id":              {SQL: "c.chat_id"},
 			"status":          {SQL: "c.status"},

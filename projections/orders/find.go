@@ -2,6 +2,8 @@ package orders
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/internal/sqldb"
@@ -14,8 +16,9 @@ type Search struct {
 	Workspace string
 	Filter    filter.Filter // of orders
 	Scope     filtersql.Scope
-	Cursor    string // of the page before; "" for the first
-	Limit     int    // 1 to 200; 0 means 50
+	Except    []string // ids that are left out
+	Cursor    string   // of the page before; "" for the first
+	Limit     int      // 1 to 200; 0 means 50
 }
 
 const byPlaced = "placed"
@@ -24,7 +27,7 @@ const byPlaced = "placed"
 func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, directory.Aliases, error) {
 	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
 	return filtersql.Query{
-		Workspace: s.Workspace, Filter: aliases.Expand(s.Filter), Scope: s.Scope, Sort: byPlaced, Cursor: s.Cursor, Limit: s.Limit,
+		Workspace: s.Workspace, Filter: aliases.Expand(s.Filter), Scope: s.Scope, Except: s.Except, Sort: byPlaced, Cursor: s.Cursor, Limit: s.Limit,
 	}, aliases, err
 }
 
@@ -56,6 +59,41 @@ func Count(ctx context.Context, tx sqldb.Tx, s Search) (filtersql.Counted, error
 		return filtersql.Counted{}, err
 	}
 	return filtersql.Count(ctx, tx, filtered(), q)
+}
+
+// Ref is an order and its revision.
+type Ref struct {
+	ID       string `db:"order_id"`
+	Revision int64  `db:"revision"`
+	Place    int64  `db:"place"`
+}
+
+// Each calls visit for every order that passes a filter. It is for jobs.
+func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(Ref) error) error {
+	q, _, err := s.query(ctx, tx)
+	if err != nil {
+		return err
+	}
+	lean := filtered()
+	lean.Select = "c.order_id, c.revision"
+	return filtersql.Each(ctx, tx, lean, q, visit)
+}
+
+// Revisions returns the revisions of those of some orders that exist.
+func Revisions(ctx context.Context, tx sqldb.Tx, workspace string, ids []string) (map[string]int64, error) {
+	const atOnce = 500
+	out := make(map[string]int64, len(ids))
+	for part := range slices.Chunk(ids, atOnce) {
+		args := []any{workspace}
+		rows, err := sqldb.Select[Ref](ctx, tx, "SELECT order_id, revision FROM orders_v2 WHERE workspace = $1 AND order_id IN "+sqldb.In(&args, part), args...)
+		if err != nil {
+			return nil, fmt.Errorf("look for orders: %w", err)
+		}
+		for _, r := range rows {
+			out[r.ID] = r.Revision
+		}
+	}
+	return out, nil
 }
 
 // filtered says where the fields of a filter are, and which indexes serve it.
