@@ -285,6 +285,14 @@ func (c Chats) FailMedia(ctx context.Context, o Origin, id chat.ID, cmd chat.Fai
 	return c.chats.do(ctx, o, "chat.fail_media", string(id), decides(cmd.Decide))
 }
 
+// UploadFile records that a file is kept for messages to the customer.
+func (c Chats) UploadFile(ctx context.Context, o Origin, id chat.ID, cmd chat.UploadFile) (Result, error) {
+	cmd.File.ID = chat.FileID(ids.Command("chat file", string(id), cmd.File.SHA256, cmd.File.MIMEType).String())
+	res, err := c.chats.do(ctx, o, "chat.upload_file", string(id), decides(cmd.Decide))
+	res.ID = string(cmd.File.ID)
+	return res, err
+}
+
 // RequestMedia asks for another try at the file of a message.
 func (c Chats) RequestMedia(ctx context.Context, o Origin, id chat.ID, cmd chat.RequestMedia) (Result, error) {
 	return c.chats.do(ctx, o, "chat.request_media", string(id), decides(cmd.Decide))

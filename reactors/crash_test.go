@@ -23,10 +23,12 @@ import (
 
 	"github.com/chatledger/chatledger/channels/whatsapp"
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/media"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/feed"
 	"github.com/chatledger/chatledger/eventstore/sqlite"
 	"github.com/chatledger/chatledger/internal/accounts"
+	"github.com/chatledger/chatledger/internal/blob/dir"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/reactors"
 )
@@ -110,7 +112,11 @@ type minedTransport struct {
 }
 
 func (t minedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	return around(t.bomb, "call", func() (*http.Response, error) { return t.RoundTripper.RoundTrip(r) })
+	step := "call"
+	if strings.HasSuffix(r.URL.Path, "/media") {
+		step = "upload"
+	}
+	return around(t.bomb, step, func() (*http.Response, error) { return t.RoundTripper.RoundTrip(r) })
 }
 
 type minedLeases struct {
@@ -132,7 +138,7 @@ func (c minedCheckpoints) Save(ctx context.Context, consumer string, at feed.Che
 }
 
 // react runs the reactors on the databases in a folder until it is killed.
-func react(dir, at string) error {
+func react(folder, at string) error {
 	ctx := context.Background()
 	b := &bomb{point: at}
 	if i := strings.LastIndexByte(at, ' '); i > 0 {
@@ -143,11 +149,11 @@ func react(dir, at string) error {
 		b.point = at[:i]
 		b.left.Store(int64(n))
 	}
-	log, err := sqlite.Open(ctx, filepath.Join(dir, "events.db"))
+	log, err := sqlite.Open(ctx, filepath.Join(folder, "events.db"))
 	if err != nil {
 		return err
 	}
-	db, err := sqldb.OpenSQLite(ctx, filepath.Join(dir, "accounts.db"))
+	db, err := sqldb.OpenSQLite(ctx, filepath.Join(folder, "accounts.db"))
 	if err != nil {
 		return err
 	}
@@ -155,8 +161,12 @@ func react(dir, at string) error {
 	if err != nil {
 		return err
 	}
+	files, err := dir.Open(filepath.Join(folder, "media"), time.Now())
+	if err != nil {
+		return err
+	}
 	store := minedStore{log, b}
-	s := &shop{log: store, commands: newCommands(store), accounts: a, attempts: minedAttempts{a, b}, client: whatsapp.NewClient(minedTransport{&http.Transport{}, b}, time.Now)}
+	s := &shop{log: store, files: files, commands: newCommands(store), accounts: a, attempts: minedAttempts{a, b}, client: whatsapp.NewClient(minedTransport{&http.Transport{}, b}, time.Now)}
 	s.reacting, s.lookup = s.commands, s.newLookup()
 	h, err := reactors.New(reactors.Config{
 		Store: store, Reactors: s.reactors(), Leases: minedLeases{a, b}, Parking: a, Alone: true,
@@ -207,7 +217,7 @@ func newDurableShop(t *testing.T) (s *shop, dir string) {
 			t.Error(err)
 		}
 	})
-	return newShopOn(t, log, openAccounts(t, dir)), dir
+	return newShopOn(t, log, openAccounts(t, dir), openFiles(t, dir)), dir
 }
 
 // sent says how the messages of a chat ended: those that were accepted, and
@@ -295,6 +305,45 @@ func TestKilledWhileItSends(t *testing.T) {
 			}
 			if taken := len(s.graph.Taken()); taken != want.taken || unknown != want.unknown || accepted != 4-unknown || s.graph.Requests() != taken {
 				t.Errorf("%d accepted, %d unknown, %d taken of %d requests; want %+v", accepted, unknown, taken, s.graph.Requests(), want)
+			}
+		})
+	}
+}
+
+// A process that dies at any step of sending a file: what is uploaded twice is sent
+// once.
+func TestKilledWhileItSendsFiles(t *testing.T) {
+	type want struct{ uploads, taken, unknown int }
+	safe := want{3, 3, 0}
+	for at, want := range map[string]want{
+		"before upload 2":                   safe,
+		"after upload 2":                    {4, 3, 0},
+		"before begin 2":                    {4, 3, 0},
+		"after begin 2":                     {3, 2, 1},
+		"before call 2":                     {3, 2, 1},
+		"after call 2":                      {3, 3, 1},
+		"before end 2":                      {3, 3, 1},
+		"after end 2":                       safe,
+		"before chat.message_accepted.v1 2": safe,
+		"after chat.message_accepted.v1 2":  safe,
+		"after forget 2":                    safe,
+	} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			s, dir := newDurableShop(t)
+			id := s.open("15551230001")
+			var messages []chat.MessageID
+			for i := range 3 {
+				messages = append(messages, s.attach(id, chat.FileUse{Kind: media.Image, MIMEType: "image/jpeg"}, fmt.Sprint(jpeg, i), "look"))
+			}
+			s.crash(dir, at, nil)
+			_, stop := s.start()
+			until(t, "all have an outcome", func() bool { return s.settled(id, messages) })
+			stop()
+			accepted, unknown := s.sent(id, messages)
+			uploads := len(s.graph.MediaRequests())
+			if taken := len(s.graph.Taken()); taken != want.taken || unknown != want.unknown || uploads != want.uploads || accepted != 3-unknown || s.graph.Requests() != taken {
+				t.Errorf("%d uploads, %d accepted, %d unknown, %d taken of %d requests; want %+v", uploads, accepted, unknown, taken, s.graph.Requests(), want)
 			}
 		})
 	}

@@ -298,7 +298,7 @@ func TestNothingTwiceWhateverFails(t *testing.T) { eachSeed(t, nothingTwiceWhate
 func nothingTwiceWhateverFails(t *testing.T, seed uint64) {
 	const chats, each = 4, 8
 	within := memory.New(time.Now)
-	s := newShopOn(t, within, newAccounts(t))
+	s := newShopOn(t, within, newAccounts(t), openFiles(t, t.TempDir()))
 	store := faulty.New(within, faulty.Options{
 		Seed: seed, LoseRequest: 0.2, LoseAnswer: 0.25, FailRead: 0.05, TearRead: 0.5, TearWithin: 3, Delay: 0.1, MaxDelay: 2 * time.Millisecond, Sleep: sleep,
 	})

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,26 +17,11 @@ import (
 	"github.com/chatledger/chatledger/domain/media"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/blob"
-	"github.com/chatledger/chatledger/internal/blob/dir"
 	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/reactors"
 )
 
 const jpeg = "\xFF\xD8\xFF\xE0 a picture"
-
-func newFiles(t *testing.T) *dir.Store {
-	t.Helper()
-	files, err := dir.Open(filepath.Join(t.TempDir(), "media"), time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := files.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return files
-}
 
 func (s *shop) fetches(files blob.Store) reactors.Reactor {
 	return reactors.FetchMedia{
@@ -105,7 +89,7 @@ func contentOf(t *testing.T, files blob.Store, sum string) string {
 }
 
 func TestFilesAreFetched(t *testing.T) {
-	s, files := newShop(t), newFiles(t)
+	s, files := newShop(t), openFiles(t, t.TempDir())
 	s.graph.PutMedia("1", graphtest.Media{Body: []byte(jpeg), MIMEType: "image/jpeg"})
 	m := s.sendFile("15551", "1", "image", "image/jpeg", time.Now())
 	s.open("15552") // a message without a file
@@ -159,7 +143,7 @@ func TestFilesThatDoNotCome(t *testing.T) {
 		{name: "a document of any type", kind: "document", media: with(func(m *graphtest.Media) { m.Body, m.MIMEType = []byte("<html>"), "text/html" })},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, files := newShop(t), newFiles(t)
+			s, files := newShop(t), openFiles(t, t.TempDir())
 			if tt.media.MIMEType != "" {
 				s.graph.PutMedia("1", tt.media)
 			}
@@ -194,7 +178,7 @@ func TestFilesThatDoNotCome(t *testing.T) {
 
 // A file that did not come is asked for again when somebody wants it, however old.
 func TestAFileIsAskedForAgain(t *testing.T) {
-	s, files := newShop(t), newFiles(t)
+	s, files := newShop(t), openFiles(t, t.TempDir())
 	m := s.sendFile("15551", "1", "image", "image/jpeg", time.Now().Add(-8*24*time.Hour))
 	host(t, reactors.Config{Store: s.log, Reactors: []reactors.Reactor{s.fetches(files)}, Leases: s.leases, Parking: s.parking, Alone: true})
 	until(t, "it failed", func() bool { return s.file("15551", m).State == chat.MediaLost })
@@ -213,7 +197,7 @@ func TestAFileIsAskedForAgain(t *testing.T) {
 // A channel that is gone, and a store that is full: the one is the file's end, the
 // other the operator's to mend.
 func TestFilesWithoutAChannelOrAPlace(t *testing.T) {
-	s, files := newShop(t), newFiles(t)
+	s, files := newShop(t), openFiles(t, t.TempDir())
 	s.graph.PutMedia("1", graphtest.Media{Body: []byte(jpeg), MIMEType: "image/jpeg"})
 	m := s.sendFile("15551", "1", "image", "image/jpeg", time.Now())
 	h, stop := host(t, reactors.Config{Store: s.log, Reactors: []reactors.Reactor{s.fetches(full{files})}, Leases: s.leases, Parking: s.parking, Alone: true})
@@ -242,7 +226,7 @@ func (full) Put(_ context.Context, _ string, r io.Reader) (blob.Blob, error) {
 
 // A file that hangs holds up neither another file of its chat nor a message.
 func TestFilesHoldNothingUp(t *testing.T) {
-	s, files := newShop(t), newFiles(t)
+	s, files := newShop(t), openFiles(t, t.TempDir())
 	s.graph.NextMedia(graphtest.Behaviour{Hang: true})
 	host(t, reactors.Config{Store: s.log, Reactors: append(s.reactors(), s.fetches(files)), Leases: s.leases, Parking: s.parking, Alone: true, Drain: time.Millisecond})
 	s.graph.PutMedia("0", graphtest.Media{Body: []byte(jpeg), MIMEType: "image/jpeg"})

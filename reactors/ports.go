@@ -97,6 +97,9 @@ type Attempt struct {
 // Attempts keeps the record of calls that must not be made twice, by reactor
 // and position of the event.
 type Attempts interface {
+	// LookAttempt returns what is known of a call.
+	LookAttempt(ctx context.Context, reactor string, at eventstore.Position) (Attempt, error)
+
 	// BeginAttempt records, durably, that a call is about to be made, if none was
 	// or the last one was refused. It returns what was there before.
 	BeginAttempt(ctx context.Context, reactor string, at eventstore.Position) (before Attempt, err error)

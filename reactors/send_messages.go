@@ -13,6 +13,7 @@ import (
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/codec"
+	"github.com/chatledger/chatledger/internal/blob"
 	"github.com/chatledger/chatledger/internal/ids"
 )
 
@@ -33,6 +34,7 @@ const recordTimeout = 5 * time.Second
 type SendMessages struct {
 	Accounts whatsapp.Accounts
 	Client   *whatsapp.Client
+	Files    blob.Store
 	Chats    commands.Chats
 	Attempts Attempts
 	Now      func() time.Time
@@ -122,6 +124,13 @@ func (s SendMessages) send(ctx context.Context, m queued) error {
 	} else if err != nil {
 		return err
 	}
+	uploaded, err := s.upload(ctx, m, account)
+	if err != nil {
+		return err
+	}
+	if uploaded.Outcome == whatsapp.Refused {
+		return s.refuse(ctx, m, uploaded)
+	}
 	before, err := s.Attempts.BeginAttempt(ctx, SendMessagesName, m.e.Position)
 	if err != nil {
 		return err
@@ -142,7 +151,7 @@ func (s SendMessages) send(ctx context.Context, m queued) error {
 	if done {
 		return s.Attempts.ForgetAttempt(ctx, SendMessagesName, m.e.Position)
 	}
-	sent := s.Client.Send(ctx, account, customer, m.Message, m.Outgoing())
+	sent := s.Client.Send(ctx, account, customer, m.Message, m.Outgoing(), uploaded.ProviderID)
 
 	// From here on something has happened outside: it is written down even if
 	// ctx is done.
@@ -162,11 +171,45 @@ func (s SendMessages) send(ctx context.Context, m queued) error {
 		}
 		return Later(&sendError{sent}, sent.After)
 	default:
-		if sent.Cause != nil {
-			s.Logger.LogAttrs(ctx, slog.LevelError, "a message failed", slog.Int64("position", int64(m.e.Position)), slog.Any("error", sent.Cause))
-		}
-		return s.fail(ctx, m, sent.Error)
+		return s.refuse(ctx, m, sent)
 	}
+}
+
+// refuse fails a message that was not sent, or may have been. Of what no person can see
+// from it the log tells.
+func (s SendMessages) refuse(ctx context.Context, m queued, sent whatsapp.Sent) error {
+	if sent.Cause != nil {
+		s.Logger.LogAttrs(ctx, slog.LevelError, "a message failed", slog.Int64("position", int64(m.e.Position)), slog.Any("error", sent.Cause))
+	}
+	return s.fail(ctx, m, sent.Error)
+}
+
+// upload brings the file of a message to the provider, before the attempt to send it
+// begins: nobody sees a file until a message names it, so it may go there twice. If an
+// earlier attempt may have sent the message, its file does not matter any more. With
+// Refused, the message fails; the zero Sent says that there was nothing to do.
+func (s SendMessages) upload(ctx context.Context, m queued, a whatsapp.Account) (up whatsapp.Sent, err error) {
+	if m.Media == nil {
+		return up, nil
+	}
+	known, err := s.Attempts.LookAttempt(ctx, SendMessagesName, m.e.Position)
+	if err != nil || known.State == AttemptBegun || known.State == AttemptAccepted {
+		return up, err
+	}
+	content, err := s.Files.Open(ctx, m.meta.Workspace, m.Media.SHA256)
+	if errors.Is(err, blob.ErrNotFound) {
+		return whatsapp.Sent{Outcome: whatsapp.Refused, Cause: err, Error: &chat.DeliveryError{
+			Code: whatsapp.CodeNoFile, Title: "The file is missing", Details: "It was kept, but is not there any more. The message was not sent.",
+		}}, nil
+	}
+	if err != nil {
+		return up, fmt.Errorf("open a file: %w", err)
+	}
+	defer content.Close()
+	if up = s.Client.Upload(ctx, a, *m.Media, content); up.Outcome == whatsapp.Again {
+		return up, Later(&sendError{up}, up.After)
+	}
+	return up, nil
 }
 
 // unsent takes an attempt back whose call was not made, because of err.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ import (
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/memory"
 	"github.com/chatledger/chatledger/internal/accounts"
+	"github.com/chatledger/chatledger/internal/blob/dir"
 	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/reactors"
@@ -68,6 +70,21 @@ func openAccounts(t *testing.T, dir string) *accounts.Accounts {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// openFiles opens the store of files of a folder that databases are in.
+func openFiles(t *testing.T, folder string) *dir.Store {
+	t.Helper()
+	files, err := dir.Open(filepath.Join(folder, "media"), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := files.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return files
 }
 
 // host starts reactors, and returns what stops them and waits.
@@ -125,6 +142,7 @@ type shop struct {
 	channel  string
 	graph    *graphtest.Server
 	client   *whatsapp.Client
+	files    *dir.Store
 	http     *httptest.Server
 	lookup   whatsapp.Accounts
 	callers  map[call.Provider]reactors.Caller
@@ -137,12 +155,12 @@ type shop struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	return newShopOn(t, memory.New(time.Now), newAccounts(t))
+	return newShopOn(t, memory.New(time.Now), newAccounts(t), openFiles(t, t.TempDir()))
 }
 
-func newShopOn(t *testing.T, store eventstore.Store, a *accounts.Accounts) *shop {
+func newShopOn(t *testing.T, store eventstore.Store, a *accounts.Accounts, files *dir.Store) *shop {
 	t.Helper()
-	s := &shop{t: t, store: store, log: store, accounts: a, attempts: a, leases: a, parking: a, channel: ids.Channel(workspace, "whatsapp", phoneID)}
+	s := &shop{t: t, files: files, store: store, log: store, accounts: a, attempts: a, leases: a, parking: a, channel: ids.Channel(workspace, "whatsapp", phoneID)}
 	s.commands = newCommands(store)
 	s.reacting = s.commands
 	o := someone
@@ -198,7 +216,7 @@ func (s *shop) reactors() []reactors.Reactor {
 			Accounts: s.lookup, Commands: s.reacting, Actor: reactors.TranslateWebhooksName, Logger: log,
 		}}.Reactor(),
 		reactors.SendMessages{
-			Accounts: s.lookup, Client: s.client, Chats: s.reacting.Chats, Attempts: s.attempts, Now: time.Now, Logger: log,
+			Accounts: s.lookup, Client: s.client, Files: s.files, Chats: s.reacting.Chats, Attempts: s.attempts, Now: time.Now, Logger: log,
 			Retry: reactors.Retry{Tries: 3, Min: time.Millisecond, Max: 2 * time.Millisecond},
 		}.Reactor(),
 		reactors.PlaceCalls{
@@ -254,6 +272,28 @@ func (s *shop) answer(id chat.ID, text string) chat.MessageID {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	return m
+}
+
+// attach queues a file for the customer and returns the message's id.
+func (s *shop) attach(id chat.ID, f chat.FileUse, content, caption string) chat.MessageID {
+	s.t.Helper()
+	kept, err := s.files.Put(s.t.Context(), workspace, strings.NewReader(content))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.queued++
+	m := chat.MessageID(fmt.Sprintf("out-%d", s.queued))
+	name := f.Filename
+	f.SHA256, f.Size, f.Filename = kept.SHA256, kept.Size, ""
+	o := commands.Origin{Workspace: workspace, Actor: "ana", ActorKind: commands.ActorAgent}
+	res, err := s.commands.Chats.UploadFile(s.t.Context(), o, id, chat.UploadFile{FileUploaded: chat.FileUploaded{File: f, By: "ana", At: time.Now()}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.done(s.commands.Chats.Send(s.t.Context(), o, id, chat.SendMessage{Message: m, By: "ana", At: time.Now(), Outgoing: chat.Outgoing{
+		Text: caption, Media: &chat.FileUse{ID: chat.FileID(res.ID), Filename: name},
+	}}))
 	return m
 }
 

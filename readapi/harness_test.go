@@ -129,7 +129,7 @@ func newLedger(t testing.TB, change ...func(*readapi.Config, *web.Config)) *ledg
 		c(&rc, &wc)
 	}
 	l.read = readapi.New(rc)
-	l.web = web.New(wc, slices.Concat(commandapi.Endpoints(l.commands, l.store, time.Now), l.read.Endpoints(), viewsapi.Endpoints(l.views))...)
+	l.web = web.New(wc, slices.Concat(commandapi.Endpoints(l.commands, l.store, l.files, time.Now), l.read.Endpoints(), viewsapi.Endpoints(l.views))...)
 	l.web.Handle("GET /metrics", l.read.MetricsHandler())
 
 	l.workers = &projectionsControl{pause: background(t, runner.Run)}

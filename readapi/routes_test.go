@@ -62,6 +62,7 @@ a . s . . A  POST /v1/chats/{chat}/read
 a . s . . A  POST /v1/chats/{chat}/unread
 a . s . . A  POST /v1/chats/{chat}/snooze
 a . s . . A  POST /v1/chats/{chat}/unsnooze
+a b s . . A  POST /v1/chats/{chat}/media
 a . s . . A  POST /v1/chats/{chat}/messages/{message}/media/fetch
 . . s . . A  DELETE /v1/chats/{chat}
 . . s . . A  POST /v1/chats/{chat}/restore

@@ -16,6 +16,11 @@ type message struct {
 	Type      string        `json:"type"`
 	Text      *textBody     `json:"text,omitempty"`
 	Template  *templateBody `json:"template,omitempty"`
+	Image     *sentFile     `json:"image,omitempty"`
+	Audio     *sentFile     `json:"audio,omitempty"`
+	Video     *sentFile     `json:"video,omitempty"`
+	Document  *sentFile     `json:"document,omitempty"`
+	Sticker   *sentFile     `json:"sticker,omitempty"`
 	Callback  string        `json:"biz_opaque_callback_data,omitempty"`
 }
 
@@ -69,20 +74,26 @@ type fileBody struct {
 // says that it arrived after all.
 //
 // The requests are those of
-// https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/text-messages
-// and
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/text-messages,
 // https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/template-messages
-func (c *Client) Send(ctx context.Context, a Account, to string, id chat.MessageID, out chat.Outgoing) Sent {
-	return c.postMessage(ctx, a, newMessage(to, id, out))
+// and, for files,
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/image-messages
+// and its siblings. uploaded is the id that Upload had for the file of the message, if
+// it has one.
+func (c *Client) Send(ctx context.Context, a Account, to string, id chat.MessageID, out chat.Outgoing, uploaded string) Sent {
+	return c.postMessage(ctx, a, newMessage(to, id, out, uploaded))
 }
 
-func newMessage(to string, id chat.MessageID, out chat.Outgoing) message {
+func newMessage(to string, id chat.MessageID, out chat.Outgoing, uploaded string) message {
 	m := message{Product: "whatsapp", Recipient: "individual", To: to, Callback: string(id)}
-	if t := out.Template; t != nil {
-		m.Type, m.Template = "template", newTemplate(t)
-		return m
+	switch {
+	case out.Template != nil:
+		m.Type, m.Template = "template", newTemplate(out.Template)
+	case out.Media != nil:
+		m.attach(out.Media.Kind, &sentFile{ID: uploaded, Caption: out.Text, Filename: out.Media.Filename})
+	default:
+		m.Type, m.Text = "text", &textBody{Body: out.Text}
 	}
-	m.Type, m.Text = "text", &textBody{Body: out.Text}
 	return m
 }
 

@@ -35,6 +35,7 @@ const (
 	CodeOutcomeUnknown = -1 // Meta may have taken the message; it is not sent again
 	CodeUnreachable    = -2 // Meta could not be reached, or said nothing of use, in all tries
 	CodeNoChannel      = -3 // the channel was disconnected
+	CodeNoFile         = -4 // the file of the message is not there any more
 )
 
 // Outcome is what a try to send led to.

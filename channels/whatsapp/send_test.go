@@ -33,7 +33,7 @@ func graph(t *testing.T) (*graphtest.Server, whatsapp.Account, *whatsapp.Client)
 
 func TestSendText(t *testing.T) {
 	g, a, c := graph(t)
-	got := c.Send(t.Context(), a, "15551230001", "m1", chat.Outgoing{Text: "Yes <we> do & \"more\""})
+	got := c.Send(t.Context(), a, "15551230001", "m1", chat.Outgoing{Text: "Yes <we> do & \"more\""}, "")
 	taken := g.Taken()
 	if len(taken) != 1 {
 		t.Fatalf("%+v, taken %v", got, taken)
@@ -43,7 +43,7 @@ func TestSendText(t *testing.T) {
 		t.Errorf("%+v, taken %+v", got, taken[0])
 	}
 	a.Secrets.GraphURL += "/v99.1/" // the address may name the version
-	if got := c.Send(t.Context(), a, "15551230001", "m1", chat.Outgoing{Text: "again"}); got.Outcome != whatsapp.Accepted {
+	if got := c.Send(t.Context(), a, "15551230001", "m1", chat.Outgoing{Text: "again"}, ""); got.Outcome != whatsapp.Accepted {
 		t.Errorf("%+v", got)
 	}
 }
@@ -92,7 +92,7 @@ func TestSendTextWhenGraphMisbehaves(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			g, a, c := graph(t)
 			g.Next(tc.b)
-			got := c.Send(t.Context(), a, "15551230001", "m1", chat.Outgoing{Text: "hi"})
+			got := c.Send(t.Context(), a, "15551230001", "m1", chat.Outgoing{Text: "hi"}, "")
 			if got.Error != nil && got.Error.Code < 1000 && got.Error.Code != 190 { // words of our own
 				got.Error.Details = ""
 				if got.Error.Code < 0 {
@@ -119,7 +119,7 @@ func TestSendTextWhenTheAnswerNeverComes(t *testing.T) {
 		_ = g.Wait(ctx, 1)
 		cancel()
 	}()
-	if got := c.Send(ctx, a, "15551230001", "m1", chat.Outgoing{Text: "hi"}); got.Outcome != whatsapp.Unknown || got.Cause == nil {
+	if got := c.Send(ctx, a, "15551230001", "m1", chat.Outgoing{Text: "hi"}, ""); got.Outcome != whatsapp.Unknown || got.Cause == nil {
 		t.Errorf("%+v", got)
 	}
 }
@@ -135,7 +135,7 @@ func TestSendTextWhenNobodyListens(t *testing.T) {
 	}
 	c := whatsapp.NewClient(nil, time.Now)
 	defer c.Close()
-	got := c.Send(t.Context(), a, "15551230001", "m1", chat.Outgoing{Text: "hi"})
+	got := c.Send(t.Context(), a, "15551230001", "m1", chat.Outgoing{Text: "hi"}, "")
 	if got.Outcome != whatsapp.Again || strings.Contains(got.Cause.Error(), "s3cret") {
 		t.Errorf("%+v", got)
 	}
@@ -145,7 +145,7 @@ func TestSendTextWithoutAnAddress(t *testing.T) {
 	c := whatsapp.NewClient(nil, time.Now)
 	defer c.Close()
 	for _, url := range []string{"ftp://x", "::", "graph.facebook.com", "http://"} {
-		got := c.Send(t.Context(), whatsapp.Account{Secrets: whatsapp.Secrets{GraphURL: url}}, "1", "m1", chat.Outgoing{Text: "hi"})
+		got := c.Send(t.Context(), whatsapp.Account{Secrets: whatsapp.Secrets{GraphURL: url}}, "1", "m1", chat.Outgoing{Text: "hi"}, "")
 		if got.Outcome != whatsapp.Refused || got.Error.Code != whatsapp.CodeNoChannel {
 			t.Errorf("%s: %+v", url, got)
 		}

@@ -331,7 +331,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	read := readapi.New(readapi.Config{
 		DB: dbs.views, Apart: dbs.apart(), Store: p.log, Waiter: cfg.Waiter, Files: p.files, Now: now, Log: t.logger, Status: runner.Status, Metrics: metrics,
 	})
-	endpoints := slices.Concat(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, now), viewsapi.Endpoints(cfg))
+	endpoints := slices.Concat(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, p.files, now), viewsapi.Endpoints(cfg))
 	api := web.New(web.Config{
 		Authenticate: p.authenticate, Now: now, Log: t.logger, Metrics: metrics,
 	}, endpoints...)
@@ -401,7 +401,7 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Cl
 			},
 		}.Reactor(),
 		reactors.SendMessages{
-			Accounts: known, Client: client, Chats: p.commands.Chats, Attempts: p.accounts, Now: now, Logger: t.logger,
+			Accounts: known, Client: client, Files: p.files, Chats: p.commands.Chats, Attempts: p.accounts, Now: now, Logger: t.logger,
 		}.Reactor(),
 		reactors.FetchMedia{Accounts: known, Client: client, Files: p.files, Chats: p.commands.Chats, Now: now}.Reactor(),
 		reactors.KeepContacts{Chats: p.commands.Chats, Contacts: p.commands.Contacts}.Reactor(),

@@ -33,15 +33,16 @@ var ErrNoAgent = fault.New(fault.Forbidden, "auth.no_agent", "the token belongs 
 type api struct {
 	*commands.Commands
 	store eventstore.Store
+	files Files
 	now   func() time.Time
 
 	downloads *downloads
 }
 
 // Endpoints returns the routes that change something.
-func Endpoints(c *commands.Commands, store eventstore.Store, now func() time.Time) []web.Endpoint {
-	a := &api{c, store, now, &downloads{underWay: map[string]int{}}}
-	return slices.Concat(a.routes(), a.quickReplies(), a.savedViews(), a.groups(), a.campaigns(), a.templates(), a.schedules(), a.settings(), a.offers())
+func Endpoints(c *commands.Commands, store eventstore.Store, files Files, now func() time.Time) []web.Endpoint {
+	a := &api{c, store, files, now, &downloads{underWay: map[string]int{}}}
+	return slices.Concat(a.routes(), []web.Endpoint{a.uploadFile()}, a.quickReplies(), a.savedViews(), a.groups(), a.campaigns(), a.templates(), a.schedules(), a.settings(), a.offers())
 }
 
 // caller is on whose behalf a command runs, in the forms that commands take.

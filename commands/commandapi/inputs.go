@@ -109,6 +109,14 @@ type SendBody struct {
 	QuickReply *QuickReplyBody `json:"quick_reply,omitempty" doc:"Instead of a text: what it is made of. The message says which quick reply it was, and which version."`
 
 	Template *UseTemplateBody `json:"template,omitempty" doc:"Instead of a text: a template that is approved, with its values. It is sent whenever the customer wrote last."`
+	Media    *UseFileBody     `json:"media,omitempty" doc:"Instead of a text: a file that was uploaded to the chat."`
+}
+
+// UseFileBody says which file a message is.
+type UseFileBody struct {
+	ID       string `json:"id" doc:"What the upload was answered with."`
+	Caption  string `json:"caption,omitempty" example:"The handle is like this." doc:"At most 1,024 characters; none with sounds and stickers."`
+	Filename string `json:"filename,omitempty" example:"invoice.pdf" doc:"Of a document: what the customer sees it called."`
 }
 
 // NoteBody is the text of a note.

@@ -158,28 +158,48 @@ func (a *api) send(ctx context.Context, c caller, in *chatWith[SendBody]) (resul
 // queue queues a message, or has it sent later.
 func (a *api) queue(ctx context.Context, c caller, id chat.ID, b SendBody, later *chat.Later) (result, error) {
 	cmd := chat.SendMessage{Message: commands.NewMessage(c.Origin), By: c.By, Bot: c.Bot, At: c.At, Later: later}
-	const one = "want a text, a quick reply or a template, and one of them"
+	if err := b.one(); err != nil {
+		return result{}, err
+	}
 	switch {
-	case b.Text != nil && b.QuickReply == nil && b.Template == nil:
+	case b.Text != nil:
 		cmd.Text = *b.Text
 		return a.Chats.Send(ctx, c.Origin, id, cmd)
-	case b.QuickReply != nil && b.Text == nil && b.Template == nil:
+	case b.QuickReply != nil:
 		r, err := a.QuickReplies.Send(ctx, c.Origin, id, cmd, commands.Use{
 			Reply: quickreply.ID(b.QuickReply.ID), Version: b.QuickReply.Version, Values: b.QuickReply.Values, By: c.writer(),
 		})
 		return r, within("quick_reply", err)
-	case b.Template != nil && b.Text == nil && b.QuickReply == nil:
+	case b.Template != nil:
 		if (b.Template.ID == "") == (b.Template.Name == "") {
 			return result{}, web.BadRequest(web.CodeInvalid, "body.template", "want the template's id or its name, and one of them")
 		}
 		r, err := a.Templates.Send(ctx, c.Origin, id, cmd, commands.UseTemplate{Template: template.ID(b.Template.ID), Name: b.Template.Name, Values: b.Template.Values.values()})
 		return r, within("template", err)
-	case b.Text == nil && b.QuickReply == nil && b.Template == nil:
-		return result{}, web.BadRequest(web.CodeInvalid, "body", one)
-	case b.QuickReply != nil:
-		return result{}, web.BadRequest(web.CodeInvalid, "body.quick_reply", one)
 	}
-	return result{}, web.BadRequest(web.CodeInvalid, "body.template", one)
+	cmd.Text, cmd.Media = b.Media.Caption, &chat.FileUse{ID: chat.FileID(b.Media.ID), Filename: b.Media.Filename}
+	return a.Chats.Send(ctx, c.Origin, id, cmd)
+}
+
+// one refuses a message that is nothing, or more than one thing.
+func (b SendBody) one() error {
+	const one = "want a text, a quick reply, a template or a file, and one of them"
+	var all []string
+	for _, part := range []struct {
+		name  string
+		given bool
+	}{{"text", b.Text != nil}, {"quick_reply", b.QuickReply != nil}, {"template", b.Template != nil}, {"media", b.Media != nil}} {
+		if part.given {
+			all = append(all, part.name)
+		}
+	}
+	switch len(all) {
+	case 0:
+		return web.BadRequest(web.CodeInvalid, "body", one)
+	case 1:
+		return nil
+	}
+	return web.BadRequest(web.CodeInvalid, "body."+all[1], one)
 }
 
 // within puts a refusal's values where they are in a larger body.

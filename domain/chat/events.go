@@ -3,6 +3,7 @@ package chat
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/chatledger/chatledger/domain/internal/notes"
@@ -43,6 +44,7 @@ var Events = []Event{
 	MediaStored{},
 	MediaFailed{},
 	MediaRequested{},
+	FileUploaded{},
 	OptedOut{},
 	OptedIn{},
 	MessageScheduled{},
@@ -119,6 +121,7 @@ type MessageQueued struct {
 	Template   *TemplateUse   `json:"template,omitempty"`    // that is sent; the text is what it says
 	Campaign   string         `json:"campaign,omitempty"`    // the id of the campaign that it is a part of
 	Scheduled  bool           `json:"scheduled,omitempty"`   // it was scheduled, and its time has come
+	Media      *FileUse       `json:"media,omitempty"`       // that is sent; the text is its caption
 }
 
 // QuickReplyUse is the quick reply that a text was made from.
@@ -321,6 +324,27 @@ type MediaFailed struct {
 	At      time.Time        `json:"at"`
 }
 
+// FileUploaded says that a file is kept that messages of the chat can be sent with.
+type FileUploaded struct {
+	File FileUse   `json:"file"`
+	By   AgentID   `json:"by"`
+	Bot  bool      `json:"bot,omitempty"` // By is a bot, not a person
+	At   time.Time `json:"at"`
+}
+
+// FileUse is a file that is sent: all that its provider has to be told.
+type FileUse struct {
+	ID       FileID     `json:"id"`
+	Kind     media.Kind `json:"kind"`   // image, audio, video, document or sticker
+	SHA256   string     `json:"sha256"` // in hex: it is kept under that
+	Size     int64      `json:"size"`   // bytes
+	MIMEType string     `json:"mime_type"`
+	Filename string     `json:"filename,omitempty"` // of a document, in a message
+}
+
+// FileID names a file that was uploaded to a chat.
+type FileID string
+
 // MediaRequested says that somebody wants another try at a file that could not be
 // had.
 type MediaRequested struct {
@@ -520,6 +544,7 @@ func (CallEnded) EventType() string            { return "chat.call_ended.v1" }
 func (MediaStored) EventType() string          { return "chat.media_stored.v1" }
 func (MediaFailed) EventType() string          { return "chat.media_failed.v1" }
 func (MediaRequested) EventType() string       { return "chat.media_requested.v1" }
+func (FileUploaded) EventType() string         { return "chat.file_uploaded.v1" }
 
 func (Snoozed) EventType() string { return "chat.snoozed.v1" }
 func (Woken) EventType() string   { return "chat.woken.v1" }
@@ -651,6 +676,11 @@ func (e MediaStored) apply(s *State) {
 	f := s.Media[e.Message]
 	f.State, f.SHA256 = MediaKept, e.SHA256
 	put(&s.Media, e.Message, f)
+}
+
+func (e FileUploaded) apply(s *State) {
+	maps.DeleteFunc(s.Files, func(_ FileID, u Upload) bool { return e.At.Sub(u.At) > UploadKept })
+	put(&s.Files, e.File.ID, Upload{e.File, e.At})
 }
 
 func (e MediaFailed) apply(s *State)    { s.media(e.Message, MediaLost) }

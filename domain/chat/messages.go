@@ -14,6 +14,8 @@ type SendMessage struct {
 	Later    *Later        // when; nil: now
 	Campaign string        // that it is a part of; "" if of none
 	Window   time.Duration // how long after the customer's last message the channel takes free ones; 0: always
+
+	due bool // it was scheduled: what its file is was found out then
 }
 
 // Decide implements the command.
@@ -33,6 +35,12 @@ func (c SendMessage) Decide(s State) ([]Event, error) {
 	if _, known := s.Outbound[c.Message]; known {
 		return nil, nil
 	}
+	if !c.due {
+		var err error
+		if c.Outgoing, err = s.withFile(c.Outgoing, c.At); err != nil {
+			return nil, err
+		}
+	}
 	if c.free() && c.Later == nil {
 		if err := s.inWindow(c.At, c.Window); err != nil {
 			return nil, err
@@ -40,7 +48,7 @@ func (c SendMessage) Decide(s State) ([]Event, error) {
 	}
 	queued := MessageQueued{
 		Message: c.Message, Text: c.Text, By: c.By, Bot: c.Bot, At: c.At,
-		QuickReply: c.QuickReply, Template: c.Template, Campaign: c.Campaign,
+		QuickReply: c.QuickReply, Template: c.Template, Campaign: c.Campaign, Media: c.Media,
 	}
 	if c.Later != nil {
 		return s.schedule(queued, *c.Later)

@@ -7,11 +7,12 @@ type Outgoing struct {
 
 	QuickReply *QuickReplyUse `json:"quick_reply,omitempty"` // that Text was made from
 	Template   *TemplateUse   `json:"template,omitempty"`    // that is sent, Text being what it says
+	Media      *FileUse       `json:"media,omitempty"`       // that is sent, Text being its caption; it may have none
 }
 
 // Outgoing returns what was queued.
 func (e MessageQueued) Outgoing() Outgoing {
-	return Outgoing{Text: e.Text, QuickReply: e.QuickReply, Template: e.Template}
+	return Outgoing{Text: e.Text, QuickReply: e.QuickReply, Template: e.Template, Media: e.Media}
 }
 
 // Content returns what was queued as the conversation shows it.
@@ -19,6 +20,9 @@ func (e MessageQueued) Content() Content {
 	c := Content{Kind: "text", Text: e.Text}
 	if e.Template != nil {
 		c.Kind = "template"
+	}
+	if m := e.Media; m != nil {
+		c.Kind, c.Media = string(m.Kind), &Media{ID: string(m.ID), MIMEType: m.MIMEType, SHA256: m.SHA256, Filename: m.Filename}
 	}
 	return c
 }
@@ -61,6 +65,9 @@ type TemplateButton struct {
 func (o Outgoing) check() error {
 	if t := o.Template; t != nil && (t.ID == "" || t.Name == "" || t.Language == "") {
 		return ErrTemplateMissing
+	}
+	if o.Media != nil {
+		return o.Media.check(o.Text)
 	}
 	return messageText.Check(o.Text)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/internal/domaintest"
+	"github.com/chatledger/chatledger/domain/media"
 )
 
 type command = domaintest.Command[chat.State, chat.Event]
@@ -32,9 +33,22 @@ func commands() *rapid.Generator[command] {
 	kinds := rapid.SampledFrom([]chat.TransferKind{"", chat.ToAgent, chat.ToTeam, chat.ToBot})
 	reasons := rapid.SampledFrom([]chat.ContactReason{"", chat.ByForm, chat.ByAgent, chat.ByChatflow})
 	times := rapid.SampledFrom([]time.Time{{}, noon, noon.Add(time.Hour), noon.Add(2 * time.Hour), noon.Add(1e5 * time.Hour)})
+	files := rapid.SampledFrom([]chat.FileID{"", "f1", "f2"})
 	draws := []func(*rapid.T) command{
 		func(t *rapid.T) command {
 			return chat.SendMessage{Message: messages.Draw(t, "message"), Outgoing: chat.Outgoing{Text: words.Draw(t, "text")}, By: agents.Draw(t, "by")}
+		},
+		func(t *rapid.T) command {
+			return chat.UploadFile{FileUploaded: chat.FileUploaded{
+				File: chat.FileUse{ID: files.Draw(t, "file"), Kind: media.Image, SHA256: strings.Repeat("ab", 32), Size: 1, MIMEType: "image/png"},
+				By:   agents.Draw(t, "by"), At: times.Draw(t, "at"),
+			}}
+		},
+		func(t *rapid.T) command {
+			return chat.SendMessage{
+				Message: messages.Draw(t, "message"), By: agents.Draw(t, "by"), At: times.Draw(t, "at"),
+				Outgoing: chat.Outgoing{Text: words.Draw(t, "caption"), Media: &chat.FileUse{ID: files.Draw(t, "file")}},
+			}
 		},
 		func(t *rapid.T) command {
 			return chat.AcceptMessage{Message: messages.Draw(t, "message"), ProviderID: providers.Draw(t, "provider")}

@@ -166,7 +166,7 @@ func (c SendDue) Decide(s State) ([]Event, error) {
 	if !ok || c.At.Before(m.SendAt) {
 		return nil, nil
 	}
-	events, err := SendMessage{Message: c.Message, Outgoing: m.Outgoing, By: m.By, Bot: m.Bot, At: c.At, Window: c.Window}.Decide(s)
+	events, err := SendMessage{Message: c.Message, Outgoing: m.Outgoing, By: m.By, Bot: m.Bot, At: c.At, Window: c.Window, due: true}.Decide(s)
 	if err == nil {
 		err = s.takes(m.Outgoing)
 	}

@@ -36,7 +36,8 @@ type State struct {
 	Snooze       *Snooze           // nil if the chat is not snoozed
 	Media        map[MessageID]MediaFile
 	Scheduled    map[MessageID]Scheduled
-	Offer        *Offer // nil if no transfer waits to be accepted
+	Offer        *Offer            // nil if no transfer waits to be accepted
+	Files        map[FileID]Upload // that were uploaded, the expired ones until the next one comes
 }
 
 // Note is what decisions need to know of a note, also after it was deleted.

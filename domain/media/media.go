@@ -6,6 +6,7 @@ package media
 
 import (
 	"bytes"
+	"fmt"
 	"mime"
 	"slices"
 	"strings"
@@ -64,6 +65,14 @@ func (k Kind) Max() int64 {
 		return MaxSticker
 	}
 	return 0
+}
+
+// TooLarge returns the refusal of a file that is larger than Max.
+func (k Kind) TooLarge() error {
+	if k.Max() < 1<<20 {
+		return ErrTooLarge.With(fmt.Sprintf("the file is larger than the %d KB that a file of kind %s may have", k.Max()>>10, k))
+	}
+	return ErrTooLarge.With(fmt.Sprintf("the file is larger than the %d MB that a file of kind %s may have", k.Max()>>20, k))
 }
 
 // form is what the first bytes of a file show it to be.

@@ -358,6 +358,9 @@ func TestAttempts(t *testing.T) {
 		a, ctx := open(), t.Context()
 		begin := func(want reactors.Attempt) {
 			t.Helper()
+			if got, err := a.LookAttempt(ctx, "r", 3); err != nil || got != want {
+				t.Fatalf("LookAttempt: %+v, %v, want %+v", got, err, want)
+			}
 			if got, err := a.BeginAttempt(ctx, "r", 3); err != nil || got != want {
 				t.Fatalf("BeginAttempt: %+v, %v, want %+v", got, err, want)
 			}

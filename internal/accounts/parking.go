@@ -157,16 +157,33 @@ func (a *Accounts) RetryParked(ctx context.Context, reactor string) (n int64, er
 	return n, nil
 }
 
+// LookAttempt implements reactors.Attempts.
+func (a *Accounts) LookAttempt(ctx context.Context, reactor string, at eventstore.Position) (known reactors.Attempt, err error) {
+	err = a.db.Read(ctx, func(tx sqldb.Tx) (err error) {
+		known, err = lookAttempt(ctx, tx, reactor, at)
+		return err
+	})
+	if err != nil {
+		return reactors.Attempt{}, fmt.Errorf("look at attempt %s@%d: %w", reactor, at, err)
+	}
+	return known, nil
+}
+
+func lookAttempt(ctx context.Context, tx sqldb.Tx, reactor string, at eventstore.Position) (known reactors.Attempt, err error) {
+	err = tx.Query(ctx, "SELECT state, provider_id FROM attempts WHERE reactor = $1 AND position = $2", []any{reactor, at}, func(r sqldb.Row) error {
+		known = reactors.Attempt{State: reactors.AttemptState(r.Text(0)), ProviderID: r.Text(1)}
+		return nil
+	})
+	return known, err
+}
+
 // BeginAttempt implements reactors.Attempts.
 func (a *Accounts) BeginAttempt(ctx context.Context, reactor string, at eventstore.Position) (before reactors.Attempt, err error) {
-	err = a.db.Write(ctx, func(tx sqldb.Tx) error {
+	err = a.db.Write(ctx, func(tx sqldb.Tx) (err error) {
 		if err := sqldb.Lock(ctx, tx, fmt.Sprintf("attempt %s %d", reactor, at)); err != nil {
 			return err
 		}
-		err := tx.Query(ctx, "SELECT state, provider_id FROM attempts WHERE reactor = $1 AND position = $2", []any{reactor, at}, func(r sqldb.Row) error {
-			before = reactors.Attempt{State: reactors.AttemptState(r.Text(0)), ProviderID: r.Text(1)}
-			return nil
-		})
+		before, err = lookAttempt(ctx, tx, reactor, at)
 		if err != nil || before.State == reactors.AttemptBegun || before.State == reactors.AttemptAccepted {
 			return err
 		}

@@ -244,6 +244,8 @@ func (r *reader) describe(typ string) string {
 		typ = "list of " + r.describe(typ[2:])
 	case typ == "time.Time":
 		typ = "time"
+	case typ == "media.Kind": // of a package that has no events
+		typ = "string"
 	case typ == "json.RawMessage":
 		typ = "JSON"
 	case len(r.values[typ]) > 0:

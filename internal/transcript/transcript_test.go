@@ -182,6 +182,10 @@ func (l *teller) story() {
 		Message: "out-t", Text: "Your parcel is on its way.", By: "ann", At: l.now(),
 		Template: &chat.TemplateUse{ID: "t1", Name: "delivery_update", Language: "en_US", Category: "utility"},
 	})
+	bill := chat.FileUse{ID: "f1", Kind: "document", SHA256: strings.Repeat("0b", 32), Size: 9, MIMEType: "application/pdf"}
+	l.agent(chat.FileUploaded{File: bill, By: "ann", At: l.now()})
+	bill.Filename = "bill 7.pdf"
+	l.agent(chat.MessageQueued{Message: "out-f", Text: "The bill", By: "ann", At: l.now(), Media: &bill})
 	for _, id := range []chat.MessageID{"out-l", "out-m", "out-n"} {
 		l.agent(chat.MessageScheduled{Message: id, Outgoing: chat.Outgoing{Text: "Still there?"}, SendAt: l.now().Add(time.Hour), By: "ann", At: l.now()})
 	}

@@ -113,7 +113,12 @@ func (p *Projection) Apply(e projections.Event) {
 		change(func(r *Row) {
 			at := f.At.UnixMicro()
 			r.answered(at)
-			r.last(at, "1"+string(f.Message), by, f.Content().Kind, Preview(chat.Content{Kind: "text", Text: f.Text}))
+			said := f.Content()
+			kind := said.Kind
+			if f.Template != nil {
+				said.Kind = "text" // what the customer reads is all that counts here
+			}
+			r.last(at, "1"+string(f.Message), by, kind, Preview(said))
 		})
 	case chat.Claimed:
 		change(func(r *Row) { r.Assignee = string(f.By) })

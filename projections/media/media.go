@@ -68,6 +68,13 @@ func (p *Projection) Apply(e projections.Event) {
 				Filename: m.Filename, State: string(chat.MediaFetching), MIMEType: m.MIMEType, At: f.At.UnixMicro(),
 			})
 		}
+	case chat.MessageQueued:
+		if m := f.Media; m != nil {
+			p.files.Put(File{
+				Key: Key{e.Subject(), string(f.Message)}, Workspace: e.Meta.Workspace, Kind: string(m.Kind), Filename: m.Filename,
+				State: string(chat.MediaKept), SHA256: m.SHA256, Size: m.Size, MIMEType: m.MIMEType, At: f.At.UnixMicro(),
+			})
+		}
 	case chat.MediaStored:
 		change(f.Message, func(r *File) {
 			r.State, r.SHA256, r.Size, r.MIMEType, r.At = string(chat.MediaKept), f.SHA256, f.Size, f.MIMEType, f.At.UnixMicro()

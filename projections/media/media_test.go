@@ -39,7 +39,7 @@ func TestMedia(t *testing.T) {
 		check := func(want ...media.File) {
 			t.Helper()
 			l.Read(t, func(tx sqldb.Tx) {
-				got, err := media.Of(t.Context(), tx, "acme", "c1", []string{"m1", "m2", "m3", "m4"})
+				got, err := media.Of(t.Context(), tx, "acme", "c1", []string{"m1", "m2", "m3", "m4", "m5"})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -72,6 +72,16 @@ func TestMedia(t *testing.T) {
 		l.Record(t, "chat-c1", chat.MediaStored{Message: "m2", SHA256: "cd", Size: 6, MIMEType: "application/octet-stream", At: at(6)})
 		m2.State, m2.SHA256, m2.Size, m2.MIMEType, m2.At = "stored", "cd", 6, "application/octet-stream", us(6)
 		check(m1, m2)
+
+		// What is sent is kept from the beginning.
+		l.Record(t, "chat-c1", chat.MessageQueued{Message: "m4", Text: "the bill", By: "ann", At: at(7), Media: &chat.FileUse{
+			ID: "f1", Kind: "document", SHA256: "ef", Size: 7, MIMEType: "application/pdf", Filename: "bill.pdf",
+		}})
+		l.Record(t, "chat-c1", chat.MessageQueued{Message: "m5", Text: "no file", By: "ann", At: at(8)})
+		check(m1, m2, media.File{
+			Key: media.Key{Chat: "c1", Message: "m4"}, Workspace: "acme", Kind: "document", Filename: "bill.pdf", State: "stored",
+			SHA256: "ef", Size: 7, MIMEType: "application/pdf", At: us(7),
+		})
 
 		l.Read(t, func(tx sqldb.Tx) {
 			for _, key := range [][3]string{{"other", "c1", "m1"}, {"acme", "c2", "m1"}, {"acme", "c1", "m3"}, {"acme", "c1", "\x00"}} {

@@ -171,6 +171,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /{version}/{phone}/messages", s.messages)
 	mux.HandleFunc("POST /{version}/{phone}/calls", s.calls)
+	mux.HandleFunc("POST /{version}/{phone}/media", s.upload)
 	mux.HandleFunc("GET /{version}/{media}", s.whereMedia)
 	mux.HandleFunc("GET "+attachments+"{$}", s.getMedia)
 	mux.ServeHTTP(w, r)

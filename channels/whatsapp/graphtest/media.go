@@ -11,6 +11,7 @@ import (
 
 // Media is a file that the server hands out.
 type Media struct {
+	ID       string // of what was uploaded
 	Body     []byte
 	MIMEType string
 	SHA256   string // what is said of it, if that is not true

@@ -43,7 +43,8 @@ type request struct {
 		} `json:"language"`
 		Components []component `json:"components"`
 	} `json:"template"`
-	Callback string `json:"biz_opaque_callback_data"`
+	Image, Audio, Video, Document, Sticker *sentFile
+	Callback                               string `json:"biz_opaque_callback_data"`
 }
 
 type component struct {
@@ -79,6 +80,8 @@ func (s *Server) read(body []byte) (Message, *refusal) {
 		return m, invalid("not addressed as documented")
 	case q.Type == "text" && m.Text != "":
 		return m, nil
+	case q.file() != nil:
+		return m, s.checkFile(q)
 	case q.Type == "template" && q.Template != nil:
 		return m, s.checkTemplate(q)
 	}
