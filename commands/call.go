@@ -18,6 +18,7 @@ type Calls struct {
 	calls    *aggregate[call.State, call.Event]
 	chats    *aggregate[chat.State, chat.Event]
 	channels *aggregate[channel.State, channel.Event]
+	contacts Contacts
 }
 
 // Request calls the customer of a chat: it takes the chat's line, then opens the
@@ -51,6 +52,9 @@ func (c Calls) Request(ctx context.Context, o Origin, in chat.ID, cmd chat.Reque
 			if err != nil {
 				return nil, err
 			}
+		}
+		if cmd.Blocked, err = c.contacts.blocked(ctx, o.Workspace, s.Customer); err != nil {
+			return nil, err
 		}
 		events, err := cmd.Decide(s)
 		if err != nil || len(events) == 0 {

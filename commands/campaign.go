@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -222,7 +221,7 @@ func planning(id campaign.ID, step int) uuid.UUID {
 // or why they are not.
 func (c Campaigns) Address(ctx context.Context, id campaign.ID, s campaign.Created, who string) (r campaign.Recipient, err error) {
 	r.Contact = who
-	known, err := c.person(ctx, s.Workspace, who)
+	known, err := c.contacts.person(ctx, s.Workspace, contact.ID(who))
 	switch {
 	case err != nil:
 		return r, err
@@ -288,7 +287,7 @@ func (c Campaigns) Send(ctx context.Context, o Origin, id campaign.ID, s campaig
 			return nil, err
 		}
 		// What was so when it was planned may not be so any more: that can be days ago.
-		who, err := c.person(ctx, s.Content.Workspace, r.Contact)
+		who, err := c.contacts.person(ctx, s.Content.Workspace, contact.ID(r.Contact))
 		switch {
 		case err != nil:
 			return nil, err
@@ -350,79 +349,6 @@ func (c Campaigns) Did(ctx context.Context, id campaign.ID, r campaign.Recipient
 // sending is the command that sends somebody the message of a campaign.
 func sending(id campaign.ID, r campaign.Recipient) uuid.UUID {
 	return ids.Command("campaign send", string(id), r.Contact)
-}
-
-// known is what a campaign needs to know of somebody.
-type known struct {
-	fields  map[string]string // by placeholder, without "contact."
-	phones  []string
-	chats   []string
-	blocked bool
-	last    time.Time // that they wrote where Customer is
-}
-
-// person returns what is known of a contact, or of the one that it is shown as a part
-// of, with all parts of that; nil if it is not there any more.
-func (c Campaigns) person(ctx context.Context, ws, id string) (*known, error) {
-	look := func(id string, use func(contact.State)) error {
-		return absent(c.contacts.Look(ctx, ws, contact.ID(id), func(s contact.State) error {
-			use(s)
-			return nil
-		}))
-	}
-	root := id
-	err := look(id, func(s contact.State) { root = cmp.Or(string(s.Into), id) })
-	if err != nil {
-		return nil, err
-	}
-	var k *known
-	var parts []string
-	err = look(root, func(s contact.State) {
-		if !s.Exists || s.Deleted {
-			return
-		}
-		k = &known{fields: map[string]string{}}
-		k.add(s)
-		for part := range s.Absorbed {
-			parts = append(parts, string(part))
-		}
-	})
-	slices.Sort(parts)
-	for _, part := range parts {
-		if err == nil {
-			err = look(part, k.add)
-		}
-	}
-	return k, err
-}
-
-// add adds what a contact has, or a part of it: the first that has a value counts.
-func (k *known) add(s contact.State) {
-	k.blocked = k.blocked || s.Blocked
-	k.phones = append(k.phones, s.Fields[contact.Phones].Values...)
-	for id := range s.Chats {
-		k.chats = append(k.chats, id)
-	}
-	for name, v := range held(s) {
-		if k.fields[name] == "" {
-			k.fields[name] = v
-		}
-	}
-}
-
-// held returns what a contact has, by placeholder.
-func held(s contact.State) map[string]string {
-	out := map[string]string{}
-	for field, h := range s.Fields {
-		switch {
-		case len(h.Values) == 0:
-		case contact.Many(field): // the first of emails or phones
-			out[strings.TrimSuffix(field, "s")] = h.Values[0]
-		default:
-			out[field] = strings.Join(h.Values, ", ")
-		}
-	}
-	return out
 }
 
 // fill returns the values of the template for somebody. What is missing is refused.

@@ -3,6 +3,7 @@ package commands
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/status"
@@ -20,6 +21,7 @@ type Chats struct {
 	statuses Statuses
 	channels Channels
 	spaces   Workspaces
+	contacts Contacts
 }
 
 // decides is a command without conditions outside its own chat.
@@ -37,6 +39,16 @@ func (c Chats) Receive(ctx context.Context, o Origin, id chat.ID, cmd chat.Recei
 		cmd.Words = chat.MarketingWords{Out: settings.Words.Out, In: settings.Words.In}
 		if cmd.Reopen, err = c.reopening(ctx, o.Workspace, s, *settings.Reopening); err != nil {
 			return nil, err
+		}
+		if cmd.Blocked, err = c.contacts.blocked(ctx, o.Workspace, cmd.Customer); err != nil {
+			return nil, err
+		}
+		if cmd.Blocked && !s.Exists {
+			closed, err := c.statuses.closing(ctx, o.Workspace, "")
+			if err != nil {
+				return nil, err
+			}
+			cmd.ClosedStatus = string(closed.ID)
 		}
 		err = c.initial(ctx, o.Workspace, s, &cmd.DefaultStatus, &cmd.DefaultCategory)
 		return after(err, cmd.Decide, s)
@@ -99,10 +111,23 @@ func (c Chats) SetMarketing(ctx context.Context, o Origin, id chat.ID, cmd chat.
 	return c.chats.do(ctx, o, "chat.set_marketing", string(id), decides(cmd.Decide))
 }
 
+// reach returns whether the customer of a chat is blocked, and for how long after
+// their last message the channel takes free ones.
+func (c Chats) reach(ctx context.Context, s chat.State) (blocked bool, window time.Duration, err error) {
+	if !s.Exists {
+		return false, 0, nil
+	}
+	if blocked, err = c.contacts.blocked(ctx, s.Workspace, s.Customer); err != nil {
+		return false, 0, err
+	}
+	window, err = c.channels.window(ctx, s.Channel)
+	return blocked, window, err
+}
+
 // Send queues an answer. The reactor that hands it to the provider follows.
 func (c Chats) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.SendMessage) (Result, error) {
 	return c.chats.do(ctx, o, "chat.send_message", string(id), func(ctx context.Context, s chat.State) (_ []chat.Event, err error) {
-		cmd.Window, err = c.channels.window(ctx, s.Channel)
+		cmd.Blocked, cmd.Window, err = c.reach(ctx, s)
 		return after(err, cmd.Decide, s)
 	})
 }

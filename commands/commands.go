@@ -164,9 +164,9 @@ func New(store eventstore.Store, o Options) *Commands {
 		Webhooks:   Webhooks{webhooks},
 	}
 	c.Orders = Orders{orders, chats, c.Agents, c.Tags, c.Channels}
-	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses, c.Channels, c.Workspaces}
 	c.Attributes = Attributes{attributes}
 	c.Contacts = Contacts{contacts, chats, c.Attributes, c.Agents, c.Tags, c.Statuses}
+	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses, c.Channels, c.Workspaces, c.Contacts}
 	c.Exports = Exports{exports}
 	c.Groups = Groups{
 		groups:  newAggregate("groups", store, cache, requests, o.Now, group.Events, group.Evolve, nil, nil),
@@ -178,7 +178,7 @@ func New(store eventstore.Store, o Options) *Commands {
 		chats:   chats, agents: c.Agents, teams: c.Teams, statuses: c.Statuses, channels: c.Channels, workspaces: workspaces,
 		contacts: c.Contacts, attributes: c.Attributes,
 	}
-	c.Calls = Calls{calls, chats, channels}
+	c.Calls = Calls{calls, chats, channels, c.Contacts}
 	c.SavedViews = SavedViews{newAggregate("savedviews", store, cache, requests, o.Now, savedview.Events, savedview.Evolve, savedview.ErrNotFound, func(s savedview.State) string { return s.Workspace })}
 	c.Templates = Templates{
 		templates: newAggregate("template", store, cache, requests, o.Now, template.Events, template.Evolve, template.ErrNotFound, func(s template.State) string { return s.Workspace }),

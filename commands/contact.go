@@ -34,35 +34,6 @@ func ContactID(workspace, customer string) contact.ID {
 	return contact.ID(ids.Contact(workspace, customer))
 }
 
-// whole calls use with the contact that a customer is, or that theirs was merged
-// into, if there is one.
-func (c Contacts) whole(ctx context.Context, workspace, customer string, use func(contact.State)) error {
-	id := ContactID(workspace, customer)
-	for next := id; next != ""; id = next { // the contact, and the one that it may be a part of
-		next = ""
-		err := c.Look(ctx, workspace, id, func(s contact.State) error {
-			switch {
-			case !s.Exists || s.Deleted:
-			case s.Into != "" && id == ContactID(workspace, customer):
-				next = s.Into
-			default:
-				use(s)
-			}
-			return nil
-		})
-		if absent(err) != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// language returns the language of the customer of a chat, "" if it is not known.
-func (c Contacts) language(ctx context.Context, workspace string, s chat.State) (code string, err error) {
-	err = c.whole(ctx, workspace, s.Customer, func(s contact.State) { code = held(s)[contact.Language] })
-	return code, err
-}
-
 // identify returns what a contact's id is derived from, "" if it has nothing that
 // only one person has.
 func identify(changes []contact.Change) (field, unique string) {

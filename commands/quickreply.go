@@ -12,7 +12,6 @@ import (
 	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
-	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/status"
@@ -211,6 +210,9 @@ func (c QuickReplies) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.S
 		if cmd.Window, err = c.channels.window(ctx, s.Channel); err != nil {
 			return nil, err
 		}
+		if cmd.Blocked, err = c.contacts.blocked(ctx, o.Workspace, s.Customer); err != nil {
+			return nil, err
+		}
 		probe := cmd
 		probe.Text = "text"
 		if events, err := probe.Decide(s); err != nil || len(events) == 0 {
@@ -301,8 +303,12 @@ func (c QuickReplies) contact(ctx context.Context, o Origin, s chat.State) (map[
 	known := map[string]string{
 		"name": k.Name.Value, "phone": k.Phone.Value, "email": k.Email.Value, "company": k.Company.Value, "city": k.City.Value, "country": k.Country.Value,
 	}
-	if err := c.contacts.whole(ctx, o.Workspace, s.Customer, func(s contact.State) { known = held(s) }); err != nil {
+	who, err := c.contacts.person(ctx, o.Workspace, ContactID(o.Workspace, s.Customer))
+	if err != nil {
 		return nil, err
+	}
+	if who != nil {
+		known = who.fields
 	}
 	known["name"] = cmp.Or(known["name"], k.Profile.Value)
 	known["first_name"] = firstName(known["name"])

@@ -19,7 +19,7 @@ func (c Chats) CancelScheduled(ctx context.Context, o Origin, id chat.ID, cmd ch
 // SendDue queues a scheduled message whose time has come, or records why not.
 func (c Chats) SendDue(ctx context.Context, o Origin, id chat.ID, cmd chat.SendDue) (Result, error) {
 	res, err := c.chats.do(ctx, o, "chat.send_due", string(id), func(ctx context.Context, s chat.State) (_ []chat.Event, err error) {
-		cmd.Window, err = c.channels.window(ctx, s.Channel)
+		cmd.Blocked, cmd.Window, err = c.reach(ctx, s)
 		return after(err, cmd.Decide, s)
 	})
 	res.ID = string(cmd.Message)

@@ -87,7 +87,7 @@ func (c Templates) translate(ctx context.Context, of string, s chat.State, u *Us
 	if err != nil {
 		return err
 	}
-	language, err := c.contacts.language(ctx, of, s)
+	language, err := c.contacts.language(ctx, of, s.Customer)
 	if err != nil {
 		return err
 	}
@@ -133,6 +133,10 @@ func (c Templates) Fill(ctx context.Context, workspace string, u UseTemplate, ap
 func (c Templates) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.SendMessage, u UseTemplate) (Result, error) {
 	return c.chats.do(ctx, o, "chat.send_message", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
 		// Whether the chat takes a message at all comes first.
+		var err error
+		if cmd.Blocked, err = c.contacts.blocked(ctx, o.Workspace, s.Customer); err != nil {
+			return nil, err
+		}
 		probe := cmd
 		probe.Text = "text"
 		if events, err := probe.Decide(s); err != nil || len(events) == 0 {

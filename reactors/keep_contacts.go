@@ -3,9 +3,14 @@ package reactors
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/eventstore"
@@ -16,41 +21,144 @@ import (
 // KeepContactsName names the reactor.
 const KeepContactsName = "keep_contacts.v1"
 
-// KeepContacts makes a contact of whoever shares details in a chat, and keeps it up
-// to date: one for each person, however many chats they have.
+// KeepContacts keeps contacts and chats of the same person together. It makes a
+// contact of whoever shares details in a chat, one for each person, however many
+// chats they have; it links the chats of somebody who is a contact already; and it
+// tells chats what their contact has by now.
 type KeepContacts struct {
+	Store    eventstore.Store
 	Chats    commands.Chats
 	Contacts commands.Contacts
 }
 
 // Reactor returns it, ready for a Host.
 func (k KeepContacts) Reactor() Reactor {
-	events := codec.New(chat.Events)
-	return Reactor{
-		Name:       KeepContactsName,
-		Categories: []string{"chat"},
-		Types:      []string{chat.DetailsShared{}.EventType()},
-		Unordered:  true, // the latest details count, whatever comes first
-		Handle: func(ctx context.Context, e eventstore.Recorded) error {
-			fact, err := events.Decode(e)
-			if err != nil {
-				return Permanent(err)
-			}
-			if shared, ok := fact.(chat.DetailsShared); ok {
-				return k.handle(ctx, e, shared)
-			}
-			return nil
-		},
+	facts := []codec.Event{
+		chat.Opened{}, chat.DetailsShared{},
+		contact.Added{}, contact.DetailsSet{}, contact.ChatLinked{}, contact.Restored{}, contact.Merged{}, contact.Unmerged{},
 	}
+	w := &switchboard{KeepContacts: k, events: codec.New(facts), channels: map[string][]string{}}
+	r := Reactor{
+		Name:       KeepContactsName,
+		Categories: []string{"chat", "contact"},
+		Unordered:  true, // the latest details count, whatever comes first
+		Handle:     w.handle,
+	}
+	for _, f := range facts {
+		r.Types = append(r.Types, f.EventType())
+	}
+	return r
 }
 
-func (k KeepContacts) handle(ctx context.Context, e eventstore.Recorded, f chat.DetailsShared) error {
+// switchboard knows the channels of each workspace, as far as the log was read.
+type switchboard struct {
+	KeepContacts
+	events codec.Codec[codec.Event]
+
+	mu       sync.Mutex
+	at       eventstore.Position
+	channels map[string][]string
+}
+
+func (k *switchboard) handle(ctx context.Context, e eventstore.Recorded) error {
+	fact, err := k.events.Decode(e)
+	if err != nil {
+		return Permanent(err)
+	}
 	meta, err := eventstore.DecodeMetadata(e)
 	if err != nil {
 		return Permanent(err)
 	}
-	link := contact.Link{Chat: strings.TrimPrefix(e.Stream, "chat-")}
-	err = k.Chats.Look(ctx, meta.Workspace, chat.ID(link.Chat), func(s chat.State) error {
+	o := commands.Origin{
+		Workspace: meta.Workspace, Actor: KeepContactsName, ActorKind: commands.ActorSystem,
+		Command:     ids.Command("keep contacts", e.ID.String()),
+		Correlation: meta.Correlation, Causation: e.ID.String(), Traceparent: meta.Traceparent,
+	}
+	_, id, _ := strings.Cut(e.Stream, "-")
+	switch f := fact.(type) {
+	case chat.DetailsShared:
+		if meta.Actor == KeepContactsName { // that is how it tells chats of contacts
+			return nil
+		}
+		return k.share(ctx, o, chat.ID(id), f, meta)
+	case chat.Opened:
+		_, err := k.Contacts.LinkChat(ctx, o, contact.LinkChat{Link: contact.Link{Chat: id, Channel: f.Channel, Customer: f.Customer}, At: f.At})
+		return refused(err)
+	case contact.Added:
+		return refused(k.link(ctx, o, contact.ID(id), f.At))
+	case contact.DetailsSet:
+		return refused(k.Contacts.Tell(ctx, o, contact.ID(id), f.At, f.Source.Chat))
+	default: // linked, restored, merged or unmerged
+		return refused(k.Contacts.Tell(ctx, o, contact.ID(id), e.Time, ""))
+	}
+}
+
+// link links the chats that the person whom a contact was made of has already.
+func (k *switchboard) link(ctx context.Context, o commands.Origin, id contact.ID, at time.Time) error {
+	var numbers []string
+	err := k.Contacts.Look(ctx, o.Workspace, id, func(s contact.State) error {
+		numbers = s.Fields[contact.Phones].Values
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	channels, err := k.channelsOf(ctx, o.Workspace)
+	if err != nil {
+		return err
+	}
+	for _, number := range numbers {
+		customer := strings.TrimPrefix(number, "+")
+		if commands.ContactID(o.Workspace, customer) != id {
+			continue
+		}
+		for _, channel := range channels {
+			l := contact.Link{Chat: ids.Chat(o.Workspace, channel, customer), Channel: channel, Customer: customer}
+			err := k.Chats.Look(ctx, o.Workspace, chat.ID(l.Chat), func(chat.State) error { return nil })
+			if errors.Is(err, chat.ErrNotFound) {
+				continue
+			}
+			if err == nil {
+				o := o
+				o.Command = ids.Command("link chat", o.Command.String(), l.Chat)
+				_, err = k.Contacts.LinkChat(ctx, o, contact.LinkChat{Link: l, At: at})
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// channelsOf returns the channels that a workspace has had.
+func (k *switchboard) channelsOf(ctx context.Context, workspace string) ([]string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	q := eventstore.AllQuery{After: k.at, Categories: []string{"channel"}, Types: []string{channel.Connected{}.EventType()}}
+	for r, err := range k.Store.ReadAll(ctx, q) {
+		if err != nil {
+			return nil, fmt.Errorf("look for channels: %w", err)
+		}
+		if !r.IsMark() {
+			meta, err := eventstore.DecodeMetadata(r)
+			if err != nil {
+				return nil, Permanent(err)
+			}
+			_, id, _ := strings.Cut(r.Stream, "-")
+			if !slices.Contains(k.channels[meta.Workspace], id) {
+				k.channels[meta.Workspace] = append(k.channels[meta.Workspace], id)
+			}
+		}
+		k.at = r.Position
+	}
+	return k.channels[workspace], nil
+}
+
+// share records what a customer, or somebody for them, has told in a chat.
+func (k KeepContacts) share(ctx context.Context, o commands.Origin, id chat.ID, f chat.DetailsShared, meta eventstore.Metadata) error {
+	link := contact.Link{Chat: string(id)}
+	err := k.Chats.Look(ctx, meta.Workspace, id, func(s chat.State) error {
 		link.Channel, link.Customer = s.Channel, s.Customer
 		return nil
 	})
@@ -73,11 +181,8 @@ func (k KeepContacts) handle(ctx context.Context, e eventstore.Recorded, f chat.
 	give(contact.Company, f.Company)
 	give(contact.City, f.City)
 	give(contact.Country, f.Country)
-	_, err = k.Contacts.Share(ctx, commands.Origin{
-		Workspace: meta.Workspace, Actor: KeepContactsName, ActorKind: commands.ActorSystem, Channel: link.Channel,
-		Command: ids.Command("keep contacts", e.ID.String()), OccurredAt: f.At,
-		Correlation: meta.Correlation, Causation: e.ID.String(), Traceparent: meta.Traceparent,
-	}, cmd)
+	o.Channel, o.OccurredAt = link.Channel, f.At
+	_, err = k.Contacts.Share(ctx, o, cmd)
 	if errors.Is(err, contact.ErrTooMany) {
 		return nil
 	}

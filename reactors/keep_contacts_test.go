@@ -9,6 +9,7 @@ import (
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/reactors"
 )
 
@@ -31,7 +32,7 @@ func TestKeepContacts(t *testing.T) {
 
 	cfg := reactors.Config{
 		Store: d.store, Leases: d.accounts, Parking: d.accounts,
-		Reactors: []reactors.Reactor{reactors.KeepContacts{Chats: d.commands.Chats, Contacts: d.commands.Contacts}.Reactor()},
+		Reactors: []reactors.Reactor{reactors.KeepContacts{Store: d.store, Chats: d.commands.Chats, Contacts: d.commands.Contacts}.Reactor()},
 	}
 	_, stop := host(t, cfg)
 	look := func(customer string) (s contact.State) {
@@ -46,6 +47,21 @@ func TestKeepContacts(t *testing.T) {
 		return s
 	}
 	until(t, "both are contacts", func() bool { return len(look("15550").Chats) == 2 && look("15551").Exists })
+	until(t, "each chat knows what the other does", func() (know bool) {
+		for id, want := range map[chat.ID]string{d.chats[0]: "Lisbon", second: "ana@example.com"} {
+			err := d.commands.Chats.Look(ctx, workspace, id, func(s chat.State) error {
+				know = s.Known.Name.Value == "Ana Lima" && (s.Known.City.Value == want || s.Known.Email.Value == want)
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !know {
+				return false
+			}
+		}
+		return true
+	})
 	stop()
 	ana := look("15550")
 	for field, want := range map[string][]string{"name": {"Ana Lima"}, "emails": {"ana@example.com"}, "city": {"Lisbon"}} {
@@ -73,5 +89,76 @@ func TestKeepContacts(t *testing.T) {
 	}
 	if n := after.Position - head.Position; n != 2 { // the chat's event, and the contact's
 		t.Errorf("%d events, want 2", n)
+	}
+}
+
+// What is known of a contact is shown in each of its chats, whoever said it and
+// whichever was there first.
+func TestChatsFollowTheirContact(t *testing.T) {
+	s := newShop(t)
+	ctx := t.Context()
+	_, stop := host(t, reactors.Config{
+		Store: s.log, Leases: s.leases, Parking: s.parking, Alone: true,
+		Reactors: []reactors.Reactor{reactors.KeepContacts{Store: s.log, Chats: s.reacting.Chats, Contacts: s.reacting.Contacts}.Reactor()},
+	})
+	defer stop()
+	state := func(id chat.ID) (known chat.State) {
+		t.Helper()
+		err := s.commands.Chats.Look(ctx, workspace, id, func(now chat.State) error {
+			known = now
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return known
+	}
+	shown := func(what string, id chat.ID, want string, reason chat.ContactReason) {
+		t.Helper()
+		until(t, what, func() bool { return state(id).Known.Name.Value == want && state(id).Details.Reason == reason })
+	}
+	add := func(name, phone string) contact.ID {
+		t.Helper()
+		r, err := s.commands.Contacts.Add(ctx, someone, contact.Add{
+			Workspace: workspace,
+			Changes:   []contact.Change{{Field: contact.Name, Values: []string{name}}, {Field: contact.Phones, Values: []string{phone}}},
+			Source:    contact.Source{Reason: contact.ByImport, Import: "list", By: "ann"}, At: time.Now(),
+		})
+		s.done(r, err)
+		return contact.ID(r.ID)
+	}
+	edit := func(id contact.ID, name string) {
+		t.Helper()
+		s.done(s.commands.Contacts.Edit(ctx, someone, id, contact.Edit{Changes: []contact.Change{{Field: contact.Name, Values: []string{name}}}, By: "bob", At: time.Now()}))
+	}
+	// The contact first.
+	ana := add("Ana", "+15551230001")
+	one := s.open("15551230001")
+	shown("an imported contact writes", one, "Ana", chat.ByImport)
+	// The chat first.
+	two := s.open("15551230002")
+	ben := add("Ben", "+15551230002")
+	shown("who writes is imported", two, "Ben", chat.ByImport)
+	edit(ben, "Benjamin")
+	shown("it is renamed", two, "Benjamin", chat.ByAgent)
+	// Merged, both show the one name, and each its own after that was undone.
+	s.done(s.commands.Contacts.Merge(ctx, someone, ana, ben, contact.Merge{By: "bob", At: time.Now()}))
+	shown("they are merged", two, "Ana", chat.ByImport)
+	edit(ana, "Ana Lima")
+	shown("the merged one is renamed", two, "Ana Lima", chat.ByAgent)
+	shown("the merged one is renamed", one, "Ana Lima", chat.ByAgent)
+	s.done(s.commands.Contacts.Unmerge(ctx, someone, ana, ben, contact.Unmerge{By: "bob", At: time.Now()}))
+	shown("they are one no more", two, "Benjamin", chat.ByAgent)
+	// What a chat says of itself goes to the others, and not back.
+	other := ids.Chat(workspace, "ch2", "15551230001")
+	s.done(s.commands.Chats.Receive(ctx, someone, chat.ID(other), chat.ReceiveMessage{
+		Workspace: workspace, Channel: "ch2", Customer: "15551230001", Message: "m", ProviderID: "wamid.other",
+		Content: chat.Content{Kind: "text", Text: "hello"}, At: time.Now().UTC(),
+	}))
+	shown("another chat of the same person", chat.ID(other), "Ana Lima", chat.ByAgent)
+	s.done(s.commands.Chats.ShareDetails(ctx, someone, chat.ID(other), chat.ShareDetails{Reason: chat.ByForm, Name: "A. Lima", At: time.Now()}))
+	shown("a form", one, "A. Lima", chat.ByForm)
+	if d := state(chat.ID(other)).Details; d.By != "" || d.Reason != chat.ByForm {
+		t.Errorf("the chat with the form was told %+v", d)
 	}
 }

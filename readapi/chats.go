@@ -235,6 +235,7 @@ type Message struct {
 	Content    chat.Content   `json:"content"`
 	Context    *Answered      `json:"context,omitempty" doc:"What it answers."`
 	Referral   *chat.Referral `json:"referral,omitempty" doc:"The advertisement that led here."`
+	Blocked    bool           `json:"blocked,omitempty" doc:"The customer was, when it came: it neither reopened the chat nor counts as unread."`
 	Reactions  []Reaction     `json:"reactions,omitempty"`
 	Delivery   *DeliveryState `json:"delivery,omitempty" doc:"Of a message to the customer."`
 	Media      *MediaState    `json:"media,omitempty" doc:"Of a message with a file."`
@@ -280,7 +281,7 @@ func newEntry(e conversation.Entry) Entry {
 		out.Text = &out.Note.Text
 	}
 	if m := e.Message; m != nil {
-		out.Message = &Message{Direction: m.Direction, ProviderID: m.ProviderID, Content: m.Content, Referral: m.Referral, QuickReply: m.QuickReply, Template: m.Template, Campaign: m.Campaign}
+		out.Message = &Message{Direction: m.Direction, ProviderID: m.ProviderID, Content: m.Content, Referral: m.Referral, Blocked: m.Blocked, QuickReply: m.QuickReply, Template: m.Template, Campaign: m.Campaign}
 		out.Text = &out.Message.Content.Text
 		if c := m.Context; c != nil {
 			out.Message.Context = &Answered{c.ProviderID, c.Message, c.From, c.Forwarded}
@@ -424,6 +425,7 @@ type Visitor struct {
 	Emails        []KnownField    `json:"emails" nullable:"false"`
 	Tags          []string        `json:"tags" nullable:"false"`
 	Contact       *string         `json:"contact" doc:"The contact that the visitor is, or null."`
+	Blocked       bool            `json:"blocked" doc:"What the visitor writes bothers nobody, and nothing can be sent."`
 	Marketing     Marketing       `json:"marketing"`
 	Groups        []GroupRef      `json:"groups" nullable:"false" doc:"That the contact is in now."`
 	FirstSeen     time.Time       `json:"first_seen"`
@@ -514,7 +516,7 @@ func (a *API) getVisitor(ctx context.Context, tx sqldb.Tx, r *web.Request, in *i
 		return v, none, err
 	}
 	if c, ok := shown[whose]; ok {
-		v.Contact = &c.ID
+		v.Contact, v.Blocked = &c.ID, c.Blocked
 		v.Groups, err = a.groupsOf(ctx, tx, r, c)
 	}
 	return v, eventstore.Revision(p.Revision), err

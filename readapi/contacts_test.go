@@ -4,8 +4,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chatledger/chatledger/domain/agent"
+	domain "github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/internal/ids"
 )
 
@@ -271,5 +273,76 @@ func TestAnswersOfChatflows(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("details were shared %d times", n)
+	}
+}
+
+// Whoever is blocked writes to nobody: it is kept, and changes nothing else. And
+// nothing goes to them.
+func TestBlocking(t *testing.T) {
+	l := newLedger(t)
+	l.connect(acme)
+	const number = "15551230001"
+	one := "/v1/chats/" + l.receive(acme, number, "hello")
+	l.must(202, ann, "POST", one+"/messages", `{"text":"hi"}`)
+	l.must(200, ann, "POST", one+"/read", "")
+	contact := l.must(201, ann, "POST", "/v1/contacts", `{"name":"Ana","phones":["+`+number+`"]}`)["id"].(string)
+	other := l.must(201, ann, "POST", "/v1/contacts", `{"name":"Ana again","emails":["ana@example.com"]}`)["id"].(string)
+	l.must(201, ann, "POST", one+"/scheduled", `{"text":"later","send_at":"`+time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}`)
+	chatID := strings.TrimPrefix(one, "/v1/chats/")
+	_, err := l.commands.Contacts.LinkChat(t.Context(), l.origin(acme), domain.LinkChat{Link: domain.Link{Chat: chatID, Channel: "c", Customer: number}, At: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The contact is a part of another, and that one is blocked.
+	l.must(200, sue, "POST", "/v1/contacts/"+other+"/merge", `{"contact":"`+contact+`"}`)
+	l.must(200, ann, "POST", "/v1/contacts/"+other+"/block", `{"reason":"spam"}`)
+	unread := func() any { t.Helper(); return l.get(one)["unread"] }
+	l.receive(acme, number, "buy this")
+	if n := unread(); n != 0.0 {
+		t.Errorf("%v unread of somebody who is blocked", n)
+	}
+	l.must(200, ann, "POST", one+"/close", "")
+	l.receive(acme, number, "and that")
+	if c := l.get(one); c["status"] != "CLOSED" || c.at("last_message.preview") != "and that" || c["waiting_since"] != nil {
+		t.Errorf("closed, then: %v", c)
+	}
+	l.must(200, sue, "DELETE", one, "")
+	l.receive(acme, number, "and more")
+	l.must(404, ann, "GET", one+"?min_position="+l.head(), "")
+	l.must(200, sue, "POST", one+"/restore", "")
+	l.must(200, ann, "POST", one+"/reopen", "")
+	for path, body := range map[string]string{"/messages": `{"text":"hi"}`, "/calls": "", "/scheduled": `{"text":"hi","send_at":"` + time.Now().Add(time.Hour).UTC().Format(time.RFC3339) + `"}`} {
+		if o := l.must(409, ann, "POST", one+path, body); o["code"] != "chat.blocked" && path != "/calls" {
+			t.Errorf("%s: %v", path, o)
+		}
+	}
+	if v := l.get(one + "/visitor"); v["blocked"] != true || v["contact"] != other {
+		t.Errorf("visitor %v", v)
+	}
+	for value, n := range map[string]float64{"true": 1, "false": 0} {
+		if got := l.must(200, ann, "POST", "/v1/chats/count?min_position="+l.head(), `{"filter":{"field":"blocked","op":"eq","value":`+value+`}}`); got["count"] != n {
+			t.Errorf("blocked %s: %v", value, got)
+		}
+	}
+	var marked []any // what came, and what was sent
+	for _, e := range l.get(one + "/messages?events=false").items() {
+		marked = append(marked, e.at("message.blocked"))
+	}
+	if want := []any{nil, nil, true, true, true}; !slices.Equal(marked, want) {
+		t.Errorf("messages are marked %v, want %v", marked, want)
+	}
+
+	l.must(200, ann, "POST", "/v1/contacts/"+other+"/unblock", "")
+	l.receive(acme, number, "sorry")
+	if n := unread(); n != 1.0 {
+		t.Errorf("%v unread once unblocked", n)
+	}
+	l.must(202, ann, "POST", one+"/messages", `{"text":"hi"}`)
+
+	// A chat that somebody begins who is blocked already is closed.
+	stranger := l.must(201, ann, "POST", "/v1/contacts", `{"phones":["+15551230002"]}`)["id"].(string)
+	l.must(200, ann, "POST", "/v1/contacts/"+stranger+"/block", "")
+	if c := l.get("/v1/chats/" + l.receive(acme, "15551230002", "hello")); c["status"] != "CLOSED" || c["unread"] != 0.0 {
+		t.Errorf("a new chat: %v", c)
 	}
 }

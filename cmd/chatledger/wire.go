@@ -404,7 +404,7 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Cl
 			Accounts: known, Client: client, Files: p.files, Chats: p.commands.Chats, Attempts: p.accounts, Now: now, Logger: t.logger,
 		}.Reactor(),
 		reactors.FetchMedia{Accounts: known, Client: client, Files: p.files, Chats: p.commands.Chats, Now: now}.Reactor(),
-		reactors.KeepContacts{Chats: p.commands.Chats, Contacts: p.commands.Contacts}.Reactor(),
+		reactors.KeepContacts{Store: p.log, Chats: p.commands.Chats, Contacts: p.commands.Contacts}.Reactor(),
 		reactors.RunBulk{Bulk: p.commands.Bulk, Select: bulkview.Chooser{From: from}.Choose, Now: now}.Reactor(),
 		reactors.RunCampaigns{Campaigns: p.commands.Campaigns, Choose: contacts.Chooser{From: from}.Members, Now: now}.Reactor(),
 		reactors.FillGroups{Groups: p.commands.Groups, Choose: contacts.Chooser{From: from}.Members, Now: now}.Reactor(),

@@ -13,6 +13,7 @@ type RequestCall struct {
 	Provider string // who makes calls for the channel; "" if nobody does
 	Offer    string // SDP of the caller's end
 	Over     string // a call that is known to have ended
+	Blocked  bool   // the customer is
 	By       AgentID
 	At       time.Time
 }
@@ -33,6 +34,8 @@ func (c RequestCall) Decide(s State) ([]Event, error) {
 		return nil, nil
 	case s.Call != "" && s.Call != c.Over:
 		return nil, ErrCallRunning
+	case c.Blocked:
+		return nil, ErrBlocked
 	case c.Provider == "":
 		return nil, ErrNoCalls
 	}

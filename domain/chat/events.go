@@ -73,6 +73,7 @@ type MessageReceived struct {
 	Content     Content   `json:"content"`
 	Context     *Context  `json:"context,omitempty"`  // what it answers
 	Referral    *Referral `json:"referral,omitempty"` // the advertisement that led here
+	Blocked     bool      `json:"blocked,omitempty"`  // the customer was: nobody is to be bothered with it
 	At          time.Time `json:"at"`                 // UTC; when the customer sent it
 }
 
@@ -571,7 +572,9 @@ func (e MessageQueued) apply(s *State) {
 }
 
 func (e MessageReceived) apply(s *State) {
-	s.Unread++
+	if !e.Blocked {
+		s.Unread++
+	}
 	if e.At.After(s.LastReceived) { // messages may come late
 		s.LastReceived = e.At
 	}

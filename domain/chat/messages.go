@@ -13,6 +13,7 @@ type SendMessage struct {
 
 	Later    *Later        // when; nil: now
 	Campaign string        // that it is a part of; "" if of none
+	Blocked  bool          // the customer is
 	Window   time.Duration // how long after the customer's last message the channel takes free ones; 0: always
 
 	due bool // it was scheduled: what its file is was found out then
@@ -34,6 +35,9 @@ func (c SendMessage) Decide(s State) ([]Event, error) {
 	}
 	if _, known := s.Outbound[c.Message]; known {
 		return nil, nil
+	}
+	if c.Blocked {
+		return nil, ErrBlocked
 	}
 	if !c.due {
 		var err error

@@ -4,7 +4,8 @@ import "time"
 
 // ReceiveMessage takes in what a customer wrote. It opens the chat if there is
 // none, restores a deleted one, since a customer must not be lost, wakes a snoozed
-// one, and reopens a closed one as the workspace wants it.
+// one, and reopens a closed one as the workspace wants it. What a blocked customer
+// writes is kept where nobody is bothered with it.
 //
 // Repeats are told by the id of the command, which the caller derives from the
 // provider's id of the message: the State does not keep them.
@@ -15,6 +16,8 @@ type ReceiveMessage struct {
 	DefaultStatus   string
 	DefaultCategory Category
 	Reopen          Reopening
+	Blocked         bool   // the customer is: it is kept, and changes nothing else
+	ClosedStatus    string // of a chat that a blocked customer begins
 	Words           MarketingWords
 	Message         MessageID
 	ProviderID      string
@@ -32,6 +35,8 @@ func (c ReceiveMessage) Decide(s State) ([]Event, error) {
 		return nil, ErrMessageMissing
 	case c.ProviderID == "":
 		return nil, ErrProviderIDMissing
+	case c.Blocked && !s.Exists && c.ClosedStatus == "":
+		return nil, ErrStatusMissing
 	}
 	events, err := open(s, Opened{
 		Workspace: c.Workspace, Channel: c.Channel, Customer: c.Customer,
@@ -42,9 +47,15 @@ func (c ReceiveMessage) Decide(s State) ([]Event, error) {
 	}
 	events = append(events, MessageReceived{
 		Message: c.Message, ProviderID: c.ProviderID, ProfileName: c.ProfileName,
-		Content: c.Content, Context: c.Context, Referral: c.Referral, At: c.At,
+		Content: c.Content, Context: c.Context, Referral: c.Referral, Blocked: c.Blocked, At: c.At,
 	})
 	events = append(events, s.marketing(c.Words, c.Message, c.Content, c.At)...)
+	if c.Blocked {
+		if !s.Exists {
+			events = append(events, Closed{Status: c.ClosedStatus, Category: CategoryClosed, From: c.DefaultStatus})
+		}
+		return append(events, s.cancelOnReply(c.Message, c.At)...), nil
+	}
 	if s.Deleted {
 		events = append(events, Restored{Message: c.Message})
 	}

@@ -157,7 +157,8 @@ func (s State) scheduled(id MessageID, by AgentID) (m Scheduled, err error) {
 type SendDue struct {
 	Message MessageID
 	At      time.Time
-	Window  time.Duration // as that of SendMessage
+	Blocked bool // as those of SendMessage
+	Window  time.Duration
 }
 
 // Decide implements the command.
@@ -166,7 +167,7 @@ func (c SendDue) Decide(s State) ([]Event, error) {
 	if !ok || c.At.Before(m.SendAt) {
 		return nil, nil
 	}
-	events, err := SendMessage{Message: c.Message, Outgoing: m.Outgoing, By: m.By, Bot: m.Bot, At: c.At, Window: c.Window, due: true}.Decide(s)
+	events, err := SendMessage{Message: c.Message, Outgoing: m.Outgoing, By: m.By, Bot: m.Bot, At: c.At, Blocked: c.Blocked, Window: c.Window, due: true}.Decide(s)
 	if err == nil {
 		err = s.takes(m.Outgoing)
 	}

@@ -173,6 +173,13 @@ func TestWork(t *testing.T) {
 		{Name: "unassign", Given: past{added, contact.Assigned{To: "ann"}}, When: contact.Unassign{}, Then: past{contact.Unassigned{From: "ann"}}},
 		{Name: "unassign nobody's", Given: past{added}, When: contact.Unassign{}},
 
+		{
+			Name: "link a chat", Given: past{added}, When: contact.LinkChat{Link: contact.Link{Chat: "c", Channel: "ch", Customer: "1555"}, At: at(2)},
+			Then: past{contact.ChatLinked{Link: contact.Link{Chat: "c", Channel: "ch", Customer: "1555"}, At: at(2)}},
+		},
+		{Name: "link it again", Given: past{added, contact.ChatLinked{Link: contact.Link{Chat: "c"}}}, When: contact.LinkChat{Link: contact.Link{Chat: "c"}}},
+		{Name: "link a chat to nobody", When: contact.LinkChat{Link: contact.Link{Chat: "c"}}},
+		{Name: "link a chat to one that is deleted", Given: past{added, contact.Deleted{By: "ann"}}, When: contact.LinkChat{Link: contact.Link{Chat: "c"}}},
 		{Name: "block", Given: past{added}, When: contact.Block{By: "ann", Reason: "spam", At: at(2)}, Then: past{contact.Blocked{By: "ann", Reason: "spam", At: at(2)}}},
 		{Name: "block again", Given: past{added, contact.Blocked{By: "ann"}}, When: contact.Block{By: "bob"}},
 		{Name: "unblock", Given: past{added, contact.Blocked{By: "ann"}}, When: contact.Unblock{By: "bob", At: at(3)}, Then: past{contact.Unblocked{By: "bob", At: at(3)}}},

@@ -104,6 +104,23 @@ func withPhone(changes []Change, number string) []Change {
 	return append(out, Change{Field: Phones, Values: []string{number}})
 }
 
+// LinkChat says that a customer's chat is one of the contact that they are. Of
+// somebody who is no contact, or of more chats than a contact can have, it is no
+// event.
+type LinkChat struct {
+	Link Link
+	At   time.Time
+}
+
+// Decide implements the command.
+func (c LinkChat) Decide(s State) ([]Event, error) {
+	_, linked := s.Chats[c.Link.Chat]
+	if !s.Exists || s.Deleted || linked || len(s.Chats) >= MaxChats {
+		return nil, nil
+	}
+	return []Event{ChatLinked{Link: c.Link, At: c.At}}, nil
+}
+
 // Edit gives fields other values, by hand. The values they have are no event.
 type Edit struct {
 	Changes []Change

@@ -186,10 +186,11 @@ func (Unmerged) EventType() string    { return "contact.unmerged.v1" }
 func (Released) EventType() string    { return "contact.released.v1" }
 
 func (e Added) apply(s *State) {
-	s.Exists, s.Workspace, s.Status, s.Category = true, e.Workspace, e.Status, e.Category
+	s.Exists, s.Workspace, s.Status, s.Category, s.Source = true, e.Workspace, e.Status, e.Category, e.Source
 }
 
 func (e DetailsSet) apply(s *State) {
+	s.Source = e.Source
 	for _, c := range e.Changes {
 		put(&s.Fields, c.Field, Held{Values: c.Values, At: last(s.Fields[c.Field].At, e.At)})
 	}

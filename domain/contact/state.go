@@ -23,6 +23,7 @@ type State struct {
 	Notes     map[NoteID]Note
 	Fields    map[string]Held
 	Chats     map[string]struct{}
+	Source    Source                       // of the last details
 	Answers   map[string][sha256.Size]byte // hashes of the last ones, by flow and question
 }
 

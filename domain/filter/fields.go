@@ -94,6 +94,7 @@ var fields = map[Target][]Field{
 		{Name: "country", Kind: Word},
 		{Name: "gender", Kind: Word},
 		{Name: "language", Kind: Word},
+		{Name: "blocked", Kind: Bool},
 	},
 	Contacts: {
 		{Name: "id", Kind: ID},

@@ -84,6 +84,7 @@ type Message struct {
 	Content    chat.Content   `json:"content"`
 	ReplyTo    *ReplyTo       `json:"reply_to,omitempty"`
 	Referral   *chat.Referral `json:"referral,omitempty"`
+	Blocked    bool           `json:"blocked,omitempty"`
 	Reactions  []Reaction     `json:"reactions,omitempty"`
 	Delivery   *Delivery      `json:"delivery,omitempty"`
 
@@ -252,7 +253,7 @@ func (t *Transcript) entry(i item, facts map[eventstore.Revision]chat.Event) *En
 	}
 	switch f := facts[i.revision].(type) {
 	case chat.MessageReceived:
-		e.Message = &Message{Direction: "in", ProviderID: f.ProviderID, Content: f.Content, Referral: f.Referral, Reactions: t.reactions(f.ProviderID)}
+		e.Message = &Message{Direction: "in", ProviderID: f.ProviderID, Content: f.Content, Referral: f.Referral, Blocked: f.Blocked, Reactions: t.reactions(f.ProviderID)}
 		if c := f.Context; c != nil {
 			e.Message.ReplyTo = t.replyTo(c)
 		}

@@ -57,7 +57,7 @@ func (p *Projection) Apply(e projections.Event) {
 		r := entry(e, KindMessage, string(f.Message))
 		r.At, r.Tie = f.At.UnixMicro(), byProvider(f.ProviderID)
 		r.ByKind, r.ByID = customer(e)
-		r.Body = Body{Content: &f.Content, Context: f.Context, Referral: f.Referral}
+		r.Body = Body{Content: &f.Content, Context: f.Context, Referral: f.Referral, Blocked: f.Blocked}
 		p.entries.Add(r)
 	case chat.MessageQueued:
 		r := entry(e, KindMessage, string(f.Message))

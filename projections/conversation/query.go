@@ -62,6 +62,7 @@ type Message struct {
 	Content    chat.Content
 	Context    *Context
 	Referral   *chat.Referral
+	Blocked    bool
 	Reactions  []Reaction
 	Delivery   *Delivery // only of messages to the customer
 	QuickReply *chat.QuickReplyUse
@@ -270,7 +271,7 @@ func rowsOf[R any](ctx context.Context, tx sqldb.Tx, table, column, chatID strin
 }
 
 func (r *EntryRow) message(d DeliveryRow) *Message {
-	m := &Message{ProviderID: r.ProviderID(), Direction: r.Direction(), Referral: r.Body.Referral, QuickReply: r.Body.QuickReply, Template: r.Body.Template, Campaign: r.Body.Campaign}
+	m := &Message{ProviderID: r.ProviderID(), Direction: r.Direction(), Referral: r.Body.Referral, Blocked: r.Body.Blocked, QuickReply: r.Body.QuickReply, Template: r.Body.Template, Campaign: r.Body.Campaign}
 	if r.Body.Content != nil {
 		m.Content = *r.Body.Content
 	}

@@ -63,6 +63,7 @@ type Body struct {
 	Content  *chat.Content  `json:"content,omitempty"`
 	Context  *chat.Context  `json:"context,omitempty"`
 	Referral *chat.Referral `json:"referral,omitempty"`
+	Blocked  bool           `json:"blocked,omitempty"`
 	System   *System        `json:"system,omitempty"`
 
 	QuickReply *chat.QuickReplyUse `json:"quick_reply,omitempty"`
@@ -73,7 +74,7 @@ type Body struct {
 // MarshalJSON is json.Marshal, in a fraction of the time for plain text.
 func (b Body) MarshalJSON() ([]byte, error) {
 	type body Body // without this method
-	if c := b.Content; c != nil && b.Context == nil && b.Referral == nil && b.System == nil && b.QuickReply == nil && b.Template == nil && b.Campaign == "" && isText(c) {
+	if c := b.Content; c != nil && b.Context == nil && b.Referral == nil && !b.Blocked && b.System == nil && b.QuickReply == nil && b.Template == nil && b.Campaign == "" && isText(c) {
 		const before, after = `{"content":{"kind":"text","text":"`, `"}}`
 		out := make([]byte, 0, len(before)+len(c.Text)+len(after))
 		return append(append(append(out, before...), c.Text...), after...), nil

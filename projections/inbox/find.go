@@ -181,6 +181,7 @@ func filtered() *filtersql.List {
 			"country":         said("country"),
 			"gender":          ofContact("gender"),
 			"language":        ofContact("language"),
+			"blocked":         {In: "SELECT 1" + theirs + " AND k.blocked"},
 
 			filter.OwnPrefix: contacts.Values(`SELECT 1 FROM contacts_v2_chats l JOIN contacts_v2_values a ON a.contact_id = l.contact_id AND a.listed = l.listed
 				WHERE l.chat_id = c.chat_id AND l.listed = c.workspace`),

@@ -88,8 +88,10 @@ func (p *Projection) Apply(e projections.Event) {
 		change(func(r *Row) {
 			at := f.At.UnixMicro()
 			r.seen(at)
-			r.Unread++
-			r.received(at)
+			if !f.Blocked {
+				r.Unread++
+				r.received(at)
+			}
 			r.last(at, "0"+f.ProviderID, ByCustomer, f.Content.Kind, Preview(f.Content))
 			if f.ProfileName != "" {
 				r.Profile = r.Profile.later(Stamped{f.ProfileName, at, f.ProviderID})

@@ -1,0 +1,77 @@
+package chat_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/internal/domaintest"
+)
+
+func TestFollowContact(t *testing.T) {
+	at := func(s int64) time.Time { return time.Unix(s, 0).UTC() }
+	opened := chat.Opened{Workspace: "acme", Channel: "c", Customer: "15551230001", Status: "OPEN", Category: "open", At: at(1)}
+	shared := chat.DetailsShared{Reason: chat.ByContactCard, Name: "Ana", Emails: []string{"Ana@example.com"}, Phones: []string{"+1 555 123-0001"}, At: at(5)}
+	told := chat.ShareDetails{
+		Reason: chat.ByAgent, Name: "Ana Lima", Emails: []string{"ana@example.com"}, Phones: []string{"+15551230001"}, City: "Lisbon", By: "ann", At: at(9),
+	}
+	with := func(change func(*chat.ShareDetails)) chat.FollowContact {
+		d := told
+		change(&d)
+		return chat.FollowContact{ShareDetails: d}
+	}
+	news := chat.DetailsShared{Reason: chat.ByAgent, Name: "Ana Lima", City: "Lisbon", By: "ann", At: at(9)}
+	domaintest.Run(t, chat.Evolve, []domaintest.Case[chat.State, chat.Event]{
+		{Name: "what is new", Given: past{opened, shared}, When: with(func(*chat.ShareDetails) {}), Then: past{news}},
+		{Name: "told again", Given: past{opened, shared, news}, When: with(func(d *chat.ShareDetails) { d.At = at(12) })},
+		{Name: "a city alone", Given: past{opened, shared}, When: with(func(d *chat.ShareDetails) { d.Name = "Ana" }), Then: past{
+			chat.DetailsShared{Reason: chat.ByAgent, Name: "Ana", City: "Lisbon", By: "ann", At: at(9)},
+		}},
+		{Name: "older than what is known", Given: past{opened, shared}, When: with(func(d *chat.ShareDetails) { d.At, d.City = at(4), "" })},
+		{Name: "another number", Given: past{opened, shared}, When: with(func(d *chat.ShareDetails) { d.Phones, d.Name, d.City = []string{"+15559999999"}, "", "" }), Then: past{
+			chat.DetailsShared{Reason: chat.ByAgent, Phones: []string{"+15559999999"}, By: "ann", At: at(9)},
+		}},
+		{
+			Name: "a visitor becomes a contact by a number alone", Given: past{opened},
+			When: with(func(d *chat.ShareDetails) { d.Name, d.Emails, d.City, d.Reason = "", nil, "", chat.ByImport }),
+			Then: past{chat.DetailsShared{Reason: chat.ByImport, Phones: []string{"+15551230001"}, By: "ann", At: at(9)}},
+		},
+		{Name: "a contact of whom nothing is known", Given: past{opened}, When: chat.FollowContact{ShareDetails: chat.ShareDetails{Reason: chat.ByChatflow, At: at(9)}}},
+		{Name: "a hidden chat", Given: past{opened, chat.Deleted{By: "ann"}}, When: with(func(*chat.ShareDetails) {})},
+		{Name: "no chat", When: with(func(*chat.ShareDetails) {})},
+	})
+}
+
+func TestBlockedCustomers(t *testing.T) {
+	at := func(s int64) time.Time { return time.Unix(s, 0).UTC() }
+	opened := chat.Opened{Workspace: "acme", Channel: "c", Customer: "15551", Status: "OPEN", Category: "open", At: at(2)}
+	receive := chat.ReceiveMessage{
+		Workspace: "acme", Channel: "c", Customer: "15551", DefaultStatus: "OPEN", DefaultCategory: "open", ClosedStatus: "CLOSED", Blocked: true,
+		Message: "m", ProviderID: "wamid", Content: chat.Content{Kind: "text", Text: "hi"}, At: at(2),
+	}
+	received := chat.MessageReceived{Message: "m", ProviderID: "wamid", Content: receive.Content, Blocked: true, At: at(2)}
+	nowhere := receive
+	nowhere.ClosedStatus = ""
+	closed := chat.Closed{Status: "CLOSED", Category: "closed", From: "OPEN"}
+	scheduled := chat.MessageScheduled{Message: "s", Outgoing: chat.Outgoing{Text: "soon"}, SendAt: at(9), By: "ann", At: at(3)}
+	domaintest.Run(t, chat.Evolve, []domaintest.Case[chat.State, chat.Event]{
+		{Name: "a new chat is closed", When: receive, Then: past{opened, received, closed}, Anew: true},
+		{Name: "but not without a status", When: nowhere, Err: chat.ErrStatusMissing},
+		{Name: "an open chat", Given: past{opened}, When: receive, Then: past{received}, Anew: true},
+		{Name: "a closed chat", Given: past{opened, closed}, When: receive, Then: past{received}, Anew: true},
+		{Name: "a deleted chat", Given: past{opened, chat.Deleted{By: "ann"}}, When: receive, Then: past{received}, Anew: true},
+		{Name: "a snoozed chat", Given: past{opened, chat.Snoozed{By: "ann", At: at(3)}}, When: receive, Then: past{received}, Anew: true},
+		{Name: "send", Given: past{opened}, When: chat.SendMessage{Message: "o", Outgoing: chat.Outgoing{Text: "hi"}, By: "ann", Blocked: true, At: at(3)}, Err: chat.ErrBlocked},
+		{Name: "send what is due", Given: past{opened, scheduled}, When: chat.SendDue{Message: "s", Blocked: true, At: at(9)}, Then: past{
+			chat.ScheduleFailed{Message: "s", Code: chat.ErrBlocked.Code, Reason: chat.ErrBlocked.Msg, At: at(9)},
+		}},
+		{Name: "call", Given: past{opened}, When: chat.RequestCall{Call: "k", Provider: "webhook", By: "ann", Blocked: true, At: at(3)}, Err: chat.ErrBlocked},
+	})
+	s := chat.State{}
+	for _, e := range (past{opened, received}) {
+		s = chat.Evolve(s, e)
+	}
+	if s.Unread != 0 || !s.LastReceived.Equal(at(2)) {
+		t.Errorf("unread %d, last received %s", s.Unread, s.LastReceived)
+	}
+}
