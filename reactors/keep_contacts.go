@@ -34,8 +34,14 @@ type KeepContacts struct {
 // Reactor returns it, ready for a Host.
 func (k KeepContacts) Reactor() Reactor {
 	facts := []codec.Event{
-		chat.Opened{}, chat.DetailsShared{},
-		contact.Added{}, contact.DetailsSet{}, contact.ChatLinked{}, contact.Restored{}, contact.Merged{}, contact.Unmerged{},
+		chat.Opened{},
+		chat.DetailsShared{},
+		contact.Added{},
+		contact.DetailsSet{},
+		contact.ChatLinked{},
+		contact.Restored{},
+		contact.Merged{},
+		contact.Unmerged{},
 	}
 	w := &switchboard{KeepContacts: k, events: codec.New(facts), channels: map[string][]string{}}
 	r := Reactor{
