@@ -14,14 +14,29 @@ import (
 func (c Chats) OfferTransfer(ctx context.Context, o Origin, id chat.ID, cmd chat.OfferTransfer) (Result, error) {
 	return c.chats.do(ctx, o, "chat.offer_transfer", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
 		if cmd.For == 0 {
-			cmd.For = c.offerTime()
+			settings, err := c.spaces.Settings(ctx, o.Workspace)
+			if err != nil {
+				return nil, err
+			}
+			cmd.For = time.Duration(settings.Transfers.Minutes) * time.Minute
 		}
 		return after(c.mayReceive(ctx, o.Workspace, cmd.Kind, cmd.To), cmd.Decide, s)
 	})
 }
 
-// offerTime is how long a workspace offers a transfer.
-func (c Chats) offerTime() time.Duration { return chat.OfferTime }
+// Offers reports whether a transfer that does not say has to be accepted: as the
+// workspace wants it, if there is somebody to keep the chat until then.
+func (c Chats) Offers(ctx context.Context, workspace string, id chat.ID, kind chat.TransferKind) (offers bool, err error) {
+	settings, err := c.spaces.Settings(ctx, workspace)
+	if err != nil || !settings.Transfers.Accept || kind == chat.ToBot {
+		return false, err
+	}
+	err = c.Look(ctx, workspace, id, func(s chat.State) error {
+		offers = s.Assignee != ""
+		return nil
+	})
+	return offers, err
+}
 
 // mayReceive refuses whom no chat can be handed to.
 func (c Chats) mayReceive(ctx context.Context, workspace string, kind chat.TransferKind, to string) error {

@@ -144,3 +144,32 @@ func TestTemplatesInTheCustomersLanguage(t *testing.T) {
 		l.must(400, ann, "POST", messages, body)
 	}
 }
+
+// Where the workspace wants it, a transfer waits to be accepted unless it says
+// otherwise, for a chat that somebody has.
+func TestTransfersByTheSettings(t *testing.T) {
+	l := newLedger(t)
+	one, two := "/v1/chats/"+l.receive(acme, "15551", "hello"), "/v1/chats/"+l.receive(acme, "15552", "hello")
+	bob, bobs := l.colleague("Bob")
+	l.must(200, ann, "POST", one+"/claim", "")
+	l.must(200, agent.RoleAdmin, "PATCH", "/v1/settings", `{"transfers":{"accept":true,"minutes":3}}`)
+	to := fmt.Sprintf(`{"agent":%q}`, bob)
+	l.must(200, ann, "POST", one+"/transfer", to)
+	c := l.get(one)
+	expires, err := time.Parse(time.RFC3339Nano, fmt.Sprint(c.at("offer.expires_at")))
+	if left := time.Until(expires); err != nil || c["assignee"] != l.agents[ann] || left <= time.Minute || left > 3*time.Minute {
+		t.Errorf("offered: %v, %v", c, err)
+	}
+	l.must(200, bobs, "POST", one+"/transfer/accept", "")
+	if c := l.get(one); c["assignee"] != bob {
+		t.Errorf("accepted: %v", c)
+	}
+	l.must(200, bobs, "POST", one+"/transfer", fmt.Sprintf(`{"agent":%q,"accept":false}`, l.agents[ann]))
+	l.must(201, sue, "POST", "/v1/teams", `{"name":"Billing"}`)
+	l.must(200, sue, "POST", two+"/transfer", `{"team":"billing"}`) // nobody keeps it meanwhile
+	for path, want := range map[string]any{one: l.agents[ann], two: nil} {
+		if c := l.get(path); c["assignee"] != want || c["offer"] != nil {
+			t.Errorf("at once: %v", c)
+		}
+	}
+}

@@ -136,8 +136,8 @@ type TransferBody struct {
 	Team   string `json:"team,omitempty" example:"billing" doc:"The team's id, with to: team."`
 	Reason string `json:"reason,omitempty" example:"Has a question about an invoice."`
 
-	Accept    bool `json:"accept,omitempty" doc:"Only once the agent, or a member of the team, accepts."`
-	ExpiresIn int  `json:"expires_in,omitempty" minimum:"1" maximum:"10080" example:"15" doc:"With accept: for how many minutes it is offered; 15 if it is not given."`
+	Accept    *bool `json:"accept,omitempty" doc:"Only once the agent, or a member of the team, accepts. If it is not given: as the workspace's settings say, for a chat that somebody has."`
+	ExpiresIn int   `json:"expires_in,omitempty" minimum:"1" maximum:"10080" example:"15" doc:"With accept: for how many minutes it is offered; as the workspace's settings say if it is not given."`
 }
 
 func (b TransferBody) command(c caller) (chat.Transfer, error) {

@@ -12,12 +12,19 @@ import (
 func (a *api) transfer(ctx context.Context, c caller, in *chatWith[TransferBody]) (result, error) {
 	b := in.Body
 	cmd, err := b.command(c)
-	switch {
-	case err != nil:
+	if err != nil {
 		return result{}, err
-	case !b.Accept && b.ExpiresIn != 0:
+	}
+	accept := b.Accept != nil && *b.Accept
+	switch {
+	case !accept && b.ExpiresIn != 0:
 		return result{}, web.BadRequest(web.CodeInvalid, "body.expires_in", "only with accept")
-	case !b.Accept:
+	case b.Accept == nil:
+		if accept, err = a.Chats.Offers(ctx, c.Workspace, in.Chat, cmd.Kind); err != nil {
+			return result{}, err
+		}
+	}
+	if !accept {
 		return a.Chats.Transfer(ctx, c.Origin, in.Chat, cmd)
 	}
 	return a.Chats.OfferTransfer(ctx, c.Origin, in.Chat, chat.OfferTransfer{

@@ -4,7 +4,6 @@ import "time"
 
 // How long a transfer that has to be accepted is offered.
 const (
-	OfferTime    = 15 * time.Minute // unless something else is asked for
 	MinOfferTime = time.Minute
 	MaxOfferTime = 7 * 24 * time.Hour
 )

@@ -12,8 +12,8 @@ import (
 func TestOfferTransfer(t *testing.T) {
 	taken := chat.Claimed{By: "ann"}
 	mine := past{opened, taken}
-	until := noon.Add(chat.OfferTime)
-	ask := chat.OfferTransfer{Kind: chat.ToAgent, To: "bob", Reason: "Speaks French.", By: "ann", For: chat.OfferTime, At: noon}
+	until := noon.Add(15 * time.Minute)
+	ask := chat.OfferTransfer{Kind: chat.ToAgent, To: "bob", Reason: "Speaks French.", By: "ann", For: 15 * time.Minute, At: noon}
 	with := func(change func(*chat.OfferTransfer)) chat.OfferTransfer { c := ask; change(&c); return c }
 	offered := chat.TransferOffered{Kind: chat.ToAgent, To: "bob", From: "ann", Reason: "Speaks French.", Expires: until, By: "ann", At: noon}
 	toTeam := chat.TransferOffered{Kind: chat.ToTeam, To: "care", From: "ann", Expires: until, By: "sue", At: noon}
@@ -26,7 +26,7 @@ func TestOfferTransfer(t *testing.T) {
 	}
 	run(t, cases{
 		{Name: "to an agent", Given: mine, When: ask, Then: past{offered}},
-		{Name: "to a team", Given: mine, When: chat.OfferTransfer{Kind: chat.ToTeam, To: "care", By: "sue", For: chat.OfferTime, At: noon}, Then: past{toTeam}},
+		{Name: "to a team", Given: mine, When: chat.OfferTransfer{Kind: chat.ToTeam, To: "care", By: "sue", For: 15 * time.Minute, At: noon}, Then: past{toTeam}},
 		{
 			Name: "by a bot, from a team", Given: past{opened, chat.Transferred{Kind: chat.ToTeam, To: "sales"}, taken}, When: with(func(c *chat.OfferTransfer) { c.By, c.Bot = "token:1", true }),
 			Then: past{chat.TransferOffered{Kind: chat.ToAgent, To: "bob", From: "ann", FromTeam: "sales", Reason: "Speaks French.", Expires: until, By: "token:1", Bot: true, At: noon}},
@@ -50,7 +50,7 @@ func TestOfferTransfer(t *testing.T) {
 		{Name: "while another waits", Given: teamPending, When: ask, Err: chat.ErrOfferPending},
 		{Name: "after another was declined", Given: plus(teamPending, chat.TransferLapsed{Cause: chat.LapsedByRefusal, By: "sue"}), When: ask, Then: past{offered}},
 		{Name: "after another's time, which nobody noted yet", Given: teamPending, When: with(func(c *chat.OfferTransfer) { c.At = until }), Then: past{
-			expired, chat.TransferOffered{Kind: chat.ToAgent, To: "bob", From: "ann", Reason: "Speaks French.", Expires: until.Add(chat.OfferTime), By: "ann", At: until},
+			expired, chat.TransferOffered{Kind: chat.ToAgent, To: "bob", From: "ann", Reason: "Speaks French.", Expires: until.Add(15 * time.Minute), By: "ann", At: until},
 		}},
 
 		{Name: "accepted", Given: pending, When: accept("bob", false), Then: past{handed}},

@@ -113,7 +113,7 @@ func commands() *rapid.Generator[command] {
 		func(t *rapid.T) command {
 			return chat.OfferTransfer{
 				Kind: rapid.SampledFrom([]chat.TransferKind{chat.ToAgent, chat.ToTeam, chat.ToBot}).Draw(t, "kind"), To: string(agents.Draw(t, "to")),
-				By: agents.Draw(t, "by"), For: chat.OfferTime, At: times.Draw(t, "at"),
+				By: agents.Draw(t, "by"), For: 15 * time.Minute, At: times.Draw(t, "at"),
 			}
 		},
 		func(t *rapid.T) command {
