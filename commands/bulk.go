@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -180,7 +181,7 @@ func (c Bulk) Do(ctx context.Context, o Origin, id bulk.ID, attempt int, req bul
 		do = c.doOrder
 	case filter.Chats:
 	}
-	res, err := do(ctx, o, req, item)
+	res, err := overQuiet(o, func(o Origin) (Result, error) { return do(ctx, o, req, item) })
 	return became(cmd, res, err, bulk.Done, bulk.Conflict)
 }
 
@@ -322,22 +323,49 @@ func (c Bulk) Reverse(ctx context.Context, o Origin, id bulk.ID, attempts int, r
 	}
 	revision := eventstore.Revision(item.Revision)
 	o.IfMatch, o.Command = &revision, ids.Command("bulk undo", string(id), item.ID)
-	var res Result
-	var err error
-	switch e := did.(type) {
-	case chat.Event:
-		res, err = c.reverseChat(ctx, o, chat.ID(item.ID), req.By, e)
-	case contact.Event:
-		res, err = c.reverseContact(ctx, o, contact.ID(item.ID), req.By, e)
-	case order.Event:
-		res, err = c.reverseOrder(ctx, o, order.ID(item.ID), e)
-	default:
-		err = errOther
-	}
+	res, err := overQuiet(o, func(o Origin) (Result, error) {
+		switch e := did.(type) {
+		case chat.Event:
+			return c.reverseChat(ctx, o, chat.ID(item.ID), req.By, e)
+		case contact.Event:
+			return c.reverseContact(ctx, o, contact.ID(item.ID), req.By, e)
+		case order.Event:
+			return c.reverseOrder(ctx, o, order.ID(item.ID), e)
+		}
+		return Result{}, errOther
+	})
 	if errors.Is(err, errOther) {
 		return out, fmt.Errorf("commands: job %s: %s: %w", id, item.ID, err)
 	}
 	return became(out, res, err, bulk.Undone, bulk.Touched)
+}
+
+// overQuiet runs a command that wants a revision also if nothing but quiet events
+// came after that one.
+func overQuiet(o Origin, run func(Origin) (Result, error)) (Result, error) {
+	const tries = 5
+	for try := 1; ; try++ {
+		res, err := run(o)
+		outdated, stale := errors.AsType[*Stale](err)
+		if !stale || try == tries || len(outdated.Since) == 0 ||
+			slices.ContainsFunc(outdated.Since, func(r eventstore.Recorded) bool { return !quiet(r.Type) }) ||
+			outdated.Since[len(outdated.Since)-1].Revision != outdated.Got {
+			return res, err
+		}
+		o.IfMatch = &outdated.Got
+	}
+}
+
+// quiet reports whether an event of a chat or a contact is nobody's doing that a bulk
+// operation could trample on: how far a message got, where its file is kept, who took
+// a copy, what another view of the same person already said.
+func quiet(eventType string) bool {
+	switch eventType {
+	case chat.MessageAccepted{}.EventType(), chat.DeliveryRecorded{}.EventType(), chat.MediaStored{}.EventType(), chat.MediaFailed{}.EventType(),
+		chat.TranscriptDownloaded{}.EventType(), chat.DetailsShared{}.EventType(), contact.ChatLinked{}.EventType():
+		return true
+	}
+	return false
 }
 
 // errOther says that an item's event is none that a job makes.
