@@ -3,6 +3,7 @@ package reactors_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
@@ -304,5 +305,90 @@ func TestACallThroughWhatsApp(t *testing.T) {
 	until(t, "it failed", func() bool { return s.callState("k4").Phase == call.Failed })
 	if k := s.callState("k4"); k.Outcome.Reason != "no_permission" {
 		t.Errorf("%+v", k.Outcome)
+	}
+}
+
+// A customer is asked to allow calls, by a message; what they answer decides whether they
+// are called, and WhatsApp may take it back.
+func TestAskingToCall(t *testing.T) {
+	s := newShop(t)
+	s.calledBy(call.WhatsApp)
+	s.start()
+	id := s.open("15551230001")
+	ask := func(m chat.MessageID) error {
+		_, err := s.commands.Chats.AskToCall(t.Context(), agentOrigin(), id, chat.AskToCall{SendMessage: chat.SendMessage{
+			Message: m, Outgoing: chat.Outgoing{Text: "May we call you?"}, By: "ana", At: time.Now(),
+		}})
+		return err
+	}
+	if err := ask("o1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.graph.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if m := s.graph.Taken()[0]; m.Type != "interactive" || m.Text != "May we call you?" || m.To != "15551230001" {
+		t.Errorf("asked %+v", m)
+	}
+	n := 0
+	say := func(reply map[string]any) {
+		t.Helper()
+		n++
+		err := graphtest.PostChange(t.Context(), http.DefaultClient, s.webhookURL(), appSecret, "messages", map[string]any{
+			"messaging_product": "whatsapp", "metadata": map[string]any{"phone_number_id": phoneID},
+			"messages": []any{map[string]any{
+				"from": "15551230001", "id": fmt.Sprint("wamid.reply", n), "timestamp": fmt.Sprint(time.Now().Unix() + int64(n)), "type": "interactive",
+				"interactive": map[string]any{"type": "call_permission_reply", "call_permission_reply": reply},
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	known := func() (p chat.CallPermission) {
+		err := s.commands.Chats.Look(t.Context(), workspace, id, func(s chat.State) error {
+			if s.CallPermission != nil {
+				p = *s.CallPermission
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	request := func(k string) error {
+		_, err := s.commands.Calls.Request(t.Context(), agentOrigin(), id, chat.RequestCall{Call: k, Offer: "v=0\r\n", By: "ana", At: time.Now()})
+		return err
+	}
+	say(map[string]any{"response": "reject", "response_source": "user_action"})
+	until(t, "it was declined", func() bool { return !known().At.IsZero() })
+	if err := request("k1"); !errors.Is(err, chat.ErrNoCallPermission) {
+		t.Errorf("called one who declined: %v", err)
+	}
+	say(map[string]any{"response": "accept", "is_permanent": false, "expiration_timestamp": time.Now().Add(time.Hour).Unix(), "response_source": "user_action"})
+	until(t, "it was allowed", func() bool { return known().Allowed && !known().Until.IsZero() })
+	if err := ask("o2"); !errors.Is(err, chat.ErrCallsAllowed) {
+		t.Errorf("asked one who allows calls: %v", err)
+	}
+	if err := request("k1"); err != nil {
+		t.Errorf("called one who allows it: %v", err)
+	}
+	until(t, "it was made", func() bool { return len(s.graph.Rung()) == 1 })
+	say(map[string]any{"response": "accept", "is_permanent": true, "response_source": "user_action"})
+	until(t, "it was allowed for good", func() bool { return known().Allowed && known().Until.IsZero() })
+	say(map[string]any{"response": "reject", "response_source": "automatic"})
+	until(t, "it was taken back", func() bool { return !known().Allowed })
+	messages := 0
+	for r, err := range s.store.ReadStream(t.Context(), "chat-"+string(id), eventstore.StreamQuery{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Type == (chat.MessageReceived{}).EventType() {
+			messages++
+		}
+	}
+	if want := 1 + 3; messages != want {
+		t.Errorf("%d messages of the customer, want %d", messages, want)
 	}
 }

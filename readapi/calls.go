@@ -11,6 +11,7 @@ import (
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections/calls"
 	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/permissions"
 )
 
 type inCalls struct {
@@ -83,4 +84,25 @@ func getCall(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inCall) (Call
 		return Call{}, none, err
 	}
 	return newCall(&c), eventstore.Revision(c.Revision), nil
+}
+
+// CallPermission is whether a customer allows calls.
+type CallPermission struct {
+	Allowed *bool      `json:"allowed" doc:"Null if they were asked and have not answered."`
+	Until   *time.Time `json:"until" doc:"If they are allowed: when that ends, perhaps in the past. Null: not by itself."`
+	Reason  string     `json:"reason,omitempty" enum:"customer,provider" doc:"Who changed it last."`
+	At      *time.Time `json:"at" doc:"When that was."`
+	AskedAt *time.Time `json:"asked_at" doc:"When they were asked last; null if never."`
+}
+
+func callPermission(ctx context.Context, tx sqldb.Tx, workspace, chatID string) (*CallPermission, error) {
+	c, ok, err := permissions.Calls(ctx, tx, workspace, chatID)
+	if err != nil || !ok {
+		return nil, err
+	}
+	out := &CallPermission{Reason: c.Reason, Until: momentOrNull(c.Until), At: momentOrNull(c.At), AskedAt: momentOrNull(c.AskedAt)}
+	if c.Known {
+		out.Allowed = &c.Allowed
+	}
+	return out, nil
 }

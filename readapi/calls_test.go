@@ -1,7 +1,10 @@
 package readapi_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/call"
@@ -81,4 +84,75 @@ func TestCallsOverHTTP(t *testing.T) {
 	l.must(404, sue, "GET", mine+"?min_position="+l.head(), "")
 	l.must(404, sue, "GET", path+"/calls", "")
 	l.must(404, sue, "POST", path+"/calls", "")
+}
+
+func TestAskingToCallOverHTTP(t *testing.T) {
+	l := newLedger(t)
+	shop := channel.ID(l.connect(acme))
+	id := l.receive(acme, "15551230001", "hello")
+	path := "/v1/chats/" + id
+	ask := func(status int, body string) object {
+		t.Helper()
+		return l.must(status, ann, "POST", path+"/calls/permission", body)
+	}
+	provide := func(p call.Provider) {
+		t.Helper()
+		if _, err := l.commands.Channels.SetCalls(t.Context(), l.origin(acme), shop, channel.SetCalls{Provider: p}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const why = `{"text":"May we call you?"}`
+	if got := ask(409, why); got["code"] != "chat.no_calls" {
+		t.Errorf("before it is set up: %v", got)
+	}
+	provide(call.Webhook)
+	if got := ask(409, why); got["code"] != "chat.calls_allowed" {
+		t.Errorf("where nobody needs to: %v", got)
+	}
+	provide(call.WhatsApp)
+	for _, body := range []string{`{"text":""}`, `{"text":"` + strings.Repeat("x", 1025) + `"}`} {
+		if got := ask(400, body); got.at("errors.0.location") != "body.text" {
+			t.Errorf("%.40s: %v", body, got)
+		}
+	}
+	l.must(404, ann, "POST", "/v1/chats/none/calls/permission", why)
+	if got := l.get(path); got["call_permission"] != nil {
+		t.Errorf("before it is asked: %v", got["call_permission"])
+	}
+	asked := ask(202, why)
+	got := l.get(path)
+	if got.at("call_permission.asked_at") == nil || got.at("call_permission.allowed") != nil || got.at("call_permission.at") != nil {
+		t.Errorf("asked: %v", got["call_permission"])
+	}
+	entries := l.get(path + "/messages").items()
+	if last := entries[len(entries)-1]; last["id"] != asked["id"] || last.at("message.content.kind") != "call_permission_request" || last.at("message.content.text") != "May we call you?" {
+		t.Errorf("the conversation: %v", last)
+	}
+	until := time.Now().Add(-time.Minute).UTC().Truncate(time.Second)
+	for _, p := range []chat.CallPermission{{At: until.Add(-2 * time.Hour)}, {Allowed: true, Until: until, At: until.Add(-time.Hour)}} {
+		_, err := l.commands.Chats.RecordCallPermission(t.Context(), l.origin(acme), chat.ID(id), chat.RecordCallPermission{Permission: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := l.get(path)
+		want := []any{false, nil}
+		if p.Allowed {
+			want = []any{true, until.Format(time.RFC3339)}
+		}
+		if got := []any{got.at("call_permission.allowed"), got.at("call_permission.until")}; !slices.Equal(got, want) {
+			t.Errorf("said: %v, want %v", got, want)
+		}
+		if got := l.must(409, ann, "POST", path+"/calls", `{"offer":"v=0"}`); got["code"] != "chat.no_call_permission" {
+			t.Errorf("called: %v", got)
+		}
+	}
+	var said []any
+	for _, e := range l.get(path + "/messages").items() {
+		if e.at("system.type") == "call_permission" {
+			said = append(said, e.at("system.cause"), e.at("by.kind"))
+		}
+	}
+	if want := []any{"declined", "system", "allowed", "system"}; !slices.Equal(said, want) {
+		t.Errorf("the conversation says %v, want %v", said, want)
+	}
 }

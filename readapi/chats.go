@@ -154,7 +154,8 @@ func countChats(ctx context.Context, tx sqldb.Tx, r *web.Request, _ *struct{ web
 // OneChat is a chat, with what the list does not say.
 type OneChat struct {
 	Chat
-	WindowClosesAt *time.Time `json:"window_closes_at" doc:"Until when the customer can be sent anything but templates, perhaps in the past. Null if the customer has not written, or if the channel has no such rule."`
+	WindowClosesAt *time.Time      `json:"window_closes_at" doc:"Until when the customer can be sent anything but templates, perhaps in the past. Null if the customer has not written, or if the channel has no such rule."`
+	CallPermission *CallPermission `json:"call_permission" doc:"Whether the customer allows calls. Null if they were not asked and have said nothing, and where nobody asks for that."`
 }
 
 func getChat(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChat) (OneChat, eventstore.Revision, error) {
@@ -166,8 +167,12 @@ func getChat(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChat) (OneC
 	if err != nil {
 		return OneChat{}, none, err
 	}
+	permission, err := callPermission(ctx, tx, r.Workspace, c.ID)
+	if err != nil {
+		return OneChat{}, none, err
+	}
 	closes, err := windowCloses(ctx, tx, r.Workspace, c)
-	return OneChat{shown[0], closes}, eventstore.Revision(c.Revision), err
+	return OneChat{shown[0], closes, permission}, eventstore.Revision(c.Revision), err
 }
 
 // windowCloses says until when a chat takes free messages, as the domain decides it.

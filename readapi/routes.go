@@ -18,6 +18,7 @@ import (
 	"github.com/chatledger/chatledger/projections/media"
 	"github.com/chatledger/chatledger/projections/offers"
 	"github.com/chatledger/chatledger/projections/orders"
+	"github.com/chatledger/chatledger/projections/permissions"
 	"github.com/chatledger/chatledger/projections/quickreplies"
 	"github.com/chatledger/chatledger/projections/savedviews"
 	"github.com/chatledger/chatledger/projections/scheduled"
@@ -52,6 +53,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		inWaiting  = (*scheduled.Projection)(nil).Name()
 		inSettings = (*settings.Projection)(nil).Name()
 		inOffers   = (*offers.Projection)(nil).Name()
+		inConsents = (*permissions.Projection)(nil).Name()
 	)
 	views := func(names ...string) []string { return names }
 	chatViews, contactViews := views(inInbox, inOffers, inProfiles, inSales, inStaff, inPeople, inGroups, inSaved), views(inPeople, inStaff, inGroups, inSaved)
@@ -61,7 +63,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/chats/counts", anyone, "How many chats there are on each tab", views(inInbox, inStaff), countChats),
 		ask(a, "/v1/chats/query", anyone, "Find chats with a filter", chatViews, a.findChats, shortPages),
 		ask(a, "/v1/chats/count", anyone, "Count chats with a filter", chatViews, a.countFound, countsShort),
-		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox, inOffers, inStaff), getChat),
+		read(a, "/v1/chats/{chat}", anyone, "Get a chat", views(inInbox, inOffers, inConsents, inStaff), getChat),
 		read(a, "/v1/chats/{chat}/messages", anyone, "Read a conversation", views(inInbox, inTalk, inFiles, inStaff), listMessages,
 			"Without before, after or cursor: the newest entries. Items are oldest first."),
 		a.messageMedia(inInbox, inFiles),

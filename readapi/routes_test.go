@@ -118,6 +118,7 @@ a b s . . A  POST /v1/chatflows/answers
 . . s . . A  DELETE /v1/attributes/{attribute}
 . . s . . A  POST /v1/attributes/{attribute}/restore
 a . s . . A  POST /v1/chats/{chat}/calls
+a . s . . A  POST /v1/chats/{chat}/calls/permission
 a . s . . A  POST /v1/calls/{call}/end
 a b s u y A  GET /v1/chats/{chat}/calls
 a b s u y A  GET /v1/calls/{call}

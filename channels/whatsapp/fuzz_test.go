@@ -20,7 +20,7 @@ import (
 func addFixtures(f *testing.F, add func(body []byte)) {
 	f.Helper()
 	files, err := filepath.Glob("testdata/[0-9][0-9]-*")
-	if err != nil || len(files) != 37 {
+	if err != nil || len(files) != 39 {
 		f.Fatalf("%d fixtures: %v", len(files), err)
 	}
 	for _, name := range files {

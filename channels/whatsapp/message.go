@@ -21,12 +21,25 @@ type message struct {
 	Video     *sentFile     `json:"video,omitempty"`
 	Document  *sentFile     `json:"document,omitempty"`
 	Sticker   *sentFile     `json:"sticker,omitempty"`
+	Asking    *askingBody   `json:"interactive,omitempty"`
 	Callback  string        `json:"biz_opaque_callback_data,omitempty"`
 }
 
 type textBody struct {
 	Body       string `json:"body"`
 	PreviewURL bool   `json:"preview_url"`
+}
+
+// askingBody asks the customer to allow calls. See
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/calling/user-call-permissions
+type askingBody struct {
+	Type string `json:"type"`
+	Body struct {
+		Text string `json:"text"`
+	} `json:"body"`
+	Action struct {
+		Name string `json:"name"`
+	} `json:"action"`
 }
 
 type templateBody struct {
@@ -84,6 +97,8 @@ func (c *Client) Send(ctx context.Context, a Account, to string, id chat.Message
 	return c.postMessage(ctx, a, newMessage(to, id, out, uploaded))
 }
 
+const askForCalls = "call_permission_request"
+
 func newMessage(to string, id chat.MessageID, out chat.Outgoing, uploaded string) message {
 	m := message{Product: "whatsapp", Recipient: "individual", To: to, Callback: string(id)}
 	switch {
@@ -91,6 +106,9 @@ func newMessage(to string, id chat.MessageID, out chat.Outgoing, uploaded string
 		m.Type, m.Template = "template", newTemplate(out.Template)
 	case out.Media != nil:
 		m.attach(out.Media.Kind, &sentFile{ID: uploaded, Caption: out.Text, Filename: out.Media.Filename})
+	case out.CallPermission:
+		m.Type, m.Asking = "interactive", &askingBody{Type: askForCalls}
+		m.Asking.Body.Text, m.Asking.Action.Name = out.Text, askForCalls
 	default:
 		m.Type, m.Text = "text", &textBody{Body: out.Text}
 	}

@@ -54,7 +54,7 @@ type Change struct {
 }
 
 // Message is what a customer sent, or did. Exactly one of Content, Reaction and
-// System says what; Content may have an Order beside it.
+// System says what; Content may have an Order or Calls beside it.
 type Message struct {
 	ID          string // such as "wamid.…"
 	From        string // the customer's id: digits of the number
@@ -67,6 +67,9 @@ type Message struct {
 	OwnCard     *Details // of a contact card that is the sender's own
 	Context     *chat.Context
 	Referral    *chat.Referral
+
+	Calls *chat.CallPermission // what it says about calls; nil: nothing
+	Auto  bool                 // not of the customer's making: there is nothing in it but Calls
 }
 
 // Reaction is an emoji on a message. "" takes it away.
@@ -277,6 +280,9 @@ func (m *Message) parseKind(n node) {
 			m.Content = &chat.Content{Kind: "order", Text: m.Order.Comment}
 			return
 		}
+	case "interactive":
+		m.Content = parseInteractive(body)
+		m.Calls, m.Auto = parsePermission(body, m.At)
 	case "contacts":
 		m.Content, m.OwnCard = parseCards(body, m.From)
 	default:
@@ -325,12 +331,33 @@ func parseContent(kind string, n node) *chat.Content {
 		if c.Text == "" && c.Reply.ID == "" {
 			return nil
 		}
-	case "interactive":
-		return parseInteractive(n)
 	default:
 		return nil
 	}
 	return &c
+}
+
+// permissionReply names what a customer says to being called. It has no documentation
+// page of its own; see
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/calling/user-call-permissions
+const permissionReply = "call_permission_reply"
+
+// permissionTime is how long calls are allowed that are not allowed for good.
+const permissionTime = 7 * 24 * time.Hour
+
+// parsePermission reads whether the customer allows calls. It may say so on its own, as
+// after calls that the customer did not take.
+func parsePermission(n node, received time.Time) (p *chat.CallPermission, auto bool) {
+	answer := n.get(permissionReply)
+	response := answer.get("response").id()
+	if response != "accept" && response != "reject" {
+		return nil, false
+	}
+	p = &chat.CallPermission{Allowed: response == "accept", At: received}
+	if p.Allowed && !answer.get("is_permanent").bool() {
+		p.Until = at(answer.get("expiration_timestamp"), received.Add(permissionTime))
+	}
+	return p, answer.get("response_source").id() == "automatic"
 }
 
 func parseInteractive(n node) *chat.Content {
@@ -343,6 +370,10 @@ func parseInteractive(n node) *chat.Content {
 	case "button_reply", "list_reply":
 		r := &chat.Reply{ID: answer.get("id").text(maxWord), Title: answer.get("title").text(maxWord), Description: answer.get("description").text(maxWord)}
 		return &chat.Content{Kind: strings.TrimSuffix(kind, "_reply"), Text: r.Title, Reply: r}
+	case permissionReply:
+		if response := answer.get("response").text(maxWord); response != "" {
+			return &chat.Content{Kind: "call_permission", Reply: &chat.Reply{ID: response, Title: response}}
+		}
 	case "nfm_reply":
 		f := &chat.Flow{Name: answer.get("name").text(maxWord), Body: answer.get("body").text(maxText)}
 		if answers, ok := parseJSON([]byte(answer.get("response_json").text(maxRaw))); ok {

@@ -213,6 +213,14 @@ func (r *translation) message(ctx context.Context, m Message) error {
 		})
 		return err
 	}
+	if m.Auto {
+		o := r.t.origin(r.d, "call permission", m.ID)
+		o.OccurredAt = m.At
+		_, err := chats.RecordCallPermission(ctx, o, id, chat.RecordCallPermission{
+			Workspace: r.d.Workspace, Channel: r.d.Channel, Customer: m.From, Permission: *m.Calls,
+		})
+		return err
+	}
 	content, message := *m.Content, chat.MessageID(ids.Message(string(id), m.ID))
 	if m.Order != nil {
 		content.Order = ids.Order(string(id), m.ID)
@@ -220,7 +228,7 @@ func (r *translation) message(ctx context.Context, m Message) error {
 	_, err := chats.Receive(ctx, r.customerOrigin(m, "message"), id, chat.ReceiveMessage{
 		Workspace: r.d.Workspace, Channel: r.d.Channel, Customer: m.From,
 		Message: message, ProviderID: m.ID, ProfileName: m.ProfileName,
-		Content: content, Context: m.Context, Referral: m.Referral, At: m.At,
+		Content: content, Context: m.Context, Referral: m.Referral, Calls: m.Calls, At: m.At,
 	})
 	if err != nil {
 		return err

@@ -110,7 +110,7 @@ func TestTwiceAndInAnyOrder(t *testing.T) {
 		return w
 	}
 	wantFacts, wantDelivery := run(names).lasting()
-	if len(wantFacts) != 37 || !cmp.Equal(wantDelivery, map[string]chat.Delivery{"wamid.OUT1": chat.Read, "wamid.OUT2": chat.Failed, "wamid.OUT3": chat.Delivered}) {
+	if len(wantFacts) != 40 || !cmp.Equal(wantDelivery, map[string]chat.Delivery{"wamid.OUT1": chat.Read, "wamid.OUT2": chat.Failed, "wamid.OUT3": chat.Delivered}) {
 		t.Fatalf("%d facts:\n%s\n%v", len(wantFacts), strings.Join(wantFacts, "\n"), wantDelivery)
 	}
 	for name, w := range map[string]*world{

@@ -79,7 +79,7 @@ func newWorldOn(t *testing.T, wrap func(eventstore.Store) eventstore.Store) *wor
 func fixtures(t *testing.T) []string {
 	t.Helper()
 	names, err := filepath.Glob("testdata/[0-9][0-9]-*")
-	if err != nil || len(names) != 37 {
+	if err != nil || len(names) != 39 {
 		t.Fatalf("%d fixtures: %v", len(names), err)
 	}
 	slices.Sort(names)

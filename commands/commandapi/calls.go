@@ -1,6 +1,9 @@
 package commandapi
 
 import (
+	"context"
+	"errors"
+
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/call"
 	"github.com/chatledger/chatledger/domain/chat"
@@ -33,4 +36,25 @@ type RequestedCall struct {
 
 func requestedCall(r commands.Result, _ caller, in *chatWith[*CallBody]) RequestedCall {
 	return RequestedCall{written(r), string(in.Chat), string(call.Asked)}
+}
+
+// AskToCallBody says why the customer is to be called.
+type AskToCallBody struct {
+	Text string `json:"text" example:"May we call you about your order?" doc:"At most 1,024 characters."`
+}
+
+func (a *api) askToCall(ctx context.Context, c caller, in *chatWith[AskToCallBody]) (result, error) {
+	r, err := a.Chats.AskToCall(ctx, c.Origin, in.Chat, chat.AskToCall{SendMessage: chat.SendMessage{
+		Message: commands.NewMessage(c.Origin), Outgoing: chat.Outgoing{Text: in.Body.Text}, By: c.By, At: c.At,
+	}})
+	if errors.Is(err, chat.ErrWindowClosed) {
+		return r, a.windowClosed(ctx, c, in.Chat, err)
+	}
+	return r, err
+}
+
+func askedToCall(r result, c caller, in *chatWith[AskToCallBody]) QueuedMessage {
+	w := written(r)
+	w.ID = string(commands.NewMessage(c.Origin))
+	return QueuedMessage{Written: w, Chat: string(in.Chat), State: string(chat.Queued)}
 }

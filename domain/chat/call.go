@@ -38,6 +38,10 @@ func (c RequestCall) Decide(s State) ([]Event, error) {
 		return nil, ErrBlocked
 	case c.Provider == "":
 		return nil, ErrNoCalls
+	case c.Provider == providerWhatsApp:
+		if err := s.mayCall(c.At); err != nil {
+			return nil, err
+		}
 	}
 	var phone string
 	if c.Phone != "" {

@@ -53,6 +53,7 @@ var Events = []Event{
 	ScheduleFailed{},
 	TransferOffered{},
 	TransferLapsed{},
+	CallPermissionChanged{},
 }
 
 // Opened starts a chat: a customer is seen on a channel for the first time.
@@ -123,6 +124,8 @@ type MessageQueued struct {
 	Campaign   string         `json:"campaign,omitempty"`    // the id of the campaign that it is a part of
 	Scheduled  bool           `json:"scheduled,omitempty"`   // it was scheduled, and its time has come
 	Media      *FileUse       `json:"media,omitempty"`       // that is sent; the text is its caption
+
+	CallPermission bool `json:"call_permission,omitempty"` // it asks the customer to allow calls; the text says why
 }
 
 // QuickReplyUse is the quick reply that a text was made from.
@@ -436,9 +439,19 @@ type TransferLapsed struct {
 	Reason string     `json:"reason,omitempty"`
 }
 
+// CallPermissionChanged says whether the customer lets us call them, where the provider
+// asks for that. Of several the one with the latest time counts.
+type CallPermissionChanged struct {
+	Allowed bool             `json:"allowed"`
+	Until   time.Time        `json:"until,omitzero"` // UTC; absent: for good
+	Reason  PermissionReason `json:"reason"`
+	Message MessageID        `json:"message,omitempty"` // with reason customer: that says so
+	At      time.Time        `json:"at"`
+}
+
 // Content is what a message holds. Kind says which of the fields matter.
 type Content struct {
-	Kind     string          `json:"kind"`           // text, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, order, unsupported or unknown
+	Kind     string          `json:"kind"`           // text, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, order, call_permission, unsupported or unknown; of ours also template or call_permission_request
 	Text     string          `json:"text,omitempty"` // body, caption, chosen title or button text
 	Media    *Media          `json:"media,omitempty"`
 	Location *Location       `json:"location,omitempty"`
@@ -550,14 +563,16 @@ func (FileUploaded) EventType() string         { return "chat.file_uploaded.v1" 
 func (Snoozed) EventType() string { return "chat.snoozed.v1" }
 func (Woken) EventType() string   { return "chat.woken.v1" }
 
-func (OptedOut) EventType() string          { return "chat.opted_out.v1" }
-func (OptedIn) EventType() string           { return "chat.opted_in.v1" }
-func (MessageScheduled) EventType() string  { return "chat.message_scheduled.v1" }
-func (ScheduleChanged) EventType() string   { return "chat.schedule_changed.v1" }
-func (ScheduleCancelled) EventType() string { return "chat.schedule_cancelled.v1" }
-func (ScheduleFailed) EventType() string    { return "chat.schedule_failed.v1" }
-func (TransferOffered) EventType() string   { return "chat.transfer_offered.v1" }
-func (TransferLapsed) EventType() string    { return "chat.transfer_lapsed.v1" }
+func (OptedOut) EventType() string              { return "chat.opted_out.v1" }
+func (OptedIn) EventType() string               { return "chat.opted_in.v1" }
+func (MessageScheduled) EventType() string      { return "chat.message_scheduled.v1" }
+func (ScheduleChanged) EventType() string       { return "chat.schedule_changed.v1" }
+func (ScheduleCancelled) EventType() string     { return "chat.schedule_cancelled.v1" }
+func (ScheduleFailed) EventType() string        { return "chat.schedule_failed.v1" }
+func (CallPermissionChanged) EventType() string { return "chat.call_permission_changed.v1" }
+
+func (TransferOffered) EventType() string { return "chat.transfer_offered.v1" }
+func (TransferLapsed) EventType() string  { return "chat.transfer_lapsed.v1" }
 
 func (e Opened) apply(s *State) {
 	s.Exists = true
@@ -698,6 +713,13 @@ func (e ScheduleChanged) apply(s *State) {
 		m.Outgoing, m.Later = e.Outgoing, Later{e.SendAt, e.CancelOnReply}
 		s.Scheduled[e.Message] = m
 	}
+}
+
+func (e CallPermissionChanged) apply(s *State) {
+	if s.CallPermission != nil && e.At.Before(s.CallPermission.At) {
+		return
+	}
+	s.CallPermission = &CallPermission{Allowed: e.Allowed, Until: e.Until, At: e.At}
 }
 
 func (e TransferOffered) apply(s *State) {

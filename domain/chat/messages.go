@@ -52,7 +52,7 @@ func (c SendMessage) Decide(s State) ([]Event, error) {
 	}
 	queued := MessageQueued{
 		Message: c.Message, Text: c.Text, By: c.By, Bot: c.Bot, At: c.At,
-		QuickReply: c.QuickReply, Template: c.Template, Campaign: c.Campaign, Media: c.Media,
+		QuickReply: c.QuickReply, Template: c.Template, Campaign: c.Campaign, Media: c.Media, CallPermission: c.CallPermission,
 	}
 	if c.Later != nil {
 		return s.schedule(queued, *c.Later)

@@ -1,5 +1,7 @@
 package chat
 
+import "unicode/utf8"
+
 // Outgoing is what a customer is to be sent, whoever asks for it: an agent now, a
 // schedule later, a campaign. Text is always what the customer reads, in words.
 type Outgoing struct {
@@ -8,11 +10,13 @@ type Outgoing struct {
 	QuickReply *QuickReplyUse `json:"quick_reply,omitempty"` // that Text was made from
 	Template   *TemplateUse   `json:"template,omitempty"`    // that is sent, Text being what it says
 	Media      *FileUse       `json:"media,omitempty"`       // that is sent, Text being its caption; it may have none
+
+	CallPermission bool `json:"call_permission,omitempty"` // it asks the customer to allow calls, Text being why
 }
 
 // Outgoing returns what was queued.
 func (e MessageQueued) Outgoing() Outgoing {
-	return Outgoing{Text: e.Text, QuickReply: e.QuickReply, Template: e.Template, Media: e.Media}
+	return Outgoing{Text: e.Text, QuickReply: e.QuickReply, Template: e.Template, Media: e.Media, CallPermission: e.CallPermission}
 }
 
 // Content returns what was queued as the conversation shows it.
@@ -23,6 +27,9 @@ func (e MessageQueued) Content() Content {
 	}
 	if m := e.Media; m != nil {
 		c.Kind, c.Media = string(m.Kind), &Media{ID: string(m.ID), MIMEType: m.MIMEType, SHA256: m.SHA256, Filename: m.Filename}
+	}
+	if e.CallPermission {
+		c.Kind = "call_permission_request"
 	}
 	return c
 }
@@ -68,6 +75,9 @@ func (o Outgoing) check() error {
 	}
 	if o.Media != nil {
 		return o.Media.check(o.Text)
+	}
+	if o.CallPermission && utf8.RuneCountInString(o.Text) > maxPermissionText {
+		return ErrTextTooLong.With("a request to allow calls can have 1,024 characters at most")
 	}
 	return messageText.Check(o.Text)
 }

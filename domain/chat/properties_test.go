@@ -125,6 +125,11 @@ func commands() *rapid.Generator[command] {
 		func(t *rapid.T) command {
 			return chat.WithdrawTransfer{By: agents.Draw(t, "by"), Any: rapid.Bool().Draw(t, "any"), At: times.Draw(t, "at")}
 		},
+		func(t *rapid.T) command {
+			return chat.AskToCall{SendMessage: chat.SendMessage{
+				Message: messages.Draw(t, "message"), Outgoing: chat.Outgoing{Text: words.Draw(t, "text")}, By: agents.Draw(t, "by"), At: times.Draw(t, "at"),
+			}, Provider: rapid.SampledFrom([]string{"", "webhook", "whatsapp"}).Draw(t, "provider")}
+		},
 		func(t *rapid.T) command { return chat.ExpireTransfer{At: times.Draw(t, "at")} },
 		func(t *rapid.T) command {
 			return chat.SendDue{Message: messages.Draw(t, "message"), At: times.Draw(t, "at")}
@@ -150,7 +155,12 @@ func commands() *rapid.Generator[command] {
 // incoming draws what a channel brings, which makes an event each time.
 func incoming() *rapid.Generator[command] {
 	return rapid.Custom(func(t *rapid.T) command {
-		switch rapid.IntRange(0, 2).Draw(t, "kind of input") {
+		switch rapid.IntRange(0, 3).Draw(t, "kind of input") {
+		case 2:
+			return chat.RecordCallPermission{
+				Workspace: "acme", Channel: "wa", Customer: "1", DefaultStatus: "OPEN", DefaultCategory: chat.CategoryOpen,
+				Permission: chat.CallPermission{Allowed: rapid.Bool().Draw(t, "allowed"), At: noon},
+			}
 		case 0:
 			return chat.ReceiveMessage{
 				Workspace: "acme", Channel: "wa", Customer: "1", DefaultStatus: "OPEN", DefaultCategory: chat.CategoryOpen, Message: "m", ProviderID: "p",

@@ -25,6 +25,7 @@ type ReceiveMessage struct {
 	Content         Content
 	Context         *Context
 	Referral        *Referral
+	Calls           *CallPermission // what they say about calls; nil: nothing
 	At              time.Time
 }
 
@@ -50,6 +51,9 @@ func (c ReceiveMessage) Decide(s State) ([]Event, error) {
 		Content: c.Content, Context: c.Context, Referral: c.Referral, Blocked: c.Blocked, At: c.At,
 	})
 	events = append(events, s.marketing(c.Words, c.Message, c.Content, c.At)...)
+	if c.Calls != nil {
+		events = append(events, c.Calls.changed(PermittedByCustomer, c.Message))
+	}
 	if c.Blocked {
 		if !s.Exists {
 			events = append(events, Closed{Status: c.ClosedStatus, Category: CategoryClosed, From: c.DefaultStatus})

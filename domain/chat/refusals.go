@@ -42,6 +42,8 @@ var (
 	ErrNoteOfAnother    = fault.New(fault.Forbidden, "chat.note_of_another", "the note is somebody else's")
 	ErrNotScheduled     = fault.New(fault.NotFound, "chat.not_scheduled", "the chat has no such message that waits for its time")
 	ErrTemplateText     = fault.New(fault.Conflict, "chat.template_text", "what a template says cannot be changed; cancel the message and schedule another")
+	ErrNoCallPermission = fault.New(fault.Conflict, "chat.no_call_permission", "the customer does not allow calls")
+	ErrCallsAllowed     = fault.New(fault.Conflict, "chat.calls_allowed", "the customer allows calls already")
 	ErrOfferPending     = fault.New(fault.Conflict, "chat.offer_pending", "the chat is offered to somebody already; withdraw that first")
 	ErrNoOffer          = fault.New(fault.Conflict, "chat.no_offer", "no transfer of the chat waits to be accepted: it was accepted, declined, withdrawn or overtaken, or its time is over")
 	ErrOfferOfAnother   = fault.New(fault.Forbidden, "chat.offer_of_another", "the chat is not offered to you, or not by you")

@@ -38,6 +38,8 @@ type State struct {
 	Scheduled    map[MessageID]Scheduled
 	Offer        *Offer            // nil if no transfer waits to be accepted
 	Files        map[FileID]Upload // that were uploaded, the expired ones until the next one comes
+
+	CallPermission *CallPermission // nil if nothing is known
 }
 
 // Note is what decisions need to know of a note, also after it was deleted.

@@ -29,7 +29,7 @@ func fixtures(t *testing.T) (map[string][]byte, []string) {
 		}
 		return err
 	})
-	if err != nil || len(files) != 37 {
+	if err != nil || len(files) != 39 {
 		t.Fatalf("%d fixtures: %v", len(files), err)
 	}
 	return files, slices.Sorted(maps.Keys(files))

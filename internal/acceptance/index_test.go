@@ -199,6 +199,13 @@ func TestEachWebhook(t *testing.T) {
 				last := msgs[ana][len(msgs[ana])-2:]
 				is("in order", []any{dig(last[0], "message", "content", "text"), dig(last[1], "message", "content", "text")}, "[one two]")
 			},
+			"27-call-permission.json": func() {
+				is("kind", content(ana, "27A", "kind"), "call_permission")
+				is("allowed", dig(c.must(200, "GET", "/v1/chats/"+chatOf(c, ana)["id"].(string), "").object(t), "call_permission", "until"), "2026-09-28T14:22:00Z")
+			},
+			"28-call-permission-taken-back.json": func() {
+				is("allowed", dig(c.must(200, "GET", "/v1/chats/"+chatOf(c, ana)["id"].(string), "").object(t), "call_permission", "allowed"), false)
+			},
 			"34-statuses-and-message.json": func() { is("text", content(ana, "34A", "text"), "and?") },
 		}
 		deliveries := map[string]string{

@@ -316,6 +316,12 @@ func (t *Transcript) system(e chat.Event) *System {
 			Type: "transfer_offered", ToKind: string(f.Kind), To: receiver(f.Kind, f.To), From: agent(f.From), FromTeam: team(string(f.FromTeam)),
 			Reason: f.Reason, Until: t.until(f.Expires),
 		}
+	case chat.CallPermissionChanged:
+		s := &System{Type: "call_permission", Cause: "declined", Until: t.until(f.Until), Message: string(f.Message)}
+		if f.Allowed {
+			s.Cause = "allowed"
+		}
+		return s
 	case chat.TransferLapsed:
 		return &System{Type: "transfer_lapsed", Cause: string(f.Cause), Reason: f.Reason}
 	case chat.TagsChanged:

@@ -307,6 +307,14 @@ func (x *index) system(chatID string, i item, r eventstore.Recorded, e chat.Even
 		} else {
 			need(x.agents, f.To)
 		}
+	case chat.CallPermissionChanged:
+		i.at = f.At.UnixMicro()
+		switch f.Message {
+		case "":
+			i.by = Author{Kind: bySystem}
+		default:
+			i.rank, i.tie = ofMessage, strings.Clone(string(f.Message))
+		}
 	case chat.TransferLapsed:
 		if f.Cause == chat.LapsedByTime {
 			i.by = Author{Kind: bySystem}

@@ -196,6 +196,12 @@ func (l *teller) story() {
 		chat.ScheduleCancelled{Message: "out-m", Reason: chat.CancelledByReply, Reply: "in-y", At: l.now()},
 	)
 	l.system(chat.ScheduleFailed{Message: "out-n", Code: "chat.closed", Reason: "the chat is closed; reopen it first", At: l.now()})
+	l.customer(
+		chat.MessageReceived{Message: "in-x", ProviderID: "wamid.x", Content: chat.Content{Kind: "call_permission", Reply: &chat.Reply{ID: "accept", Title: "accept"}}, At: l.now()},
+		chat.CallPermissionChanged{Allowed: true, Until: l.now().Add(168 * time.Hour), Reason: chat.PermittedByCustomer, Message: "in-x", At: l.now()},
+	)
+	l.system(chat.CallPermissionChanged{Allowed: true, Reason: chat.PermittedByProvider, At: l.now()})
+	l.system(chat.CallPermissionChanged{Reason: chat.PermittedByProvider, At: l.now()})
 	l.agent(chat.TransferOffered{Kind: chat.ToTeam, To: "billing", From: "bob", Reason: "an invoice", Expires: l.now().Add(15 * time.Minute), By: "bob", At: l.now()})
 	l.agent(chat.TransferLapsed{Cause: chat.LapsedByWithdrawal, By: "bob", Reason: "found it"})
 	l.agent(chat.TransferOffered{Kind: chat.ToAgent, To: "ann", From: "bob", Expires: l.now().Add(15 * time.Minute), By: "bob", At: l.now()})

@@ -121,6 +121,14 @@ func (s *System) sentence() string {
 			to += ", accepted"
 		}
 		return because("transferred" + from + " to " + to)
+	case "call_permission":
+		switch {
+		case s.Cause != "allowed":
+			return "allows no calls"
+		case s.Until != nil:
+			return "allows calls until " + s.Until.Format("2006-01-02 15:04")
+		}
+		return "allows calls"
 	case "transfer_lapsed":
 		return because("the offer was " + map[string]string{
 			string(chat.LapsedByRefusal): "declined", string(chat.LapsedByWithdrawal): "withdrawn", string(chat.LapsedByTime): "not accepted in time",

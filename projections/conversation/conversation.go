@@ -242,6 +242,20 @@ func (p *Projection) system(e projections.Event) {
 			Type: Offered, ToKind: string(f.Kind), To: f.To, From: string(f.From), FromTeam: string(f.FromTeam), Reason: f.Reason, Until: &f.Expires,
 		}
 		r.At = f.At.UnixMicro()
+	case chat.CallPermissionChanged:
+		s = System{Type: Permission, Cause: "declined", Message: string(f.Message)}
+		if f.Allowed {
+			s.Cause = "allowed"
+		}
+		if !f.Until.IsZero() {
+			s.Until = &f.Until
+		}
+		r.At = f.At.UnixMicro()
+		if f.Message != "" {
+			r.Tie = byMessage(f.Message)
+		} else {
+			r.ByKind, r.ByID = "system", ""
+		}
 	case chat.TransferLapsed:
 		s = System{Type: Lapsed, Cause: string(f.Cause), Reason: f.Reason}
 		if f.Cause == chat.LapsedByTime {

@@ -193,6 +193,7 @@ const (
 	NotSent     = "schedule_failed"
 	Offered     = "transfer_offered"
 	Lapsed      = "transfer_lapsed"
+	Permission  = "call_permission"
 )
 
 // System is something that happened to a chat. Type says which of the fields
@@ -215,10 +216,10 @@ type System struct {
 	Message   string     `json:"message,omitempty"` // the message that did it, or that was scheduled
 	Details   *Details   `json:"details,omitempty"`
 	Call      *CallEntry `json:"call,omitempty"`     // call_requested, call_ended
-	Until     *time.Time `json:"until,omitempty"`    // snoozed; absent: until the customer writes. When a scheduled message is sent, or an offer ends
+	Until     *time.Time `json:"until,omitempty"`    // snoozed; absent: until the customer writes. When a scheduled message is sent, an offer ends, or calls are not allowed any more
 	Code      string     `json:"code,omitempty"`     // schedule_failed: of the refusal
 	Accepted  bool       `json:"accepted,omitempty"` // transferred: it was offered before, and accepted
-	Cause     string     `json:"cause,omitempty"`    // transfer_lapsed: declined, withdrawn or expired
+	Cause     string     `json:"cause,omitempty"`    // transfer_lapsed: declined, withdrawn or expired; call_permission: allowed or declined
 }
 
 // CallEntry is a call to the customer.

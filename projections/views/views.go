@@ -17,6 +17,7 @@ import (
 	"github.com/chatledger/chatledger/projections/media"
 	"github.com/chatledger/chatledger/projections/offers"
 	"github.com/chatledger/chatledger/projections/orders"
+	"github.com/chatledger/chatledger/projections/permissions"
 	"github.com/chatledger/chatledger/projections/quickreplies"
 	"github.com/chatledger/chatledger/projections/savedviews"
 	"github.com/chatledger/chatledger/projections/scheduled"
@@ -51,5 +52,6 @@ func All() []func() projections.Projection {
 		scheduled.New,
 		settings.New,
 		offers.New,
+		permissions.New,
 	}
 }

@@ -43,6 +43,15 @@ type request struct {
 		} `json:"language"`
 		Components []component `json:"components"`
 	} `json:"template"`
+	Interactive *struct {
+		Type string `json:"type"`
+		Body struct {
+			Text string `json:"text"`
+		} `json:"body"`
+		Action struct {
+			Name string `json:"name"`
+		} `json:"action"`
+	} `json:"interactive"`
 	Image, Audio, Video, Document, Sticker *sentFile
 	Callback                               string `json:"biz_opaque_callback_data"`
 }
@@ -82,6 +91,10 @@ func (s *Server) read(body []byte) (Message, *refusal) {
 		return m, nil
 	case q.file() != nil:
 		return m, s.checkFile(q)
+	case q.Type == "interactive" && q.Interactive != nil && q.Interactive.Type == "call_permission_request" &&
+		q.Interactive.Action.Name == "call_permission_request" && q.Interactive.Body.Text != "":
+		m.Text = q.Interactive.Body.Text
+		return m, nil
 	case q.Type == "template" && q.Template != nil:
 		return m, s.checkTemplate(q)
 	}
