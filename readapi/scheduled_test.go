@@ -122,8 +122,12 @@ func TestScheduled(t *testing.T) {
 	}
 
 	// In vain.
+	l.must(200, ann, "POST", "/v1/chats/"+other+"/read", "")
 	l.must(200, ann, "POST", "/v1/chats/"+other+"/close", "")
 	ring(other, third, due)
+	if c := l.get("/v1/chats/" + other); c["unread"] != 1.0 {
+		t.Errorf("a message failed, and unread is %v", c["unread"])
+	}
 	failed := l.get("/v1/scheduled?state=failed").items()
 	if len(failed) != 1 || failed[0]["id"] != third || failed[0].at("failure.code") != "chat.closed" || failed[0].at("failure.reason") == "" || failed[0].at("failure.at") != in(0) {
 		t.Errorf("failed: %v", failed)

@@ -410,6 +410,7 @@ type ScheduleCancelled struct {
 }
 
 // ScheduleFailed says that a scheduled message could not be sent when its time came.
+// The chat counts as unread.
 type ScheduleFailed struct {
 	Message MessageID `json:"message"`
 	Code    string    `json:"code"` // of the refusal, such as "chat.closed"
@@ -727,4 +728,7 @@ func (e TransferOffered) apply(s *State) {
 }
 func (TransferLapsed) apply(s *State)      { s.Offer = nil }
 func (e ScheduleCancelled) apply(s *State) { delete(s.Scheduled, e.Message) }
-func (e ScheduleFailed) apply(s *State)    { delete(s.Scheduled, e.Message) }
+func (e ScheduleFailed) apply(s *State) {
+	delete(s.Scheduled, e.Message)
+	s.Unread = max(s.Unread, 1)
+}

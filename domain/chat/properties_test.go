@@ -200,7 +200,7 @@ func TestAnyLifeOfAChat(t *testing.T) {
 					unread++
 				case chat.MarkedRead:
 					unread = 0
-				case chat.MarkedUnread:
+				case chat.MarkedUnread, chat.ScheduleFailed:
 					unread = max(unread, 1)
 				case chat.Woken:
 					if e.Reason == chat.WokenByTime {

@@ -161,7 +161,7 @@ func (p *Projection) Apply(e projections.Event) {
 		})
 	case chat.MarkedRead:
 		change(func(r *Row) { r.Unread = 0 })
-	case chat.MarkedUnread:
+	case chat.MarkedUnread, chat.ScheduleFailed:
 		change(func(r *Row) { r.Unread = max(r.Unread, 1) })
 	case chat.Deleted:
 		change(func(r *Row) { r.Deleted = true })
