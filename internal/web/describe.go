@@ -21,6 +21,8 @@ func (c *Config) describe() {
 		{"views", "How far the views are, what they could not take, and what was left out of them."},
 		{"quick-replies", "Saved answers with placeholders: personal, of a team, or of the workspace."},
 		{"settings", "How the workspace works."},
+		{"scheduled", "Messages that wait for their time."},
+		{"calls", "Calls to customers."},
 		{"saved-views", "Filters with a name: personal, or shared by all."},
 		{"me", "The caller."},
 		{"agents", "Members of staff."},
