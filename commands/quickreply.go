@@ -213,6 +213,9 @@ func (c QuickReplies) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.S
 		if cmd.Blocked, err = c.contacts.blocked(ctx, o.Workspace, s.Customer); err != nil {
 			return nil, err
 		}
+		if cmd.ReplyTo, err = answered(ctx, c.chats, id, s, cmd.ReplyTo); err != nil {
+			return nil, err
+		}
 		probe := cmd
 		probe.Text = "text"
 		if events, err := probe.Decide(s); err != nil || len(events) == 0 {

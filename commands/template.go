@@ -153,6 +153,7 @@ func (c Templates) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.Send
 		case of != s.Channel:
 			return nil, template.ErrOtherChat
 		}
+		out.ReplyTo = cmd.ReplyTo
 		cmd.Outgoing = out
 		return cmd.Decide(s)
 	})

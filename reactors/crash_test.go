@@ -293,7 +293,7 @@ func TestKilledWhileItSends(t *testing.T) {
 			id := s.open("15551230001")
 			var messages []chat.MessageID
 			for i := range 4 {
-				messages = append(messages, s.answer(id, fmt.Sprint(i)))
+				messages = append(messages, s.say(id, i))
 			}
 			s.crash(dir, at, nil)
 			_, stop := s.start()
@@ -392,7 +392,7 @@ func TestKilledAnywhere(t *testing.T) {
 	for c := range chats {
 		id := s.open(fmt.Sprint("1555123000", c))
 		for i := range each {
-			messages[id] = append(messages[id], s.answer(id, fmt.Sprint(i)))
+			messages[id] = append(messages[id], s.say(id, i))
 		}
 	}
 	for round := range kills {

@@ -310,7 +310,7 @@ func nothingTwiceWhateverFails(t *testing.T, seed uint64) {
 	for c := range chats {
 		id := s.open(fmt.Sprint("1555987000", c))
 		for i := range each {
-			messages[id] = append(messages[id], s.answer(id, fmt.Sprint(i)))
+			messages[id] = append(messages[id], s.say(id, i))
 		}
 	}
 	names := []string{"01-text.json", "02-text-second.json", "10-contact-card.json", "18-order.json", "25-two-visitors-one-payload.json"}

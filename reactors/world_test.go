@@ -275,6 +275,29 @@ func (s *shop) answer(id chat.ID, text string) chat.MessageID {
 	return m
 }
 
+// say queues the i-th answer of a chat, of all the kinds that there are: a text, and
+// what is answered with a tap, to the customer's first message or without.
+func (s *shop) say(id chat.ID, i int) chat.MessageID {
+	s.t.Helper()
+	out := chat.Outgoing{Text: fmt.Sprint(i)}
+	switch i % 4 {
+	case 1:
+		out.Interactive = &chat.Interactive{Body: "Well?", Buttons: []chat.ReplyButton{{ID: "y", Title: "Yes"}, {ID: "n", Title: "No"}}}
+	case 2:
+		out.Interactive = &chat.Interactive{Body: "Which?", List: &chat.ChoiceList{Button: "Choose", Sections: []chat.ListSection{{Rows: []chat.ListRow{{ID: "1", Title: "One"}}}}}}
+	case 3:
+		out.Interactive = &chat.Interactive{Body: "There.", Link: &chat.LinkButton{Title: "Look", URL: "https://example.com/"}}
+	}
+	if i%2 == 0 {
+		out.ReplyTo = &chat.RepliedTo{Message: "m0"}
+	}
+	s.queued++
+	m := chat.MessageID(fmt.Sprintf("out-%d", s.queued))
+	o := commands.Origin{Workspace: workspace, Actor: "ana", ActorKind: commands.ActorAgent}
+	s.done(s.commands.Chats.Send(s.t.Context(), o, id, chat.SendMessage{Message: m, Outgoing: out, By: "ana", At: time.Now()}))
+	return m
+}
+
 // attach queues a file for the customer and returns the message's id.
 func (s *shop) attach(id chat.ID, f chat.FileUse, content, caption string) chat.MessageID {
 	s.t.Helper()

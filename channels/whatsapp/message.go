@@ -21,25 +21,67 @@ type message struct {
 	Video     *sentFile     `json:"video,omitempty"`
 	Document  *sentFile     `json:"document,omitempty"`
 	Sticker   *sentFile     `json:"sticker,omitempty"`
-	Asking    *askingBody   `json:"interactive,omitempty"`
 	Callback  string        `json:"biz_opaque_callback_data,omitempty"`
+
+	Interactive *interactiveBody `json:"interactive,omitempty"`
+	Context     *contextBody     `json:"context,omitempty"`
+}
+
+// contextBody names the message that one answers.
+type contextBody struct {
+	Message string `json:"message_id"`
+}
+
+// interactiveBody is a message to be answered with a tap. Type says what the action is
+// made of: button, list or cta_url; or call_permission_request, to which the customer
+// allows calls or does not. Of that one tells
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/calling/user-call-permissions
+type interactiveBody struct {
+	Type   string          `json:"type"`
+	Header *headerBody     `json:"header,omitempty"`
+	Body   partBody        `json:"body"`
+	Footer *partBody       `json:"footer,omitempty"`
+	Action interactiveDeed `json:"action"`
+}
+
+type headerBody struct {
+	Type string `json:"type"`
+	Text string `json:"text"`
+}
+
+type partBody struct {
+	Text string `json:"text"`
+}
+
+type interactiveDeed struct {
+	Buttons    []replyButton `json:"buttons,omitempty"`
+	Button     string        `json:"button,omitempty"` // that opens the list
+	Sections   []listSection `json:"sections,omitempty"`
+	Name       string        `json:"name,omitempty"`
+	Parameters *linkBody     `json:"parameters,omitempty"`
+}
+
+type replyButton struct {
+	Type  string `json:"type"`
+	Reply struct {
+		ID    string `json:"id"`
+		Title string `json:"title"`
+	} `json:"reply"`
+}
+
+type listSection struct {
+	Title string         `json:"title,omitempty"`
+	Rows  []chat.ListRow `json:"rows"`
+}
+
+type linkBody struct {
+	Text string `json:"display_text"`
+	URL  string `json:"url"`
 }
 
 type textBody struct {
 	Body       string `json:"body"`
 	PreviewURL bool   `json:"preview_url"`
-}
-
-// askingBody asks the customer to allow calls. See
-// https://developers.facebook.com/documentation/business-messaging/whatsapp/calling/user-call-permissions
-type askingBody struct {
-	Type string `json:"type"`
-	Body struct {
-		Text string `json:"text"`
-	} `json:"body"`
-	Action struct {
-		Name string `json:"name"`
-	} `json:"action"`
 }
 
 type templateBody struct {
@@ -91,8 +133,9 @@ type fileBody struct {
 // https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/template-messages
 // and, for files,
 // https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/image-messages
-// and its siblings. uploaded is the id that Upload had for the file of the message, if
-// it has one.
+// and its siblings, among them interactive-reply-buttons-messages, interactive-list-messages,
+// interactive-cta-url-messages and contextual-replies. uploaded is the id that Upload had
+// for the file of the message, if it has one.
 func (c *Client) Send(ctx context.Context, a Account, to string, id chat.MessageID, out chat.Outgoing, uploaded string) Sent {
 	return c.postMessage(ctx, a, newMessage(to, id, out, uploaded))
 }
@@ -101,18 +144,49 @@ const askForCalls = "call_permission_request"
 
 func newMessage(to string, id chat.MessageID, out chat.Outgoing, uploaded string) message {
 	m := message{Product: "whatsapp", Recipient: "individual", To: to, Callback: string(id)}
+	if out.ReplyTo != nil {
+		m.Context = &contextBody{out.ReplyTo.ProviderID}
+	}
 	switch {
+	case out.Interactive != nil:
+		m.Type, m.Interactive = "interactive", newInteractive(out.Interactive)
 	case out.Template != nil:
 		m.Type, m.Template = "template", newTemplate(out.Template)
 	case out.Media != nil:
 		m.attach(out.Media.Kind, &sentFile{ID: uploaded, Caption: out.Text, Filename: out.Media.Filename})
 	case out.CallPermission:
-		m.Type, m.Asking = "interactive", &askingBody{Type: askForCalls}
-		m.Asking.Body.Text, m.Asking.Action.Name = out.Text, askForCalls
+		m.Type, m.Interactive = "interactive", &interactiveBody{Type: askForCalls, Body: partBody{out.Text}, Action: interactiveDeed{Name: askForCalls}}
 	default:
 		m.Type, m.Text = "text", &textBody{Body: out.Text}
 	}
 	return m
+}
+
+func newInteractive(m *chat.Interactive) *interactiveBody {
+	out := &interactiveBody{Body: partBody{m.Body}}
+	if m.Header != "" {
+		out.Header = &headerBody{"text", m.Header}
+	}
+	if m.Footer != "" {
+		out.Footer = &partBody{m.Footer}
+	}
+	switch {
+	case m.List != nil:
+		out.Type, out.Action.Button = "list", m.List.Button
+		for _, s := range m.List.Sections {
+			out.Action.Sections = append(out.Action.Sections, listSection(s))
+		}
+	case m.Link != nil:
+		out.Type, out.Action.Name, out.Action.Parameters = "cta_url", "cta_url", &linkBody{m.Link.Title, m.Link.URL}
+	default:
+		out.Type = "button"
+		for _, b := range m.Buttons {
+			k := replyButton{Type: "reply"}
+			k.Reply.ID, k.Reply.Title = b.ID, b.Title
+			out.Action.Buttons = append(out.Action.Buttons, k)
+		}
+	}
+	return out
 }
 
 func newTemplate(t *chat.TemplateUse) *templateBody {

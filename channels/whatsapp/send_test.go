@@ -151,3 +151,42 @@ func TestSendTextWithoutAnAddress(t *testing.T) {
 		}
 	}
 }
+
+// What is answered with a tap goes out as documented, and the stand-in takes no other.
+func TestSendInteractive(t *testing.T) {
+	g, a, c := graph(t)
+	for _, tc := range []struct {
+		out  chat.Interactive
+		want string // "" if it is refused
+	}{
+		{
+			chat.Interactive{Header: "Sizes", Body: "Which?", Footer: "Thanks", List: &chat.ChoiceList{Button: "Choose", Sections: []chat.ListSection{
+				{Title: "All", Rows: []chat.ListRow{{ID: "s", Title: "S", Description: "small"}, {ID: "l", Title: "L"}}},
+			}}},
+			`{"type":"list","header":{"type":"text","text":"Sizes"},"body":{"text":"Which?"},"footer":{"text":"Thanks"},"action":{"button":"Choose","sections":[{"title":"All","rows":[{"id":"s","title":"S","description":"small"},{"id":"l","title":"L"}]}]}}`,
+		},
+		{
+			chat.Interactive{Body: "Look", Link: &chat.LinkButton{Title: "Track it", URL: "https://example.com/a?b=c"}},
+			`{"type":"cta_url","body":{"text":"Look"},"action":{"name":"cta_url","parameters":{"display_text":"Track it","url":"https://example.com/a?b=c"}}}`,
+		},
+		{
+			chat.Interactive{Body: "Well?", Buttons: []chat.ReplyButton{{ID: "y", Title: "Yes"}}},
+			`{"type":"button","body":{"text":"Well?"},"action":{"buttons":[{"type":"reply","reply":{"id":"y","title":"Yes"}}]}}`,
+		},
+		{chat.Interactive{Body: "Well?", Buttons: []chat.ReplyButton{{ID: "y", Title: strings.Repeat("y", 21)}}}, ""},
+		{chat.Interactive{Body: "Well?", List: &chat.ChoiceList{Button: "b", Sections: []chat.ListSection{{Title: "a", Rows: []chat.ListRow{{ID: "s", Title: "S"}}}, {Rows: []chat.ListRow{{ID: "t", Title: "T"}}}}}}, ""},
+		{chat.Interactive{Body: "Well?", Link: &chat.LinkButton{Title: "Look", URL: "nowhere"}}, ""},
+	} {
+		before := len(g.Taken())
+		got := c.Send(t.Context(), a, "15551230001", "m1", chat.Outgoing{Interactive: &tc.out}, "")
+		if tc.want == "" {
+			if got.Outcome != whatsapp.Refused || got.Error.Code != 131009 {
+				t.Errorf("%+v: %+v", tc.out, got)
+			}
+			continue
+		}
+		if taken := g.Taken(); len(taken) != before+1 || !strings.Contains(taken[before].Payload, `"interactive":`+tc.want) {
+			t.Errorf("%+v: %+v, taken %v, want %s", tc.out, got, taken[before:], tc.want)
+		}
+	}
+}

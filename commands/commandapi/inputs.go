@@ -110,6 +110,9 @@ type SendBody struct {
 
 	Template *UseTemplateBody `json:"template,omitempty" doc:"Instead of a text: a template that is approved, with its values. It is sent whenever the customer wrote last."`
 	Media    *UseFileBody     `json:"media,omitempty" doc:"Instead of a text: a file that was uploaded to the chat."`
+
+	Interactive *chat.Interactive `json:"interactive,omitempty" doc:"Instead of a text: something that the customer answers with a tap. It has buttons, a list or a link."`
+	ReplyTo     string            `json:"reply_to,omitempty" doc:"The id of the message that this one answers, of either side; not with a template."`
 }
 
 // UseFileBody says which file a message is.

@@ -161,6 +161,9 @@ func (a *api) queue(ctx context.Context, c caller, id chat.ID, b SendBody, later
 	if err := b.one(); err != nil {
 		return result{}, err
 	}
+	if b.ReplyTo != "" {
+		cmd.ReplyTo = &chat.RepliedTo{Message: chat.MessageID(b.ReplyTo)}
+	}
 	switch {
 	case b.Text != nil:
 		cmd.Text = *b.Text
@@ -176,6 +179,9 @@ func (a *api) queue(ctx context.Context, c caller, id chat.ID, b SendBody, later
 		}
 		r, err := a.Templates.Send(ctx, c.Origin, id, cmd, commands.UseTemplate{Template: template.ID(b.Template.ID), Name: b.Template.Name, Values: b.Template.Values.values()})
 		return r, within("template", err)
+	case b.Interactive != nil:
+		cmd.Interactive = b.Interactive
+		return a.Chats.Send(ctx, c.Origin, id, cmd)
 	}
 	cmd.Text, cmd.Media = b.Media.Caption, &chat.FileUse{ID: chat.FileID(b.Media.ID), Filename: b.Media.Filename}
 	return a.Chats.Send(ctx, c.Origin, id, cmd)
@@ -183,12 +189,12 @@ func (a *api) queue(ctx context.Context, c caller, id chat.ID, b SendBody, later
 
 // one refuses a message that is nothing, or more than one thing.
 func (b SendBody) one() error {
-	const one = "want a text, a quick reply, a template or a file, and one of them"
+	const one = "want a text, a quick reply, a template, a file or something interactive, and one of them"
 	var all []string
 	for _, part := range []struct {
 		name  string
 		given bool
-	}{{"text", b.Text != nil}, {"quick_reply", b.QuickReply != nil}, {"template", b.Template != nil}, {"media", b.Media != nil}} {
+	}{{"text", b.Text != nil}, {"quick_reply", b.QuickReply != nil}, {"template", b.Template != nil}, {"media", b.Media != nil}, {"interactive", b.Interactive != nil}} {
 		if part.given {
 			all = append(all, part.name)
 		}

@@ -126,6 +126,9 @@ type MessageQueued struct {
 	Media      *FileUse       `json:"media,omitempty"`       // that is sent; the text is its caption
 
 	CallPermission bool `json:"call_permission,omitempty"` // it asks the customer to allow calls; the text says why
+
+	Interactive *Interactive `json:"interactive,omitempty"` // that is sent; the text is its words
+	ReplyTo     *RepliedTo   `json:"reply_to,omitempty"`    // the message that it answers
 }
 
 // QuickReplyUse is the quick reply that a text was made from.
@@ -452,7 +455,7 @@ type CallPermissionChanged struct {
 
 // Content is what a message holds. Kind says which of the fields matter.
 type Content struct {
-	Kind     string          `json:"kind"`           // text, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, order, call_permission, unsupported or unknown; of ours also template or call_permission_request
+	Kind     string          `json:"kind"`           // text, image, video, audio, voice, document, sticker, location, contacts, button, list, flow, order, call_permission, unsupported or unknown; of ours also template, interactive or call_permission_request
 	Text     string          `json:"text,omitempty"` // body, caption, chosen title or button text
 	Media    *Media          `json:"media,omitempty"`
 	Location *Location       `json:"location,omitempty"`
@@ -462,6 +465,8 @@ type Content struct {
 	Order    string          `json:"order,omitempty"` // id of the order it placed
 	Error    *DeliveryError  `json:"error,omitempty"` // why the provider could not show it
 	Raw      json.RawMessage `json:"raw,omitempty"`   // the whole message, where the kind is unknown
+
+	Interactive *Interactive `json:"interactive,omitempty"` // of a message to the customer, of kind interactive
 }
 
 // Media is a file that the provider holds.

@@ -16,7 +16,7 @@ type SendMessage struct {
 	Blocked  bool          // the customer is
 	Window   time.Duration // how long after the customer's last message the channel takes free ones; 0: always
 
-	due bool // it was scheduled: what its file is was found out then
+	due bool // it was scheduled: what its file is, and what it answers, was found out then
 }
 
 // Decide implements the command.
@@ -26,6 +26,9 @@ func (c SendMessage) Decide(s State) ([]Event, error) {
 		return nil, ErrMessageMissing
 	case c.By == "":
 		return nil, ErrByMissing
+	}
+	if c.Interactive != nil {
+		c.Text = c.Interactive.Words()
 	}
 	if err := c.check(); err != nil {
 		return nil, err
@@ -44,6 +47,9 @@ func (c SendMessage) Decide(s State) ([]Event, error) {
 		if c.Outgoing, err = s.withFile(c.Outgoing, c.At); err != nil {
 			return nil, err
 		}
+		if c.Outgoing, err = s.withReply(c.Outgoing); err != nil {
+			return nil, err
+		}
 	}
 	if c.free() && c.Later == nil {
 		if err := s.inWindow(c.At, c.Window); err != nil {
@@ -53,6 +59,7 @@ func (c SendMessage) Decide(s State) ([]Event, error) {
 	queued := MessageQueued{
 		Message: c.Message, Text: c.Text, By: c.By, Bot: c.Bot, At: c.At,
 		QuickReply: c.QuickReply, Template: c.Template, Campaign: c.Campaign, Media: c.Media, CallPermission: c.CallPermission,
+		Interactive: c.Interactive, ReplyTo: c.ReplyTo,
 	}
 	if c.Later != nil {
 		return s.schedule(queued, *c.Later)

@@ -12,11 +12,14 @@ type Outgoing struct {
 	Media      *FileUse       `json:"media,omitempty"`       // that is sent, Text being its caption; it may have none
 
 	CallPermission bool `json:"call_permission,omitempty"` // it asks the customer to allow calls, Text being why
+
+	Interactive *Interactive `json:"interactive,omitempty"` // that is sent, Text being its words
+	ReplyTo     *RepliedTo   `json:"reply_to,omitempty"`    // the message that it answers
 }
 
 // Outgoing returns what was queued.
 func (e MessageQueued) Outgoing() Outgoing {
-	return Outgoing{Text: e.Text, QuickReply: e.QuickReply, Template: e.Template, Media: e.Media, CallPermission: e.CallPermission}
+	return Outgoing{Text: e.Text, QuickReply: e.QuickReply, Template: e.Template, Media: e.Media, CallPermission: e.CallPermission, Interactive: e.Interactive, ReplyTo: e.ReplyTo}
 }
 
 // Content returns what was queued as the conversation shows it.
@@ -24,6 +27,9 @@ func (e MessageQueued) Content() Content {
 	c := Content{Kind: "text", Text: e.Text}
 	if e.Template != nil {
 		c.Kind = "template"
+	}
+	if e.Interactive != nil {
+		c.Kind, c.Interactive = "interactive", e.Interactive
 	}
 	if m := e.Media; m != nil {
 		c.Kind, c.Media = string(m.Kind), &Media{ID: string(m.ID), MIMEType: m.MIMEType, SHA256: m.SHA256, Filename: m.Filename}
@@ -78,6 +84,9 @@ func (o Outgoing) check() error {
 	}
 	if o.CallPermission && utf8.RuneCountInString(o.Text) > maxPermissionText {
 		return ErrTextTooLong.With("a request to allow calls can have 1,024 characters at most")
+	}
+	if o.Interactive != nil {
+		return o.Interactive.check()
 	}
 	return messageText.Check(o.Text)
 }

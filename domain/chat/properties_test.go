@@ -39,6 +39,15 @@ func commands() *rapid.Generator[command] {
 			return chat.SendMessage{Message: messages.Draw(t, "message"), Outgoing: chat.Outgoing{Text: words.Draw(t, "text")}, By: agents.Draw(t, "by")}
 		},
 		func(t *rapid.T) command {
+			return chat.SendMessage{
+				Message: messages.Draw(t, "message"), By: agents.Draw(t, "by"), At: noon,
+				Outgoing: chat.Outgoing{
+					Interactive: &chat.Interactive{Body: words.Draw(t, "body"), Buttons: []chat.ReplyButton{{ID: "y", Title: words.Draw(t, "title")}}},
+					ReplyTo:     &chat.RepliedTo{Message: messages.Draw(t, "reply to"), ProviderID: providers.Draw(t, "provider")},
+				},
+			}
+		},
+		func(t *rapid.T) command {
 			return chat.UploadFile{FileUploaded: chat.FileUploaded{
 				File: chat.FileUse{ID: files.Draw(t, "file"), Kind: media.Image, SHA256: strings.Repeat("ab", 32), Size: 1, MIMEType: "image/png"},
 				By:   agents.Draw(t, "by"), At: times.Draw(t, "at"),

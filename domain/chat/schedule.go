@@ -90,8 +90,11 @@ func (c ChangeScheduled) Decide(s State) ([]Event, error) {
 	}
 	m := old
 	if c.Text != nil && *c.Text != m.Text {
-		if m.Template != nil {
+		switch {
+		case m.Template != nil:
 			return nil, ErrTemplateText
+		case m.Interactive != nil:
+			return nil, ErrInteractiveText
 		}
 		m.Text, m.QuickReply = *c.Text, nil
 		if err := m.Outgoing.check(); err != nil {

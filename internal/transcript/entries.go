@@ -264,6 +264,9 @@ func (t *Transcript) entry(i item, facts map[eventstore.Revision]chat.Event) *En
 			Direction: "out", ProviderID: provider, Content: f.Content(),
 			Delivery: &Delivery{State: p.state, At: t.time(p.at), Error: p.err}, Reactions: t.reactions(provider), QuickReply: f.QuickReply, Template: f.Template, Campaign: f.Campaign,
 		}
+		if r := f.ReplyTo; r != nil {
+			e.Message.ReplyTo = t.replyTo(&chat.Context{ProviderID: r.ProviderID})
+		}
 	case chat.NoteAdded:
 		n := t.index.notes[i.id]
 		e.Note = &Note{Text: f.Text}

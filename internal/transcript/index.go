@@ -216,6 +216,9 @@ func (x *index) add(chatID string, r eventstore.Recorded, meta eventstore.Metada
 			i.by.Kind = byBot
 		}
 		x.items = append(x.items, i)
+		if f.ReplyTo != nil {
+			x.replies[strings.Clone(f.ReplyTo.ProviderID)] = struct{}{}
+		}
 		x.progress(i.id).reach(progress{state: chat.Queued, at: i.at})
 	case chat.MessageAccepted:
 		id, provider := strings.Clone(string(f.Message)), strings.Clone(f.ProviderID)

@@ -186,6 +186,15 @@ func (l *teller) story() {
 	l.agent(chat.FileUploaded{File: bill, By: "ann", At: l.now()})
 	bill.Filename = "bill 7.pdf"
 	l.agent(chat.MessageQueued{Message: "out-f", Text: "The bill", By: "ann", At: l.now(), Media: &bill})
+	ask := &chat.Interactive{Body: "Which size?", Buttons: []chat.ReplyButton{{ID: "s", Title: "Small"}, {ID: "l", Title: "Large"}}}
+	l.agent(chat.MessageQueued{
+		Message: "out-i", Text: ask.Words(), By: "ann", At: l.now(), Interactive: ask, ReplyTo: &chat.RepliedTo{Message: "in-z", ProviderID: "wamid.z"},
+	})
+	l.system(chat.MessageAccepted{Message: "out-i", ProviderID: "wamid.oi", At: l.now()})
+	l.customer(chat.MessageReceived{
+		Message: "in-t", ProviderID: "wamid.t", Context: &chat.Context{ProviderID: "wamid.oi"}, At: l.now(),
+		Content: chat.Content{Kind: "button", Text: "Large", Reply: &chat.Reply{ID: "l", Title: "Large"}},
+	})
 	for _, id := range []chat.MessageID{"out-l", "out-m", "out-n"} {
 		l.agent(chat.MessageScheduled{Message: id, Outgoing: chat.Outgoing{Text: "Still there?"}, SendAt: l.now().Add(time.Hour), By: "ann", At: l.now()})
 	}

@@ -67,6 +67,9 @@ func (p *Projection) Apply(e projections.Event) {
 		}
 		content := f.Content()
 		r.Body = Body{Content: &content, QuickReply: f.QuickReply, Template: f.Template, Campaign: f.Campaign}
+		if f.ReplyTo != nil {
+			r.Body.Context = &chat.Context{ProviderID: f.ReplyTo.ProviderID}
+		}
 		p.entries.Add(r)
 	case chat.MessageAccepted:
 		p.accepted(e, f)

@@ -181,7 +181,7 @@ func TestNotes(t *testing.T) {
 // What is written by hand must be what encoding/json reads.
 func TestBodyJSON(t *testing.T) {
 	text := chat.Content{Kind: "text", Text: "\"a\"\n\u2028<b> \xff\x00 é"}
-	bodies := []conversation.Body{{}, {Content: &text}, {Content: &chat.Content{Kind: "text"}}, {Context: &chat.Context{ProviderID: "x"}, Content: &text}, {Content: &chat.Content{Kind: "text", Text: "x"}, QuickReply: &chat.QuickReplyUse{ID: "x", Version: 1}}}
+	bodies := []conversation.Body{{}, {Content: &text}, {Content: &chat.Content{Kind: "text"}}, {Context: &chat.Context{ProviderID: "x"}, Content: &text}, {Content: &chat.Content{Kind: "text", Text: "x", Interactive: &chat.Interactive{Body: "y"}}}, {Content: &chat.Content{Kind: "text", Text: "x"}, QuickReply: &chat.QuickReplyUse{ID: "x", Version: 1}}}
 	for _, set := range []func(*chat.Content){
 		func(c *chat.Content) { c.Kind = "image" },
 		func(c *chat.Content) { c.Media = &chat.Media{ID: "1"} },
@@ -191,13 +191,14 @@ func TestBodyJSON(t *testing.T) {
 		func(c *chat.Content) { c.Flow = &chat.Flow{} },
 		func(c *chat.Content) { c.Order = "x" },
 		func(c *chat.Content) { c.Error = &chat.DeliveryError{Code: 1} },
+		func(c *chat.Content) { c.Interactive = &chat.Interactive{Body: "x"} },
 		func(c *chat.Content) { c.Raw = []byte(`{"x":1}`) },
 	} {
 		c := text
 		set(&c)
 		bodies = append(bodies, conversation.Body{Content: &c})
 	}
-	if n := reflect.TypeFor[chat.Content]().NumField(); n != 10 {
+	if n := reflect.TypeFor[chat.Content]().NumField(); n != 11 {
 		t.Errorf("Content has %d fields: is the new one looked at here, and in isText?", n)
 	}
 	for _, b := range bodies {

@@ -120,6 +120,44 @@ func TestEntriesAreComplete(t *testing.T) {
 	})
 }
 
+// Messages of both sides answer messages of both sides, and what is to be tapped is there.
+func TestRepliesAndTaps(t *testing.T) {
+	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
+		ask := &chat.Interactive{Body: "Which?", Buttons: []chat.ReplyButton{{ID: "s", Title: "Small"}, {ID: "l", Title: "Large"}}}
+		asking := queued(20, "x")
+		asking.Text, asking.Interactive, asking.ReplyTo = ask.Words(), ask, &chat.RepliedTo{Message: "m-a", ProviderID: "wamid.a"}
+		tap := text(30, "b")
+		tap.Content = chat.Content{Kind: "button", Text: "Large", Reply: &chat.Reply{ID: "l", Title: "Large"}}
+		tap.Context = &chat.Context{ProviderID: "wamid.OUTx"}
+		again := queued(40, "y")
+		again.ReplyTo = &chat.RepliedTo{Message: "o-x", ProviderID: "wamid.OUTx"}
+		l.Record(t, "chat-1", text(10, "a"), asking, accepted(21, "x"), tap, again)
+		check := func(what string) {
+			l.Read(t, func(tx sqldb.Tx) {
+				got := list(t, tx, all("1")).Entries
+				if len(got) != 4 {
+					t.Fatalf("%s: %d entries", what, len(got))
+				}
+				for i, want := range map[int]string{1: "m-a", 2: "o-x", 3: "o-x"} {
+					if c := got[i].Message.Context; c == nil || c.Message != want {
+						t.Errorf("%s: entry %d answers %+v, want %s", what, i, c, want)
+					}
+				}
+				want := chat.Content{Kind: "interactive", Text: "Which?\n\n- Small\n- Large", Interactive: ask}
+				if diff := cmp.Diff(want, got[1].Message.Content); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", what, diff)
+				}
+				if got[2].Message.Content.Reply.ID != "l" {
+					t.Errorf("%s: tapped %+v", what, got[2].Message.Content)
+				}
+			})
+		}
+		check("live")
+		l.Rebuild(t)
+		check("rebuilt")
+	})
+}
+
 // Pages, in both directions and of any size, add up to the whole.
 func TestPages(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {

@@ -99,7 +99,7 @@ func isText(c *chat.Content) bool {
 		return false
 	}
 	return c.Kind == "text" && c.Text != "" && c.Media == nil && c.Location == nil && c.Cards == nil && c.Reply == nil &&
-		c.Flow == nil && c.Order == "" && c.Error == nil && c.Raw == nil
+		c.Flow == nil && c.Order == "" && c.Error == nil && c.Raw == nil && c.Interactive == nil
 }
 
 // MessageKey names a message to the customer.

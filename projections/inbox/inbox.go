@@ -117,7 +117,7 @@ func (p *Projection) Apply(e projections.Event) {
 			r.answered(at)
 			said := f.Content()
 			kind := said.Kind
-			if f.Template != nil {
+			if f.Template != nil || f.Interactive != nil {
 				said.Kind = "text" // what the customer reads is all that counts here
 			}
 			r.last(at, "1"+string(f.Message), by, kind, Preview(said))

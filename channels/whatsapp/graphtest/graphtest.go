@@ -32,6 +32,7 @@ type Message struct {
 	Type          string // such as text or template
 	Text          string // of a text
 	Callback      string // what the reports are to repeat
+	ReplyTo       string // what the message that it answers is called
 	Payload       string // the whole request
 }
 

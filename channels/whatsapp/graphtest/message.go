@@ -43,17 +43,13 @@ type request struct {
 		} `json:"language"`
 		Components []component `json:"components"`
 	} `json:"template"`
-	Interactive *struct {
-		Type string `json:"type"`
-		Body struct {
-			Text string `json:"text"`
-		} `json:"body"`
-		Action struct {
-			Name string `json:"name"`
-		} `json:"action"`
-	} `json:"interactive"`
 	Image, Audio, Video, Document, Sticker *sentFile
 	Callback                               string `json:"biz_opaque_callback_data"`
+
+	Interactive *interactive `json:"interactive"`
+	Context     *struct {
+		Message string `json:"message_id"`
+	} `json:"context"`
 }
 
 type component struct {
@@ -84,17 +80,23 @@ func (s *Server) read(body []byte) (Message, *refusal) {
 	if q.Text != nil {
 		m.Text = q.Text.Body
 	}
+	if q.Context != nil {
+		m.ReplyTo = q.Context.Message
+	}
 	switch {
+	case q.Context != nil && m.ReplyTo == "":
+		return m, invalid("the context names no message")
 	case q.Product != "whatsapp" || q.To == "" || q.Recipient != "" && q.Recipient != "individual":
 		return m, invalid("not addressed as documented")
 	case q.Type == "text" && m.Text != "":
 		return m, nil
 	case q.file() != nil:
 		return m, s.checkFile(q)
-	case q.Type == "interactive" && q.Interactive != nil && q.Interactive.Type == "call_permission_request" &&
-		q.Interactive.Action.Name == "call_permission_request" && q.Interactive.Body.Text != "":
-		m.Text = q.Interactive.Body.Text
-		return m, nil
+	case q.Type == "interactive" && q.Interactive != nil && q.Interactive.Body != nil:
+		if q.Interactive.Type == askForCalls {
+			m.Text = q.Interactive.Body.Text
+		}
+		return m, checkInteractive(q.Interactive)
 	case q.Type == "template" && q.Template != nil:
 		return m, s.checkTemplate(q)
 	}

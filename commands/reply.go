@@ -1,0 +1,40 @@
+package commands
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/eventstore"
+)
+
+// replyReach is how many events of a chat are looked through for the message of the
+// customer that one is to answer: the state does not keep them.
+const replyReach = 50_000
+
+// answered completes what a message is to answer with what the provider calls that, if
+// it is one of the customer. What is not found is for the decision to refuse.
+func answered(ctx context.Context, chats *aggregate[chat.State, chat.Event], id chat.ID, s chat.State, r *chat.RepliedTo) (*chat.RepliedTo, error) {
+	if r == nil || s.Ours(r.Message) {
+		return r, nil
+	}
+	out := chat.RepliedTo{Message: r.Message}
+	latest := eventstore.StreamQuery{Backwards: true, Limit: replyReach}
+	for rec, err := range chats.store.ReadStream(ctx, "chat-"+string(id), latest) {
+		if err != nil {
+			return nil, fmt.Errorf("%w: read chat: %w", ErrUnavailable, err)
+		}
+		if rec.Type != (chat.MessageReceived{}).EventType() {
+			continue
+		}
+		e, err := chats.codec.Decode(rec)
+		if err != nil {
+			return nil, err
+		}
+		if m, ok := e.(chat.MessageReceived); ok && m.Message == r.Message {
+			out.ProviderID = m.ProviderID
+			break
+		}
+	}
+	return &out, nil
+}
