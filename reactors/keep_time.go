@@ -276,7 +276,7 @@ func (k *timekeeper) retain(ctx context.Context, o commands.Origin, t Timer, now
 		now.AddDate(0, 0, -days).Format(time.RFC3339))
 	_, err = k.Bulk.Request(ctx, o, commands.NewJob(o), bulk.Request{
 		Workspace: t.Workspace, Action: bulk.Delete, Target: string(filter.Chats), Filter: []byte(chats),
-		Reason: fmt.Sprintf("closed, and nothing happened for %d days", days), By: KeepTimeName, At: now,
+		Reason: "closed, and nothing happened for " + inDays(days), By: KeepTimeName, At: now,
 	})
 	if err != nil {
 		return err
@@ -284,4 +284,11 @@ func (k *timekeeper) retain(ctx context.Context, o commands.Origin, t Timer, now
 	return k.Timers.SetTimer(ctx, KeepTimeName, Timer{
 		Kind: timerRetention, Subject: t.Subject, Due: now.Add(24 * time.Hour), Workspace: t.Workspace, Event: ids.Command("retention", t.Event.String()),
 	})
+}
+
+func inDays(n int) string {
+	if n == 1 {
+		return "a day"
+	}
+	return fmt.Sprintf("%d days", n)
 }

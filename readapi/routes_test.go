@@ -185,6 +185,8 @@ a b s u y A  GET /v1/chats/{chat}
 a b s u y A  GET /v1/chats/{chat}/messages
 a b s u y A  GET /v1/chats/{chat}/messages/{message}/media
 a . s u y A  GET /v1/chats/{chat}/history
+a . s u y A  GET /v1/chats/{chat}/state
+a . s u y A  GET /v1/chats/{chat}/difference
 a b s u y A  GET /v1/chats/{chat}/visitor
 a . s . . A  POST /v1/quick-replies
 a . s . . A  PATCH /v1/quick-replies/{reply}
