@@ -263,7 +263,7 @@ func (c Chats) Reopen(ctx context.Context, o Origin, id chat.ID, nameOrID string
 	})
 }
 
-// MarkRead says that everything in the chat has been seen.
+// MarkRead says that everything in the chat has been seen, perhaps to the customer, too.
 func (c Chats) MarkRead(ctx context.Context, o Origin, id chat.ID, cmd chat.MarkRead) (Result, error) {
 	return c.chats.do(ctx, o, "chat.mark_read", string(id), decides(cmd.Decide))
 }

@@ -219,6 +219,10 @@ func (s *shop) reactors() []reactors.Reactor {
 			Accounts: s.lookup, Client: s.client, Files: s.files, Chats: s.reacting.Chats, Attempts: s.attempts, Now: time.Now, Logger: log,
 			Retry: reactors.Retry{Tries: 3, Min: time.Millisecond, Max: 2 * time.Millisecond},
 		}.Reactor(),
+		reactors.SendSignals{
+			Accounts: s.lookup, Client: s.client, Chats: s.reacting.Chats, Attempts: s.attempts, Now: time.Now, Logger: log,
+			Retry: reactors.Retry{Tries: 3, Min: time.Millisecond, Max: 2 * time.Millisecond},
+		}.Reactor(),
 		reactors.PlaceCalls{
 			Callers: s.callers, Calls: s.reacting.Calls, Chats: s.reacting.Chats, Attempts: s.attempts, Now: time.Now, Logger: log,
 			Retry: reactors.Retry{Tries: 3, Min: time.Millisecond, Max: 2 * time.Millisecond},

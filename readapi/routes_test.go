@@ -64,6 +64,8 @@ a . s . . A  POST /v1/chats/{chat}/snooze
 a . s . . A  POST /v1/chats/{chat}/unsnooze
 a b s . . A  POST /v1/chats/{chat}/media
 a . s . . A  POST /v1/chats/{chat}/messages/{message}/media/fetch
+a b s . . A  POST /v1/chats/{chat}/messages/{message}/reactions
+a b s . . A  DELETE /v1/chats/{chat}/messages/{message}/reactions
 . . s . . A  DELETE /v1/chats/{chat}
 . . s . . A  POST /v1/chats/{chat}/restore
 a b s u y A  GET /v1/chats/{chat}/transcript

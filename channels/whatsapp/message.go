@@ -21,6 +21,7 @@ type message struct {
 	Video     *sentFile     `json:"video,omitempty"`
 	Document  *sentFile     `json:"document,omitempty"`
 	Sticker   *sentFile     `json:"sticker,omitempty"`
+	Reaction  *reactionBody `json:"reaction,omitempty"`
 	Callback  string        `json:"biz_opaque_callback_data,omitempty"`
 
 	Interactive *interactiveBody `json:"interactive,omitempty"`

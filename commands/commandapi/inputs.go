@@ -35,6 +35,11 @@ type (
 		Chat    chat.ID        `path:"chat"`
 		Message chat.MessageID `path:"message"`
 	}
+	messageWith[B any] struct {
+		Chat    chat.ID        `path:"chat"`
+		Message chat.MessageID `path:"message"`
+		Body    B
+	}
 	inNote struct {
 		Chat chat.ID     `path:"chat"`
 		Note chat.NoteID `path:"note"`
@@ -182,6 +187,16 @@ func (b *OptionalStatusBody) status() string {
 		return ""
 	}
 	return b.Status
+}
+
+// ReadBody may say more of a chat that was read.
+type ReadBody struct {
+	ShowCustomer bool `json:"show_customer,omitempty" doc:"To show the customer that what they wrote was read. It is shown once, for all that they have written."`
+}
+
+// ReactionBody is an emoji for a message of the customer.
+type ReactionBody struct {
+	Emoji string `json:"emoji" example:"👍" doc:"One emoji; the empty text takes the one away that is there."`
 }
 
 // SnoozeBody says until when a chat is put aside.

@@ -79,9 +79,19 @@ func (a *api) routes() []web.Endpoint {
 				return a.Chats.DeleteNote(ctx, c.Origin, in.Chat, chat.DeleteNote{Note: in.Note, By: c.By, At: c.At, Any: c.Senior})
 			}, "Supervisors and admins may delete the notes of others. The history keeps it."),
 		write(a, "POST /v1/chats/{chat}/read", staff, "Mark a chat as read",
-			func(ctx ctx, c caller, in *inChat) (result, error) {
-				return a.Chats.MarkRead(ctx, c.Origin, in.Chat, chat.MarkRead{By: c.By})
-			}),
+			func(ctx ctx, c caller, in *chatWith[*ReadBody]) (result, error) {
+				show := in.Body != nil && in.Body.ShowCustomer
+				return a.Chats.MarkRead(ctx, c.Origin, in.Chat, chat.MarkRead{By: c.By, Bot: c.Bot, At: c.At, Show: show})
+			}, "With show_customer the customer sees that their messages were read, if the channel can show it."),
+		write(a, "POST /v1/chats/{chat}/messages/{message}/reactions", anyone, "React to a message of the customer",
+			func(ctx ctx, c caller, in *messageWith[ReactionBody]) (result, error) {
+				return a.react(ctx, c, in.Chat, in.Message, in.Body.Emoji)
+			}, answers(202), "With an emoji, in the place of the one that the team had put on the message. The conversation shows it at once; if WhatsApp does not take it, it is gone again and an entry says why. As with messages, a closed chat has to be reopened first, and the customer has to have written within 24 hours."),
+		write(a, "DELETE /v1/chats/{chat}/messages/{message}/reactions", anyone, "Take a reaction back",
+			func(ctx ctx, c caller, in *inMessage) (result, error) {
+				return a.react(ctx, c, in.Chat, in.Message, "")
+			},
+			answers(202), "Whoever of the team has put it there. If there is none it is left at that."),
 		write(a, "POST /v1/chats/{chat}/unread", staff, "Mark a chat as unread",
 			func(ctx ctx, c caller, in *inChat) (result, error) {
 				return a.Chats.MarkUnread(ctx, c.Origin, in.Chat, chat.MarkUnread{By: c.By})

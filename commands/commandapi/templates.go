@@ -208,6 +208,15 @@ func (b SendBody) one() error {
 	return web.BadRequest(web.CodeInvalid, "body."+all[1], one)
 }
 
+// react puts an emoji on a message, or takes it away.
+func (a *api) react(ctx context.Context, c caller, id chat.ID, m chat.MessageID, emoji string) (result, error) {
+	r, err := a.Chats.React(ctx, c.Origin, id, chat.React{Message: m, Emoji: emoji, By: c.By, Bot: c.Bot, At: c.At})
+	if errors.Is(err, chat.ErrWindowClosed) {
+		return r, a.windowClosed(ctx, c, id, err)
+	}
+	return r, err
+}
+
 // within puts a refusal's values where they are in a larger body.
 func within(part string, err error) error {
 	f, ok := errors.AsType[*fault.Error](err)

@@ -27,6 +27,9 @@ func (c RecordDelivery) Decide(s State) ([]Event, error) {
 	case c.State == Queued: // says nothing about any message
 		return nil, nil
 	}
+	if events, ok := s.reactionReport(c); ok {
+		return events, nil
+	}
 	reached, known := s.delivery(c.Message, c.ProviderID)
 	switch {
 	case !known && c.ProviderID == "":

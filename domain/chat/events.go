@@ -45,6 +45,10 @@ var Events = []Event{
 	MediaFailed{},
 	MediaRequested{},
 	FileUploaded{},
+	ReactionQueued{},
+	ReactionSent{},
+	ReactionFailed{},
+	ReadShown{},
 	OptedOut{},
 	OptedIn{},
 	MessageScheduled{},
@@ -349,6 +353,50 @@ type FileUse struct {
 	Filename string     `json:"filename,omitempty"` // of a document, in a message
 }
 
+// ReactionQueued is an emoji that is to be put on a message of the customer, in the
+// place of the one that we had put on it.
+type ReactionQueued struct {
+	Reaction string         `json:"reaction"` // its id
+	Message  MessageID      `json:"message"`
+	Target   string         `json:"target"`          // what the provider calls the message
+	Emoji    string         `json:"emoji,omitempty"` // empty: the one that is there is taken away
+	By       AgentID        `json:"by"`
+	Bot      bool           `json:"bot,omitempty"` // By is a bot, not a person
+	At       time.Time      `json:"at"`
+	Instead  *ShownReaction `json:"instead,omitempty"` // what we had put on it before
+}
+
+// ReactionSent says that the provider took a reaction.
+type ReactionSent struct {
+	Reaction   string    `json:"reaction"`
+	Message    MessageID `json:"message"`
+	ProviderID string    `json:"provider_id"`
+	At         time.Time `json:"at"`
+}
+
+// ReactionFailed says that the customer does not see a reaction.
+type ReactionFailed struct {
+	Reaction string         `json:"reaction"`
+	Message  MessageID      `json:"message"`
+	Target   string         `json:"target"` // what the provider calls the message
+	Emoji    string         `json:"emoji,omitempty"`
+	By       AgentID        `json:"by"`
+	Bot      bool           `json:"bot,omitempty"` // By is a bot, not a person
+	Error    *DeliveryError `json:"error"`
+	Left     ShownReaction  `json:"left,omitzero"` // what the customer sees instead
+	At       time.Time      `json:"at"`
+}
+
+// ReadShown says that the customer is to be shown that what they wrote was read, up to
+// a message.
+type ReadShown struct {
+	Message    MessageID `json:"message"`
+	ProviderID string    `json:"provider_id"`
+	By         AgentID   `json:"by"`
+	Bot        bool      `json:"bot,omitempty"` // By is a bot, not a person
+	At         time.Time `json:"at"`
+}
+
 // FileID names a file that was uploaded to a chat.
 type FileID string
 
@@ -565,6 +613,10 @@ func (MediaStored) EventType() string          { return "chat.media_stored.v1" }
 func (MediaFailed) EventType() string          { return "chat.media_failed.v1" }
 func (MediaRequested) EventType() string       { return "chat.media_requested.v1" }
 func (FileUploaded) EventType() string         { return "chat.file_uploaded.v1" }
+func (ReactionQueued) EventType() string       { return "chat.reaction_queued.v1" }
+func (ReactionSent) EventType() string         { return "chat.reaction_sent.v1" }
+func (ReactionFailed) EventType() string       { return "chat.reaction_failed.v1" }
+func (ReadShown) EventType() string            { return "chat.read_shown.v1" }
 
 func (Snoozed) EventType() string { return "chat.snoozed.v1" }
 func (Woken) EventType() string   { return "chat.woken.v1" }
@@ -597,7 +649,7 @@ func (e MessageReceived) apply(s *State) {
 		s.Unread++
 	}
 	if e.At.After(s.LastReceived) { // messages may come late
-		s.LastReceived = e.At
+		s.LastReceived, s.LastMessage = e.At, LastMessage{e.Message, e.ProviderID}
 	}
 	s.Known.Profile.tell(e.ProfileName, e.At)
 	if m := e.Content.Media; m != nil {
@@ -706,6 +758,28 @@ func (e FileUploaded) apply(s *State) {
 	maps.DeleteFunc(s.Files, func(_ FileID, u Upload) bool { return e.At.Sub(u.At) > UploadKept })
 	put(&s.Files, e.File.ID, Upload{e.File, e.At})
 }
+
+func (e ReactionQueued) apply(s *State) {
+	r := s.Reactions[e.Message]
+	r.ID, r.Target, r.Emoji, r.By, r.Bot, r.Settled = e.Reaction, e.Target, e.Emoji, e.By, e.Bot, false
+	put(&s.Reactions, e.Message, r)
+}
+
+func (e ReactionSent) apply(s *State) {
+	r := s.Reactions[e.Message]
+	r.Settled, r.ProviderID, r.Shown = true, e.ProviderID, ShownReaction{r.Emoji, r.By, r.Bot}
+	put(&s.Reactions, e.Message, r)
+	put(&s.ReactionIDs, e.ProviderID, e.Message)
+}
+
+func (e ReactionFailed) apply(s *State) {
+	r := s.Reactions[e.Message]
+	r.Settled, r.Shown, r.ProviderID = true, e.Left, ""
+	r.Emoji, r.By, r.Bot = e.Left.Emoji, e.Left.By, e.Left.Bot
+	put(&s.Reactions, e.Message, r)
+}
+
+func (e ReadShown) apply(s *State) { s.ReadShown = e.Message }
 
 func (e MediaFailed) apply(s *State)    { s.media(e.Message, MediaLost) }
 func (e MediaRequested) apply(s *State) { s.media(e.Message, MediaFetching) }

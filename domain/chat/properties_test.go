@@ -60,6 +60,19 @@ func commands() *rapid.Generator[command] {
 			}
 		},
 		func(t *rapid.T) command {
+			return chat.React{
+				ID: rapid.SampledFrom([]string{"", "r1", "r2", "r3"}).Draw(t, "reaction"), Message: messages.Draw(t, "message"), Target: "wamid.1",
+				Emoji: rapid.SampledFrom([]string{"", "👍", "🙏", "no"}).Draw(t, "emoji"), By: agents.Draw(t, "by"),
+			}
+		},
+		func(t *rapid.T) command {
+			c := chat.SettleReaction{ID: rapid.SampledFrom([]string{"", "r1", "r2", "r3"}).Draw(t, "reaction"), Message: messages.Draw(t, "message"), ProviderID: providers.Draw(t, "provider")}
+			if rapid.Bool().Draw(t, "failed") {
+				c.Error = &chat.DeliveryError{Code: 1}
+			}
+			return c
+		},
+		func(t *rapid.T) command {
 			return chat.AcceptMessage{Message: messages.Draw(t, "message"), ProviderID: providers.Draw(t, "provider")}
 		},
 		func(t *rapid.T) command {
@@ -90,7 +103,9 @@ func commands() *rapid.Generator[command] {
 		func(t *rapid.T) command {
 			return chat.Reopen{Status: statuses.Draw(t, "status"), Category: categories.Draw(t, "category")}
 		},
-		func(t *rapid.T) command { return chat.MarkRead{By: agents.Draw(t, "by")} },
+		func(t *rapid.T) command {
+			return chat.MarkRead{By: agents.Draw(t, "by"), Show: rapid.Bool().Draw(t, "show")}
+		},
 		func(t *rapid.T) command { return chat.MarkUnread{By: agents.Draw(t, "by")} },
 		func(t *rapid.T) command {
 			return chat.Delete{By: agents.Draw(t, "by"), Reason: words.Draw(t, "reason")}

@@ -1,21 +1,29 @@
 package chat
 
+import "time"
+
 // MarkRead says that the agent has seen all there is. If nothing is unread, it
-// is no event.
+// is no event. With Show the customer is told so, once for what they have written.
 type MarkRead struct {
-	By AgentID
+	By   AgentID
+	Bot  bool // By is a bot, not a person
+	At   time.Time
+	Show bool
 }
 
 // Decide implements the command.
-func (c MarkRead) Decide(s State) ([]Event, error) {
+func (c MarkRead) Decide(s State) (events []Event, err error) {
 	if c.By == "" {
 		return nil, ErrByMissing
 	}
 	if err := s.visible(); err != nil {
 		return nil, err
 	}
-	if s.Unread == 0 {
-		return nil, nil
+	if s.Unread > 0 {
+		events = append(events, MarkedRead{By: c.By})
 	}
-	return []Event{MarkedRead{By: c.By}}, nil
+	if last := s.LastMessage; c.Show && last.ProviderID != "" && s.ReadShown != last.ID {
+		events = append(events, ReadShown{Message: last.ID, ProviderID: last.ProviderID, By: c.By, Bot: c.Bot, At: c.At})
+	}
+	return events, nil
 }

@@ -32,6 +32,7 @@ var (
 	ErrNoPhone          = fault.New(fault.Conflict, "chat.no_phone", "no phone number of the customer is known")
 	ErrMediaNotFound    = fault.New(fault.NotFound, "chat.media_not_found", "the chat has no such message with a file")
 	ErrFileNotFound     = &fault.Error{Kind: fault.NotFound, Code: "chat.file_not_found", Msg: "no such file was uploaded to the chat", Field: "media.id"}
+	ErrReactionTarget   = fault.New(fault.NotFound, "chat.reaction_target", "the customer has sent no such message in this chat")
 	ErrFileExpired      = fault.New(fault.Conflict, "chat.file_expired", "the file was uploaded more than 30 days ago: upload it again")
 	ErrFiles            = fault.New(fault.Conflict, "chat.too_many_files", "1,000 files were uploaded to the chat within 30 days, which is all that it takes")
 	ErrMediaFetching    = fault.New(fault.Conflict, "chat.media_fetching", "the file is still being fetched; try again in a moment")
@@ -92,6 +93,7 @@ var (
 	ErrFileMissing       = fault.Bad("media.id", "chat.file_missing", "want the id that an upload was answered with")
 	ErrCaption           = fault.Bad("media.caption", "chat.bad_caption", "a caption is at most 1,024 characters of UTF-8 without U+0000; sounds and stickers have none")
 	ErrFilename          = fault.Bad("media.filename", "chat.bad_filename", "a file name is at most 240 characters without U+0000, and of a document")
+	ErrEmoji             = fault.Bad("emoji", "chat.bad_emoji", "want one emoji")
 	ErrMediaHash         = fault.Bad("sha256", "chat.media_hash", "want a SHA-256 as 64 hexadecimal digits, a size and a type")
 	ErrMediaCode         = fault.Bad("code", "chat.media_code", "why a file could not be had is one of the codes of the product")
 	ErrSendAt            = fault.Bad("send_at", "chat.bad_send_at", "want a time to come, within a year")

@@ -35,11 +35,21 @@ type State struct {
 	OptedOut     bool              // of marketing
 	Snooze       *Snooze           // nil if the chat is not snoozed
 	Media        map[MessageID]MediaFile
+	LastMessage  LastMessage               // that LastReceived is of
+	ReadShown    MessageID                 // up to which the customer was shown that we have read
+	Reactions    map[MessageID]OwnReaction // of ours, by the customer's message
+	ReactionIDs  map[string]MessageID      // the same, by what the provider calls the reaction
 	Scheduled    map[MessageID]Scheduled
 	Offer        *Offer            // nil if no transfer waits to be accepted
 	Files        map[FileID]Upload // that were uploaded, the expired ones until the next one comes
 
 	CallPermission *CallPermission // nil if nothing is known
+}
+
+// LastMessage is a customer's message, and what the provider calls it.
+type LastMessage struct {
+	ID         MessageID
+	ProviderID string
 }
 
 // Note is what decisions need to know of a note, also after it was deleted.

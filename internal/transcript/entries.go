@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/chatledger/chatledger/domain/chat"
@@ -353,6 +354,12 @@ func (t *Transcript) system(e chat.Event) *System {
 		return &System{Type: "schedule_cancelled", Message: string(f.Message), Reason: string(f.Reason)}
 	case chat.ScheduleFailed:
 		return &System{Type: "schedule_failed", Message: string(f.Message), Code: f.Code, Reason: f.Reason}
+	case chat.ReactionFailed:
+		s := &System{Type: "reaction_failed", Message: string(f.Message), Text: f.Emoji}
+		if f.Error != nil {
+			s.Code, s.Reason = strconv.Itoa(f.Error.Code), f.Error.Title
+		}
+		return s
 	case chat.OptedOut:
 		return &System{Type: "opted_out", Reason: string(f.Reason), Message: string(f.Message)}
 	case chat.OptedIn:

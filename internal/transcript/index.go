@@ -242,6 +242,19 @@ func (x *index) add(chatID string, r eventstore.Recorded, meta eventstore.Metada
 		}
 	case chat.ReactionReceived:
 		x.react(strings.Clone(f.Target), reaction{customer, strings.Clone(f.Emoji), f.At.UnixMicro(), strings.Clone(f.ProviderID)})
+	case chat.ReactionQueued:
+		if was := f.Instead; was != nil && was.By != f.By {
+			x.reactOurs(f.Target, chat.ShownReaction{By: was.By, Bot: was.Bot}, f.At)
+		}
+		x.reactOurs(f.Target, chat.ShownReaction{Emoji: f.Emoji, By: f.By, Bot: f.Bot}, f.At)
+	case chat.ReactionFailed:
+		if f.Left.By != f.By {
+			x.reactOurs(f.Target, chat.ShownReaction{By: f.By, Bot: f.Bot}, f.At)
+		}
+		if f.Left.By != "" {
+			x.reactOurs(f.Target, f.Left, f.At)
+		}
+		x.system(chatID, i, r, e)
 	case chat.NoteAdded:
 		i.kind, i.id, i.at = KindNote, strings.Clone(string(f.Note)), f.At.UnixMicro()
 		i.by = Author{Kind: byAgent, ID: strings.Clone(string(f.By))}
@@ -361,6 +374,8 @@ func (x *index) system(chatID string, i item, r eventstore.Recorded, e chat.Even
 	case chat.ScheduleCancelled:
 		i.at = f.At.UnixMicro()
 		since(f.Reply)
+	case chat.ReactionFailed:
+		i.at, i.by = f.At.UnixMicro(), Author{Kind: bySystem}
 	case chat.ScheduleFailed:
 		i.at, i.by = f.At.UnixMicro(), Author{Kind: bySystem}
 	default:
@@ -405,6 +420,20 @@ func (x *index) react(target string, r reaction) {
 	}
 }
 
+// reactOurs keeps a reaction of one of us, the last one of the log.
+func (x *index) reactOurs(target string, s chat.ShownReaction, at time.Time) {
+	r := reaction{by: Author{Kind: byAgent, ID: x.actor(string(s.By))}, emoji: strings.Clone(s.Emoji), at: at.UnixMicro()}
+	if s.Bot {
+		r.by.Kind = byBot
+	}
+	list := x.reactions[target]
+	if k := slices.IndexFunc(list, func(o reaction) bool { return o.by.ID == r.by.ID }); k >= 0 {
+		list[k] = r
+		return
+	}
+	x.reactions[strings.Clone(target)] = append(list, r)
+}
+
 // nameAnswered finds out when the messages that others answer were written, and
 // by whom.
 func (x *index) nameAnswered() {
@@ -426,6 +455,13 @@ func (x *index) needNames() {
 	for _, i := range x.items {
 		if i.by.Kind == byAgent || i.by.Kind == byBot {
 			x.agents[i.by.ID] = struct{}{}
+		}
+	}
+	for _, list := range x.reactions {
+		for _, r := range list {
+			if r.by.Kind == byAgent || r.by.Kind == byBot {
+				x.agents[r.by.ID] = struct{}{}
+			}
 		}
 	}
 	for _, n := range x.notes {

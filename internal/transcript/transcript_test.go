@@ -195,6 +195,19 @@ func (l *teller) story() {
 		Message: "in-t", ProviderID: "wamid.t", Context: &chat.Context{ProviderID: "wamid.oi"}, At: l.now(),
 		Content: chat.Content{Kind: "button", Text: "Large", Reply: &chat.Reply{ID: "l", Title: "Large"}},
 	})
+	react := func(emoji, by string, instead *chat.ShownReaction) {
+		l.by("agent", by, "chat-"+chatID, chat.ReactionQueued{
+			Reaction: "r-" + emoji, Message: "in-z", Target: "wamid.z", Emoji: emoji, By: chat.AgentID(by), At: l.now(), Instead: instead,
+		})
+	}
+	react("🙏", "ann", nil)
+	l.system(chat.ReactionSent{Reaction: "r-🙏", Message: "in-z", ProviderID: "wamid.r", At: l.now()})
+	react("👍", "bob", &chat.ShownReaction{Emoji: "🙏", By: "ann"})
+	l.system(chat.ReactionFailed{
+		Reaction: "r-👍", Message: "in-z", Target: "wamid.z", Emoji: "👍", By: "bob", Left: chat.ShownReaction{Emoji: "🙏", By: "ann"},
+		Error: &chat.DeliveryError{Code: 131009, Title: "Parameter value is not valid"}, At: l.now(),
+	})
+	l.agent(chat.ReadShown{Message: "in-z", ProviderID: "wamid.z", By: "ann", At: l.now()})
 	for _, id := range []chat.MessageID{"out-l", "out-m", "out-n"} {
 		l.agent(chat.MessageScheduled{Message: id, Outgoing: chat.Outgoing{Text: "Still there?"}, SendAt: l.now().Add(time.Hour), By: "ann", At: l.now()})
 	}

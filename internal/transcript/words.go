@@ -169,6 +169,11 @@ func (s *System) sentence() string {
 		return "a scheduled message is not sent: it was cancelled"
 	case "schedule_failed":
 		return "a scheduled message could not be sent: " + s.Reason
+	case "reaction_failed":
+		if s.Text == "" {
+			return because("a reaction could not be taken back")
+		}
+		return because("the reaction " + s.Text + " did not reach the customer")
 	case "call_requested":
 		return "called " + s.Call.Phone
 	case "call_ended":

@@ -8,6 +8,7 @@ package conversation
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/internal/ids"
@@ -77,6 +78,10 @@ func (p *Projection) Apply(e projections.Event) {
 		p.reported(e, f)
 	case chat.ReactionReceived:
 		p.reaction(e, f)
+	case chat.ReactionQueued:
+		p.react(e, f)
+	case chat.ReactionFailed:
+		p.unreact(e, f)
 	case chat.NoteAdded:
 		r := entry(e, KindNote, string(f.Note))
 		r.At, r.ByKind, r.ByID = f.At.UnixMicro(), "agent", string(f.By)
@@ -208,6 +213,46 @@ func (p *Projection) reaction(e projections.Event, f chat.ReactionReceived) {
 		}
 		return &row
 	})
+}
+
+// ours is the row of a reaction that one of us has put on a message, by an id that no
+// customer has.
+func ours(e projections.Event, target string, r chat.ShownReaction, at time.Time) ReactionRow {
+	row := ReactionRow{
+		ReactionKey: ReactionKey{e.Subject(), target, string(r.By)}, Workspace: e.Meta.Workspace,
+		SenderKind: "agent", Emoji: r.Emoji, At: at.UnixMicro(),
+	}
+	if r.Bot {
+		row.SenderKind = "bot"
+	}
+	return row
+}
+
+// react puts our one reaction on a message, in the place of the one before.
+func (p *Projection) react(e projections.Event, f chat.ReactionQueued) {
+	if was := f.Instead; was != nil && was.By != f.By {
+		p.reactions.Put(ours(e, f.Target, chat.ShownReaction{By: was.By, Bot: was.Bot}, f.At))
+	}
+	p.reactions.Put(ours(e, f.Target, chat.ShownReaction{Emoji: f.Emoji, By: f.By, Bot: f.Bot}, f.At))
+}
+
+// unreact takes a reaction away that the customer does not see, brings back what they
+// see, and says why.
+func (p *Projection) unreact(e projections.Event, f chat.ReactionFailed) {
+	if f.Left.By != f.By {
+		p.reactions.Put(ours(e, f.Target, chat.ShownReaction{By: f.By, Bot: f.Bot}, f.At))
+	}
+	if f.Left.By != "" {
+		p.reactions.Put(ours(e, f.Target, f.Left, f.At))
+	}
+	r := entry(e, KindSystem, e.ID.String())
+	r.At, r.ByKind, r.ByID = f.At.UnixMicro(), "system", ""
+	s := System{Type: NoReaction, Message: string(f.Message), Text: f.Emoji}
+	if f.Error != nil {
+		s.Code, s.Reason = strconv.Itoa(f.Error.Code), f.Error.Title
+	}
+	r.Body = Body{System: &s}
+	p.entries.Add(r)
 }
 
 // system records what happened to the chat, unless it is nothing to show.

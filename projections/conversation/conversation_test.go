@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,6 +155,54 @@ func TestReactions(t *testing.T) {
 			got := projectionstest.Rows[conversation.ReactionRow](tables, "conversation_v2_reactions")
 			if len(got) != 1 || got[0].Emoji != tt.want || got[0].Sender != "1555" {
 				t.Errorf("reactions %+v, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// Of ours there is one on a message, whoever of us has put it there, besides the
+// customer's own. One that failed gives way to what the customer sees, and says why.
+func TestOurReactions(t *testing.T) {
+	react := func(n int, by chat.AgentID, emoji string, instead *chat.ShownReaction) chat.ReactionQueued {
+		return chat.ReactionQueued{Reaction: fmt.Sprint("q", n), Message: "m-a", Target: "wamid.a", Emoji: emoji, By: by, At: sec(n), Instead: instead}
+	}
+	failed := func(by chat.AgentID, emoji string, left chat.ShownReaction) chat.ReactionFailed {
+		return chat.ReactionFailed{
+			Reaction: "q", Message: "m-a", Target: "wamid.a", Emoji: emoji, By: by, Left: left,
+			Error: &chat.DeliveryError{Code: 131009, Title: "Parameter value is not valid"}, At: sec(50),
+		}
+	}
+	anns := chat.ShownReaction{Emoji: "👍", By: "ann"}
+	own := chat.ReactionReceived{ProviderID: "r1", Target: "wamid.a", Emoji: "🎉", At: sec(15)}
+	for name, tt := range map[string]struct {
+		given []any
+		want  string
+	}{
+		"one":                     {[]any{react(20, "ann", "👍", nil)}, "ann 👍"},
+		"beside the customer's":   {[]any{own, react(20, "ann", "👍", nil)}, "1555 🎉 ann 👍"},
+		"another's":               {[]any{react(20, "ann", "👍", nil), react(30, "bob", "🙏", &anns)}, "bob 🙏"},
+		"another of the same":     {[]any{react(20, "ann", "👍", nil), react(30, "ann", "🙏", &anns)}, "ann 🙏"},
+		"taken away":              {[]any{react(20, "ann", "👍", nil), react(30, "bob", "", &anns)}, ""},
+		"failed":                  {[]any{react(20, "ann", "👍", nil), failed("ann", "👍", chat.ShownReaction{})}, ""},
+		"failed after another's":  {[]any{react(20, "ann", "👍", nil), react(30, "bob", "🙏", &anns), failed("bob", "🙏", anns)}, "ann 👍"},
+		"failed to be taken away": {[]any{react(20, "ann", "👍", nil), react(30, "ann", "", &anns), failed("ann", "", anns)}, "ann 👍"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			entries, tables := fold(t, append([]any{text(10, "a")}, tt.given...)...)
+			var got []string
+			for _, r := range projectionstest.Rows[conversation.ReactionRow](tables, "conversation_v2_reactions") {
+				if r.Emoji != "" {
+					got = append(got, r.Sender+" "+r.Emoji)
+				}
+			}
+			slices.Sort(got)
+			if strings.Join(got, " ") != tt.want {
+				t.Errorf("reactions %q, want %q", got, tt.want)
+			}
+			last := entries[len(entries)-1]
+			says := last.Body.System != nil && last.Body.System.Type == conversation.NoReaction && last.Body.System.Code == "131009" && last.ByKind == "system"
+			if says != strings.HasPrefix(name, "failed") {
+				t.Errorf("the last entry is %+v", last)
 			}
 		})
 	}

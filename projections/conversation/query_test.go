@@ -64,6 +64,8 @@ func TestEntriesAreComplete(t *testing.T) {
 			chat.NoteAdded{Note: "n", Text: "careful", By: "ann", At: sec(50)},
 			chat.NoteEdited{Note: "n", Text: "very careful", By: "bob", At: sec(51)},
 			chat.SystemNoticed{ProviderID: "s", Kind: "user_changed_number", Text: "moved", NewNumber: "1999", At: sec(60)},
+			chat.ReactionQueued{Reaction: "q1", Message: "m-b", Target: "wamid.b", Emoji: "🙏", By: "bob", At: sec(70)},
+			chat.ReactionQueued{Reaction: "q2", Message: "m-b", Target: "wamid.b", Emoji: "👍", By: "ann", At: sec(71), Instead: &chat.ShownReaction{Emoji: "🙏", By: "bob"}},
 		)
 		customer, ann := conversation.Author{Kind: "customer", ID: viewstest.Customer}, conversation.Author{Kind: "agent", ID: "ann"}
 		want := []conversation.Entry{
@@ -77,7 +79,8 @@ func TestEntriesAreComplete(t *testing.T) {
 			}},
 			{ID: "m-b", Kind: "message", At: us(30), By: customer, Revision: 5, Position: 6, Message: &conversation.Message{
 				ProviderID: "wamid.b", Direction: "in", Content: back.Content,
-				Context: &conversation.Context{Context: *back.Context, Message: "o-x"},
+				Context:   &conversation.Context{Context: *back.Context, Message: "o-x"},
+				Reactions: []conversation.Reaction{{By: ann, Emoji: "👍", At: us(71)}},
 			}},
 			{ID: "o-y", Kind: "message", At: us(35), By: ann, Revision: 7, Position: 8, Message: &conversation.Message{
 				ProviderID: "wamid.OUTy", Direction: "out", Content: chat.Content{Kind: "text", Text: "y"},

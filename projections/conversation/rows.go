@@ -191,6 +191,7 @@ const (
 	Rescheduled = "schedule_changed"
 	Unscheduled = "schedule_cancelled"
 	NotSent     = "schedule_failed"
+	NoReaction  = "reaction_failed"
 	Offered     = "transfer_offered"
 	Lapsed      = "transfer_lapsed"
 	Permission  = "call_permission"
@@ -200,7 +201,7 @@ const (
 // matter.
 type System struct {
 	Type      string     `json:"type"`
-	Text      string     `json:"text,omitempty"`       // noticed, message_scheduled, schedule_changed
+	Text      string     `json:"text,omitempty"`       // noticed, message_scheduled, schedule_changed; reaction_failed: the emoji
 	Notice    string     `json:"notice,omitempty"`     // noticed: the provider's word
 	NewNumber string     `json:"new_number,omitempty"` // noticed
 	ToKind    string     `json:"to_kind,omitempty"`    // transferred, transfer_offered: agent, team or bot
@@ -217,7 +218,7 @@ type System struct {
 	Details   *Details   `json:"details,omitempty"`
 	Call      *CallEntry `json:"call,omitempty"`     // call_requested, call_ended
 	Until     *time.Time `json:"until,omitempty"`    // snoozed; absent: until the customer writes. When a scheduled message is sent, an offer ends, or calls are not allowed any more
-	Code      string     `json:"code,omitempty"`     // schedule_failed: of the refusal
+	Code      string     `json:"code,omitempty"`     // schedule_failed: of the refusal; reaction_failed: the provider's
 	Accepted  bool       `json:"accepted,omitempty"` // transferred: it was offered before, and accepted
 	Cause     string     `json:"cause,omitempty"`    // transfer_lapsed: declined, withdrawn or expired; call_permission: allowed or declined
 }

@@ -29,7 +29,7 @@ type Message struct {
 	ID            string // what it was answered with
 	PhoneNumberID string
 	To            string
-	Type          string // such as text or template
+	Type          string // such as text or template; read for what says that a message was read
 	Text          string // of a text
 	Callback      string // what the reports are to repeat
 	ReplyTo       string // what the message that it answers is called
@@ -53,8 +53,8 @@ type Behaviour struct {
 type Config struct {
 	AccessToken string     // "": any
 	Templates   []Template // that Meta has and has approved; nil: any
-	// Taken, if set, is called for each message that was taken, before it is
-	// answered.
+	// Taken, if set, is called for each message or reaction that was taken, before it
+	// is answered.
 	Taken func(Message)
 	// Media, if set, is asked for files that PutMedia was not told of.
 	Media func(id string) (Media, bool)
@@ -197,6 +197,10 @@ func (s *Server) messages(w http.ResponseWriter, r *http.Request) {
 	if b.Status == 0 && !b.Hang && !b.Cut || b.Take {
 		m = s.take(m)
 	}
+	if m.Type == markRead {
+		s.answer(w, r, b, map[string]any{"success": true})
+		return
+	}
 	s.answer(w, r, b, map[string]any{
 		"messaging_product": "whatsapp",
 		"contacts":          []any{map[string]any{"input": m.To, "wa_id": m.To}},
@@ -226,7 +230,7 @@ func (s *Server) take(m Message) Message {
 		s.taken = slices.Delete(s.taken, 0, keep/2)
 	}
 	s.mu.Unlock()
-	if s.config.Taken != nil {
+	if s.config.Taken != nil && m.Type != markRead {
 		s.config.Taken(m)
 	}
 	return m

@@ -18,6 +18,9 @@ type Template struct {
 	Buttons  map[int]string // what its buttons take: url or copy_code, by their place
 }
 
+// markRead is the Type of what is no message, but says that one was read.
+const markRead = "read"
+
 // refusal is an error of the Graph API about a message.
 type refusal struct {
 	code           int
@@ -33,6 +36,8 @@ type request struct {
 	Recipient string `json:"recipient_type"`
 	To        string `json:"to"`
 	Type      string `json:"type"`
+	Status    string `json:"status"`     // read: it is no message, but says that one was read
+	MessageID string `json:"message_id"` // which
 	Text      *struct {
 		Body string `json:"body"`
 	} `json:"text"`
@@ -43,6 +48,10 @@ type request struct {
 		} `json:"language"`
 		Components []component `json:"components"`
 	} `json:"template"`
+	Reaction *struct {
+		Message string `json:"message_id"`
+		Emoji   string `json:"emoji"`
+	} `json:"reaction"`
 	Image, Audio, Video, Document, Sticker *sentFile
 	Callback                               string `json:"biz_opaque_callback_data"`
 
@@ -76,6 +85,13 @@ func (s *Server) read(body []byte) (Message, *refusal) {
 	if err := json.Unmarshal(body, &q); err != nil {
 		return Message{}, invalid("the request is no message")
 	}
+	if q.Status != "" {
+		m := Message{Type: markRead, Payload: string(body)}
+		if q.Product != "whatsapp" || q.Status != "read" || q.MessageID == "" {
+			return m, invalid("not a mark as documented")
+		}
+		return m, nil
+	}
 	m := Message{To: q.To, Type: q.Type, Callback: q.Callback, Payload: string(body)}
 	if q.Text != nil {
 		m.Text = q.Text.Body
@@ -89,6 +105,8 @@ func (s *Server) read(body []byte) (Message, *refusal) {
 	case q.Product != "whatsapp" || q.To == "" || q.Recipient != "" && q.Recipient != "individual":
 		return m, invalid("not addressed as documented")
 	case q.Type == "text" && m.Text != "":
+		return m, nil
+	case q.Type == "reaction" && q.Reaction != nil && q.Reaction.Message != "":
 		return m, nil
 	case q.file() != nil:
 		return m, s.checkFile(q)
