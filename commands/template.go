@@ -138,7 +138,7 @@ func (c Templates) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.Send
 			return nil, err
 		}
 		probe := cmd
-		probe.Text = "text"
+		probe.Text, probe.ReplyTo = "text", nil
 		if events, err := probe.Decide(s); err != nil || len(events) == 0 {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/template"
 	"github.com/chatledger/chatledger/internal/ids"
 )
 
@@ -96,4 +97,33 @@ func TestTapsAndRepliesOverHTTP(t *testing.T) {
 		t.Errorf("other words: %v", got)
 	}
 	l.must(403, agent.RoleAnalyst, "POST", talk+"/messages", `{"interactive":{"body":"x","buttons":[{"id":"a","title":"A"}]}}`)
+}
+
+// A quick reply can answer a message; a template cannot, now or later.
+func TestWhatCanAnswerAMessage(t *testing.T) {
+	l := newLedger(t)
+	ch := l.connect(acme)
+	id := l.receive(acme, "15551", "hello")
+	talk, hello := "/v1/chats/"+id, ids.Message(id, "wamid.15551.hello")
+	quick := l.must(201, agent.RoleSupervisor, "POST", "/v1/quick-replies", `{"scope":"workspace","shortcut":"hi","text":"Hello!"}`)["id"]
+	l.must(202, ann, "POST", talk+"/messages", fmt.Sprintf(`{"quick_reply":{"id":%q},"reply_to":%q}`, quick, hello))
+	entries := l.must(200, ann, "GET", talk+"/messages?events=false&min_position="+l.head(), "").items()
+	if got := entries[len(entries)-1]; got["text"] != "Hello!" || got.at("message.context.message") != hello || got.at("message.quick_reply.id") != quick {
+		t.Errorf("a quick reply: %v", got)
+	}
+	form := l.must(201, agent.RoleAdmin, "POST", "/v1/templates", fmt.Sprintf(
+		`{"channel":%q,"name":"follow_up","language":"en","category":"utility","components":{"body":"Hello!"}}`, ch))["id"].(string)
+	report := template.Report{Channel: ch, Name: "follow_up", Language: "en", Status: template.Approved, At: time.Now()}
+	if _, err := l.commands.Templates.Report(t.Context(), l.origin(acme), report); err != nil {
+		t.Fatal(err)
+	}
+	due := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+	for path, body := range map[string]string{
+		"/messages":  fmt.Sprintf(`{"template":{"id":%q},"reply_to":%q}`, form, hello),
+		"/scheduled": fmt.Sprintf(`{"template":{"id":%q},"reply_to":%q,"send_at":%q}`, form, hello, due),
+	} {
+		if got := l.must(400, ann, "POST", talk+path, body); got["code"] != "chat.reply_template" || got.at("errors.0.location") != "body.reply_to" {
+			t.Errorf("a template to %s: %v", path, got)
+		}
+	}
 }
