@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Whether a customer takes marketing belongs to the number and the channel, so it is
@@ -44,8 +45,8 @@ var (
 // word returns a text as it is compared with the words: case, accents, spaces around
 // it and the points behind it do not count.
 func word(s string) string {
-	const longest = 40
-	if len(s) > longest {
+	const longest = 40 // characters, as the settings of a workspace take them
+	if utf8.RuneCountInString(s) > longest {
 		return ""
 	}
 	plain := map[rune]rune{

@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chatledger/chatledger/domain/chat"
@@ -29,6 +30,19 @@ func TestWordsThatOptOut(t *testing.T) {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
+}
+
+// A workspace's words are bounded in characters, of which some are several bytes.
+func TestWordsOfAWorkspaceThatOptOut(t *testing.T) {
+	const words = "отписаться от всех ваших рассылок"
+	c := chat.ReceiveMessage{Words: chat.MarketingWords{Out: []string{words}}, Message: "m", ProviderID: "p", Content: chat.Content{Kind: "text", Text: "Отписаться от всех ваших рассылок!"}, At: noon}
+	received := chat.MessageReceived{Message: "m", ProviderID: "p", Content: c.Content, At: noon}
+	tooLong := c
+	tooLong.Content.Text = words + strings.Repeat("!", 8)
+	run(t, cases{
+		{Name: "in an alphabet of two bytes", Given: past{opened}, When: c, Then: past{received, chat.OptedOut{Reason: chat.ByWord, Message: "m", At: noon}}, Anew: true},
+		{Name: "longer than any word", Given: past{opened}, When: tooLong, Then: past{chat.MessageReceived{Message: "m", ProviderID: "p", Content: tooLong.Content, At: noon}}, Anew: true},
+	})
 }
 
 func TestMarketing(t *testing.T) {
