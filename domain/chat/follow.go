@@ -19,6 +19,8 @@ func (c FollowContact) Decide(s State) ([]Event, error) {
 		return nil, nil
 	}
 	d := c.ShareDetails
+	// Contacts that were merged may have more than one chat takes; the first are shown.
+	d.Emails, d.Phones = d.Emails[:min(len(d.Emails), maxDetails)], d.Phones[:min(len(d.Phones), maxDetails)]
 	for _, f := range []struct {
 		value *string
 		known dated
@@ -40,7 +42,7 @@ func (c FollowContact) Decide(s State) ([]Event, error) {
 		}
 		d.Name = s.Known.Name.Value // one of the three is needed
 		if d.Name == "" {
-			d.Phones = c.Phones
+			d.Phones = c.Phones[:min(len(c.Phones), maxDetails)]
 		}
 	}
 	if d.Name == "" && len(d.Emails)+len(d.Phones) == 0 {

@@ -1,6 +1,7 @@
 package chat_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -21,7 +22,22 @@ func TestFollowContact(t *testing.T) {
 		return chat.FollowContact{ShareDetails: d}
 	}
 	news := chat.DetailsShared{Reason: chat.ByAgent, Name: "Ana Lima", City: "Lisbon", By: "ann", At: at(9)}
+	var many []string // of contacts that were merged
+	for i := range 110 {
+		many = append(many, fmt.Sprintf("+1555000%04d", i))
+	}
 	domaintest.Run(t, chat.Evolve, []domaintest.Case[chat.State, chat.Event]{
+		{
+			Name: "more than a chat takes", Given: past{opened}, When: with(func(d *chat.ShareDetails) { d.Emails, d.Phones = many, many }),
+			Then: past{chat.DetailsShared{Reason: chat.ByAgent, Name: "Ana Lima", Emails: many[:100], Phones: many[:100], City: "Lisbon", By: "ann", At: at(9)}},
+		},
+		{
+			Name: "more than a chat takes, and no name", Given: past{opened},
+			When: with(func(d *chat.ShareDetails) {
+				d.Name, d.Emails, d.Phones = "", nil, append([]string{"+15551230001"}, many...)
+			}),
+			Then: past{chat.DetailsShared{Reason: chat.ByAgent, Phones: append([]string{"+15551230001"}, many[:99]...), City: "Lisbon", By: "ann", At: at(9)}},
+		},
 		{Name: "what is new", Given: past{opened, shared}, When: with(func(*chat.ShareDetails) {}), Then: past{news}},
 		{Name: "told again", Given: past{opened, shared, news}, When: with(func(d *chat.ShareDetails) { d.At = at(12) })},
 		{Name: "a city alone", Given: past{opened, shared}, When: with(func(d *chat.ShareDetails) { d.Name = "Ana" }), Then: past{
