@@ -264,6 +264,9 @@ func first(n node, names ...string) string {
 // message of kind "unknown" with the whole of it.
 func (m *Message) parseKind(n node) {
 	kind := n.get("type").text(maxWord)
+	if kind == "" && n.get("interactive").isObject() {
+		kind = "interactive" // as in Meta's sample of an answer about calls
+	}
 	body := n.get(kind)
 	switch kind {
 	case "reaction":
@@ -337,8 +340,7 @@ func parseContent(kind string, n node) *chat.Content {
 	return &c
 }
 
-// permissionReply names what a customer says to being called. It has no documentation
-// page of its own; see
+// permissionReply names what a customer says to being called. Its webhook is among
 // https://developers.facebook.com/documentation/business-messaging/whatsapp/calling/user-call-permissions
 const permissionReply = "call_permission_reply"
 

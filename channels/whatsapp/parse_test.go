@@ -76,6 +76,13 @@ func TestParseTakesWhatComes(t *testing.T) {
 			whatsapp.Message{Content: &chat.Content{Kind: "flow", Flow: &chat.Flow{Name: "flow"}}},
 		},
 		{
+			"an answer about calls without a type", "{" + head + `1790000000,"interactive":{"type":"call_permission_reply","call_permission_reply":{"response":"accept","is_permanent":false,"expiration_timestamp":"1790500000","response_source":"user_action"}}}`,
+			whatsapp.Message{
+				Content: &chat.Content{Kind: "call_permission", Reply: &chat.Reply{ID: "accept", Title: "accept"}},
+				Calls:   &chat.CallPermission{Allowed: true, Until: time.Unix(1790500000, 0).UTC(), At: time.Unix(1790000000, 0).UTC()},
+			},
+		},
+		{
 			"an error under another type", "{" + head + `1790000000,"type":"unknown","errors":[{"code":"131051","message":"Unsupported"}]}`,
 			whatsapp.Message{Content: &chat.Content{Kind: "unsupported", Error: &chat.DeliveryError{Code: 131051, Title: "Unsupported"}}},
 		},
