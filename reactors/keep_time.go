@@ -276,7 +276,7 @@ func (k *timekeeper) retain(ctx context.Context, o commands.Origin, t Timer, now
 		now.AddDate(0, 0, -days).Format(time.RFC3339))
 	_, err = k.Bulk.Request(ctx, o, commands.NewJob(o), bulk.Request{
 		Workspace: t.Workspace, Action: bulk.Delete, Target: string(filter.Chats), Filter: []byte(chats),
-		Reason: "closed, and nothing happened for " + inDays(days), By: KeepTimeName, At: now,
+		Reason: "closed, and nothing was written for " + inDays(days), By: KeepTimeName, At: now,
 	})
 	if err != nil {
 		return err
