@@ -168,6 +168,9 @@ func outgoing(id template.ID, s template.State, f template.Filled) chat.Outgoing
 		}
 		if h.File != nil {
 			use.Header.Link, use.Header.Filename = h.File.Link, h.File.Filename
+			if h.File.ID != "" {
+				use.Header.Filename, use.Header.File = "", &chat.FileUse{ID: chat.FileID(h.File.ID), Filename: h.File.Filename}
+			}
 		}
 	}
 	for _, v := range f.Body {

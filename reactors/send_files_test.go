@@ -116,3 +116,23 @@ func TestNoFileForAMessageThatMayHaveBeenSent(t *testing.T) {
 		t.Errorf("%+v, asked for %v", got, s.graph.MediaRequests())
 	}
 }
+
+// The file in a template's header is uploaded like that of a message.
+func TestAFileInAHeader(t *testing.T) {
+	s := newShop(t)
+	s.start()
+	id := s.open("15551230001")
+	first := s.attach(id, chat.FileUse{Kind: media.Document, MIMEType: "application/pdf"}, "%PDF-1.7", "")
+	until(t, "the first was accepted", func() bool { return s.outbound(id, first).ProviderID != "" })
+	s.done(s.commands.Chats.Send(t.Context(), someone, id, chat.SendMessage{Message: "m1", By: "ana", At: time.Now(), Outgoing: chat.Outgoing{
+		Text: "Hello!", Template: &chat.TemplateUse{ID: "t", Name: "bill", Language: "en", Category: "utility", Header: &chat.TemplateHeader{
+			Kind: "document", File: &chat.FileUse{ID: last[chat.FileUploaded](s).File.ID, Filename: "bill.pdf"},
+		}},
+	}}))
+	until(t, "it was accepted", func() bool { return s.outbound(id, "m1").ProviderID != "" })
+	taken := s.graph.Taken()
+	if len(taken) != 2 || len(s.graph.MediaRequests()) != 2 || !strings.Contains(taken[1].Payload, `{"type":"header","parameters":[{"type":"document","document":{"id":"`) ||
+		!strings.Contains(taken[1].Payload, `","filename":"bill.pdf"}}]}`) {
+		t.Errorf("taken %+v", taken)
+	}
+}

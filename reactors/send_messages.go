@@ -189,14 +189,15 @@ func (s SendMessages) refuse(ctx context.Context, m queued, sent whatsapp.Sent) 
 // earlier attempt may have sent the message, its file does not matter any more. With
 // Refused, the message fails; the zero Sent says that there was nothing to do.
 func (s SendMessages) upload(ctx context.Context, m queued, a whatsapp.Account) (up whatsapp.Sent, err error) {
-	if m.Media == nil {
+	file := m.Outgoing().File()
+	if file == nil {
 		return up, nil
 	}
 	known, err := s.Attempts.LookAttempt(ctx, SendMessagesName, m.e.Position)
 	if err != nil || known.State == AttemptBegun || known.State == AttemptAccepted {
 		return up, err
 	}
-	content, err := s.Files.Open(ctx, m.meta.Workspace, m.Media.SHA256)
+	content, err := s.Files.Open(ctx, m.meta.Workspace, file.SHA256)
 	if errors.Is(err, blob.ErrNotFound) {
 		return whatsapp.Sent{Outcome: whatsapp.Refused, Cause: err, Error: &chat.DeliveryError{
 			Code: whatsapp.CodeNoFile, Title: "The file is missing", Details: "It was kept, but is not there any more. The message was not sent.",
@@ -206,7 +207,7 @@ func (s SendMessages) upload(ctx context.Context, m queued, a whatsapp.Account) 
 		return up, fmt.Errorf("open a file: %w", err)
 	}
 	defer content.Close()
-	if up = s.Client.Upload(ctx, a, *m.Media, content); up.Outcome == whatsapp.Again {
+	if up = s.Client.Upload(ctx, a, *file, content); up.Outcome == whatsapp.Again {
 		return up, Later(&sendError{up}, up.After)
 	}
 	return up, nil

@@ -8,9 +8,11 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/media"
+	"github.com/chatledger/chatledger/domain/template"
 )
 
 const jpeg = "\xFF\xD8\xFF\xE0 a picture"
@@ -172,6 +174,42 @@ func TestWhatCanBeUploaded(t *testing.T) {
 	}
 	if got := l.upload(files, "image/jpeg", strings.NewReader(jpeg+"!"), true, "k1"); got.status != 422 {
 		t.Errorf("another file: %d %s", got.status, got.body)
+	}
+}
+
+// The header of a template takes a file that was uploaded to the chat, as well as a link.
+func TestUploadsInHeadersOverHTTP(t *testing.T) {
+	l := newLedger(t)
+	ch := l.connect(acme)
+	id := l.receive(acme, "15551230001", "hello")
+	form := l.must(201, agent.RoleAdmin, "POST", "/v1/templates", fmt.Sprintf(
+		`{"channel":%q,"name":"bill","language":"en","category":"utility","components":{"header":{"kind":"document"},"body":"Your bill."}}`, ch))["id"]
+	_, err := l.commands.Templates.Report(t.Context(), l.origin(acme), template.Report{Channel: ch, Name: "bill", Language: "en", Status: template.Approved, At: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pdf := l.must(201, ann, "POST", "/v1/chats/"+id+"/media", "%PDF-1.7", "Content-Type", "application/pdf")["id"]
+	photo := l.must(201, ann, "POST", "/v1/chats/"+id+"/media", jpeg, "Content-Type", "image/jpeg")["id"]
+	use := func(file string) string {
+		return fmt.Sprintf(`{"template":{"id":%q,"values":{"media":%s}}}`, form, file)
+	}
+	messages := "/v1/chats/" + id + "/messages"
+	l.must(202, ann, "POST", messages, use(fmt.Sprintf(`{"id":%q,"filename":"bill.pdf"}`, pdf)))
+	items := l.get(messages + "?events=false").items()
+	header := items[len(items)-1]
+	if header.at("message.template.header.file.mime_type") != "application/pdf" || header.at("message.template.header.file.filename") != "bill.pdf" || header.at("message.template.header.link") != nil {
+		t.Errorf("%v", header)
+	}
+	for file, want := range map[string][3]any{
+		fmt.Sprintf(`{"id":%q}`, photo): {400, "chat.file_kind", "body.template.values.media.id"},
+		`{"id":"none"}`:                 {404, "chat.file_not_found", "body.template.values.media.id"},
+		fmt.Sprintf(`{"id":%q,"link":"https://shop.example/a.pdf"}`, pdf): {400, "template.bad_value", "body.template.values.media.link"},
+		`{}`: {400, "template.bad_value", "body.template.values.media.link"},
+	} {
+		got := l.must(want[0].(int), ann, "POST", messages, use(file))
+		if got["code"] != want[1] || got.at("errors.0.location") != want[2] {
+			t.Errorf("%s: %v", file, got)
+		}
 	}
 }
 

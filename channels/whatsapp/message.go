@@ -112,7 +112,8 @@ type parameter struct {
 }
 
 type fileBody struct {
-	Link     string `json:"link"`
+	ID       string `json:"id,omitempty"` // of an upload
+	Link     string `json:"link,omitempty"`
 	Filename string `json:"filename,omitempty"`
 }
 
@@ -152,7 +153,7 @@ func newMessage(to string, id chat.MessageID, out chat.Outgoing, uploaded string
 	case out.Interactive != nil:
 		m.Type, m.Interactive = "interactive", newInteractive(out.Interactive)
 	case out.Template != nil:
-		m.Type, m.Template = "template", newTemplate(out.Template)
+		m.Type, m.Template = "template", newTemplate(out.Template, uploaded)
 	case out.Media != nil:
 		m.attach(out.Media.Kind, &sentFile{ID: uploaded, Caption: out.Text, Filename: out.Media.Filename})
 	case out.CallPermission:
@@ -190,12 +191,15 @@ func newInteractive(m *chat.Interactive) *interactiveBody {
 	return out
 }
 
-func newTemplate(t *chat.TemplateUse) *templateBody {
+func newTemplate(t *chat.TemplateUse, uploaded string) *templateBody {
 	out := &templateBody{Name: t.Name}
 	out.Language.Code = t.Language
 	if h := t.Header; h != nil {
 		p := parameter{Type: h.Kind}
 		file := &fileBody{Link: h.Link, Filename: h.Filename}
+		if h.File != nil {
+			file = &fileBody{ID: uploaded, Filename: h.File.Filename}
+		}
 		switch {
 		case h.Value != nil:
 			p.Name, p.Text = h.Value.Name, h.Value.Text

@@ -85,14 +85,15 @@ type TemplateValues struct {
 
 // TemplateMedia is the file in a header.
 type TemplateMedia struct {
-	Link     string `json:"link" example:"https://shop.example/tea.jpg" doc:"Where the provider finds it."`
+	ID       string `json:"id,omitempty" doc:"What the upload to the chat was answered with."`
+	Link     string `json:"link,omitempty" example:"https://shop.example/tea.jpg" doc:"Instead of an id: where the provider finds it."`
 	Filename string `json:"filename,omitempty" doc:"Of a document, for people."`
 }
 
 func (v TemplateValues) values() template.Values {
 	out := template.Values{Header: v.Header, Body: v.Body, Buttons: v.Buttons}
 	if v.Media != nil {
-		out.Media = &template.File{Link: v.Media.Link, Filename: v.Media.Filename}
+		out.Media = &template.File{ID: v.Media.ID, Link: v.Media.Link, Filename: v.Media.Filename}
 	}
 	return out
 }

@@ -59,6 +59,7 @@ type TemplateHeader struct {
 	Value    *TemplateValue `json:"value,omitempty"`
 	Link     string         `json:"link,omitempty"`
 	Filename string         `json:"filename,omitempty"` // of a document
+	File     *FileUse       `json:"file,omitempty"`     // that was uploaded, instead of a link
 }
 
 // TemplateValue is the value of a variable.
@@ -72,6 +73,15 @@ type TemplateButton struct {
 	Place int    `json:"place"` // counted from 0
 	Kind  string `json:"kind"`  // url, copy_code or otp
 	Text  string `json:"text"`
+}
+
+// File returns the file that has to be at the provider before the message is sent, nil
+// if there is none.
+func (o Outgoing) File() *FileUse {
+	if t := o.Template; t != nil && t.Header != nil {
+		return t.Header.File
+	}
+	return o.Media
 }
 
 // check refuses what cannot be sent anywhere.

@@ -94,6 +94,7 @@ var (
 	ErrCaption           = fault.Bad("media.caption", "chat.bad_caption", "a caption is at most 1,024 characters of UTF-8 without U+0000; sounds and stickers have none")
 	ErrFilename          = fault.Bad("media.filename", "chat.bad_filename", "a file name is at most 240 characters without U+0000, and of a document")
 	ErrEmoji             = fault.Bad("emoji", "chat.bad_emoji", "want one emoji")
+	ErrFileKind          = fault.Bad("template.values.media.id", "chat.file_kind", "the header takes a file of another kind")
 	ErrMediaHash         = fault.Bad("sha256", "chat.media_hash", "want a SHA-256 as 64 hexadecimal digits, a size and a type")
 	ErrMediaCode         = fault.Bad("code", "chat.media_code", "why a file could not be had is one of the codes of the product")
 	ErrSendAt            = fault.Bad("send_at", "chat.bad_send_at", "want a time to come, within a year")

@@ -50,6 +50,9 @@ func (f FileUse) check(caption string) error {
 // withFile returns o with all that its file's provider has to be told: whoever asks
 // for a message knows of its file no more than the id.
 func (s State) withFile(o Outgoing, at time.Time) (Outgoing, error) {
+	if t := o.Template; t != nil && t.Header != nil && t.Header.File != nil {
+		return s.withHeaderFile(o, at)
+	}
 	if o.Media == nil {
 		return o, nil
 	}
@@ -64,6 +67,26 @@ func (s State) withFile(o Outgoing, at time.Time) (Outgoing, error) {
 	use.Filename = o.Media.Filename
 	o.Media = &use
 	return o, o.check() // now that its kind is known
+}
+
+// withHeaderFile is withFile for the header of a template.
+func (s State) withHeaderFile(o Outgoing, at time.Time) (Outgoing, error) {
+	t, h := *o.Template, *o.Template.Header
+	f, known := s.Files[h.File.ID]
+	switch {
+	case !known:
+		e := *ErrFileNotFound
+		e.Field = "template.values.media.id"
+		return o, &e
+	case at.Sub(f.At) > UploadKept:
+		return o, ErrFileExpired
+	case string(f.Kind) != h.Kind:
+		return o, ErrFileKind.With("the header takes a file of kind " + h.Kind + ", and this one is of kind " + string(f.Kind))
+	}
+	use := f.FileUse
+	use.Filename = h.File.Filename
+	h.File, t.Header, o.Template = &use, &h, &t
+	return o, nil
 }
 
 // Attachable refuses a chat that no file can be uploaded to.

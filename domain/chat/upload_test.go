@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/media"
 )
 
@@ -42,6 +43,18 @@ func TestUploads(t *testing.T) {
 	due := sent(photo.File, "look")
 	due.At, due.Scheduled = noon.Add(40*day), true
 	bad := "\x00"
+
+	header := func(kind string, id chat.FileID, size int64) chat.Outgoing {
+		return chat.Outgoing{Text: "Hi", Template: &chat.TemplateUse{ID: "t", Name: "n", Language: "en", Header: &chat.TemplateHeader{
+			Kind: kind, File: &chat.FileUse{ID: id, Size: size},
+		}}}
+	}
+	form := func(o chat.Outgoing) chat.SendMessage {
+		return chat.SendMessage{Message: "o1", By: "ann", At: later, Outgoing: o}
+	}
+	missing := &fault.Error{Kind: fault.NotFound, Code: chat.ErrFileNotFound.Code, Field: "template.values.media.id"}
+	filled := header("image", "f-image", 0)
+	filled.Template.Header.File = &photo.File
 
 	full := past{opened}
 	for i := range 1_000 {
@@ -81,6 +94,9 @@ func TestUploads(t *testing.T) {
 		{Name: "send nothing", Given: past{opened, photo}, When: send(chat.FileUse{}, "look"), Err: chat.ErrFileMissing},
 		{Name: "send what was not uploaded", Given: past{opened, photo}, When: send(chat.FileUse{ID: "f-video"}, ""), Err: chat.ErrFileNotFound},
 		{Name: "send what is long gone", Given: past{opened, photo}, When: lateSend, Err: chat.ErrFileExpired},
+		{Name: "send in a header", Given: past{opened, photo}, When: form(header("image", "f-image", 7)), Then: past{chat.MessageQueued{Message: "o1", Text: "Hi", By: "ann", At: later, Template: filled.Template}}},
+		{Name: "send in a header of another kind", Given: past{opened, photo}, When: form(header("video", "f-image", 0)), Err: chat.ErrFileKind},
+		{Name: "send in a header what was not uploaded", Given: past{opened}, When: form(header("image", "f-image", 0)), Err: missing},
 		{Name: "send at a time", Given: past{opened, photo}, When: soon, Then: past{waits}},
 		{Name: "send when the time has come, long after the upload", Given: past{opened, photo, waits}, When: chat.SendDue{Message: "o1", At: noon.Add(40 * day)}, Then: past{due}},
 		{Name: "change the caption of what waits to no text", Given: past{opened, photo, waits}, When: chat.ChangeScheduled{Message: "o1", By: "ann", Text: &bad, At: later}, Err: chat.ErrCaption},

@@ -19,8 +19,10 @@ type Values struct {
 	Media   *File             // of a header that is no text
 }
 
-// File is what a header shows: something to be found at an address.
+// File is what a header shows: something to be found at an address, or that was
+// uploaded to the chat.
 type File struct {
+	ID       string // of the upload; "" with a link
 	Link     string // https
 	Filename string // of a document, for people
 }
@@ -121,7 +123,11 @@ func (c Components) fillHeader(v Values, parts *[]string) (*FilledHeader, error)
 		return nil, about(ErrValue, "values.media", "there is no "+string(h.Kind)+" for the header")
 	}
 	u, err := url.Parse(v.Media.Link)
-	if err != nil || u.Scheme != "https" || u.Host == "" || !fits(v.Media.Link, MaxURL) {
+	if v.Media.ID != "" {
+		if v.Media.Link != "" {
+			return nil, about(ErrBadValue, "values.media.link", "want a link or the id of an upload, and one of them")
+		}
+	} else if err != nil || u.Scheme != "https" || u.Host == "" || !fits(v.Media.Link, MaxURL) {
 		return nil, about(ErrBadValue, "values.media.link", "want an address that begins with https://")
 	}
 	if !fits(v.Media.Filename, text.MaxName) || v.Media.Filename != "" && h.Kind != DocumentHeader {

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+
+	"github.com/chatledger/chatledger/domain/media"
 )
 
 // Template is a message template that the server knows.
@@ -141,7 +143,7 @@ func (s *Server) checkTemplate(q request) *refusal {
 	got := Template{Name: name, Language: language, Buttons: map[int]string{}}
 	for _, c := range q.Template.Components {
 		for _, p := range c.Parameters {
-			if r := p.check(c); r != nil {
+			if r := s.checkParameter(p, c); r != nil {
 				return r
 			}
 		}
@@ -194,19 +196,27 @@ func mismatch(where string, got, want int) *refusal {
 	return &refusal{132000, "Number of parameters does not match the expected number of params", fmt.Sprintf("%s: number of localizable_params (%d) does not match the expected number of params (%d)", where, got, want)}
 }
 
-func (p parameter) check(c component) *refusal {
-	var link string
+func (s *Server) checkParameter(p parameter, c component) *refusal {
+	var link, id string
 	switch {
 	case p.Type == "text" && p.Text != "", p.Type == "coupon_code" && p.Coupon != "" && c.SubType == "copy_code":
 		return nil
 	case p.Type == "image" && p.Image != nil && c.Type == "header":
-		link = p.Image.Link
+		link, id = p.Image.Link, p.Image.ID
 	case p.Type == "document" && p.Document != nil && c.Type == "header":
-		link = p.Document.Link
+		link, id = p.Document.Link, p.Document.ID
 	case p.Type == "video" && p.Video != nil && c.Type == "header":
-		link = p.Video.Link
+		link, id = p.Video.Link, p.Video.ID
 	default:
 		return invalid("a parameter of the " + c.Type + " is not as documented")
+	}
+	if id != "" {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if m, known := s.media[id]; !known || media.KindOf(m.MIMEType) != media.Kind(p.Type) || link != "" {
+			return invalid("no such " + p.Type)
+		}
+		return nil
 	}
 	if u, err := url.Parse(link); err != nil || u.Host == "" {
 		return invalid("a file has a link")
