@@ -181,8 +181,30 @@ func (c Bulk) Do(ctx context.Context, o Origin, id bulk.ID, attempt int, req bul
 		do = c.doOrder
 	case filter.Chats:
 	}
+	if moved, err := c.touched(ctx, req, item); moved || err != nil {
+		cmd.Outcome, cmd.Code = bulk.Conflict, "bulk.touched"
+		return cmd, err
+	}
 	res, err := overQuiet(o, func(o Origin) (Result, error) { return do(ctx, o, req, item) })
 	return became(cmd, res, err, bulk.Done, bulk.Conflict)
+}
+
+// touched reports whether anything has happened to a chat since the time up to which
+// a job wants it to have been left alone. What it has done itself, before a crash,
+// is no such thing: the command finds that.
+func (c Bulk) touched(ctx context.Context, req bulk.Requested, item string) (bool, error) {
+	if req.Untouched.IsZero() || req.Target != string(filter.Chats) {
+		return false, nil
+	}
+	for r, err := range c.chats.chats.store.ReadStream(ctx, "chat-"+item, eventstore.StreamQuery{Backwards: true, Limit: 100}) {
+		if err != nil {
+			return false, fmt.Errorf("%w: read chat: %w", ErrUnavailable, err)
+		}
+		if !quiet(r.Type) && r.Type != (chat.Deleted{}).EventType() {
+			return r.Time.After(req.Untouched), nil
+		}
+	}
+	return false, nil
 }
 
 func unknownAction(req bulk.Requested) error {

@@ -78,3 +78,35 @@ func TestBulkPassesOverReports(t *testing.T) {
 		})
 	}
 }
+
+// A job that wants what was left alone passes over what anything happened to since.
+func TestBulkOfWhatWasLeftAlone(t *testing.T) {
+	ctx := t.Context()
+	now := time.Unix(1_000_000, 0).UTC()
+	c := commands.New(memory.New(func() time.Time { return now }), commands.Options{Now: func() time.Time { return now }})
+	o := commands.Origin{Workspace: acme, Actor: "test", ActorKind: commands.ActorSystem}
+	if _, err := c.Workspaces.Create(ctx, o, workspace.Create{Name: "Acme"}); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		since time.Time
+		want  bulk.Item
+	}{
+		"touched":    {now.Add(-time.Hour), bulk.Item{Outcome: bulk.Conflict, Code: "bulk.touched"}},
+		"left-alone": {now, bulk.Item{Outcome: bulk.Done, Revision: 2}},
+	} {
+		_, err := c.Chats.Receive(ctx, o, chat.ID(name), chat.ReceiveMessage{
+			Workspace: acme, Channel: "c", Customer: name, Message: "m", ProviderID: "in", Content: chat.Content{Kind: "text", Text: "hi"}, At: now,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := bulk.Requested{Workspace: acme, Action: bulk.Delete, Target: "chats", Untouched: tt.since, By: "keep"}
+		tt.want.ID = name
+		for range 2 { // again after a crash
+			if got, err := c.Bulk.Do(ctx, o, "job", 1, req, name); err != nil || got != tt.want {
+				t.Errorf("%s: %+v, %v; want %+v", name, got, err, tt.want)
+			}
+		}
+	}
+}

@@ -36,6 +36,7 @@ func (k KeepContacts) Reactor() Reactor {
 	facts := []codec.Event{
 		chat.Opened{},
 		chat.DetailsShared{},
+		chat.Restored{},
 		contact.Added{},
 		contact.DetailsSet{},
 		contact.ChatLinked{},
@@ -89,6 +90,16 @@ func (k *switchboard) handle(ctx context.Context, e eventstore.Recorded) error {
 		return k.share(ctx, o, chat.ID(id), f, meta)
 	case chat.Opened:
 		_, err := k.Contacts.LinkChat(ctx, o, contact.LinkChat{Link: contact.Link{Chat: id, Channel: f.Channel, Customer: f.Customer}, At: f.At})
+		return refused(err)
+	case chat.Restored: // it was told nothing meanwhile
+		var customer string
+		err := k.Chats.Look(ctx, o.Workspace, chat.ID(id), func(s chat.State) error {
+			customer = s.Customer
+			return nil
+		})
+		if err == nil {
+			err = k.Contacts.Tell(ctx, o, commands.ContactID(o.Workspace, customer), e.Time, "")
+		}
 		return refused(err)
 	case contact.Added:
 		return refused(k.link(ctx, o, contact.ID(id), f.At))

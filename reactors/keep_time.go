@@ -229,6 +229,7 @@ func (k *timekeeper) serve(ctx context.Context, t Timer, now time.Time) error {
 		Workspace: t.Workspace, Actor: KeepTimeName, ActorKind: commands.ActorSystem,
 		Command: ids.Command("timer", t.Kind, t.Event.String()), Causation: t.Event.String(),
 	}
+	var again time.Time // if it is to be served another time
 	now = now.UTC().Truncate(time.Microsecond)
 	var err error
 	switch t.Kind {
@@ -244,7 +245,8 @@ func (k *timekeeper) serve(ctx context.Context, t Timer, now time.Time) error {
 		id, message, _ := strings.Cut(t.Subject, " ")
 		_, err = k.Chats.SendDue(ctx, o, chat.ID(id), chat.SendDue{Message: chat.MessageID(message), At: now})
 	case timerRetention:
-		err = k.retain(ctx, o, t, now)
+		o.Command = ids.Command("timer", t.Kind, t.Event.String(), t.Due.UTC().Format(time.RFC3339Nano))
+		again, err = k.retain(ctx, o, t, now)
 	default:
 		err = fmt.Errorf("there is a timer of the kind %q, which a newer program has set", t.Kind)
 	}
@@ -257,33 +259,32 @@ func (k *timekeeper) serve(ctx context.Context, t Timer, now time.Time) error {
 		k.Logger.LogAttrs(ctx, slog.LevelError, "what was due failed", slog.String("kind", t.Kind), slog.String("event", t.Event.String()), slog.Any("error", err))
 		return k.Timers.PostponeTimer(ctx, KeepTimeName, t, now.Add(timerPause))
 	}
+	if !again.IsZero() { // unless it was set anew
+		return k.Timers.PostponeTimer(ctx, KeepTimeName, t, again)
+	}
 	return k.Timers.StopTimer(ctx, KeepTimeName, t.Kind, t.Subject, t.Event)
 }
 
 // retain asks for a bulk operation that hides the chats that the workspace does not
-// keep any longer, and sets the timer for the next day. Like any other it leaves
-// alone what somebody is at, and can be undone.
-func (k *timekeeper) retain(ctx context.Context, o commands.Origin, t Timer, now time.Time) error {
+// keep any longer, and returns when to do so again. Like any other it leaves alone
+// what somebody is at, and can be undone.
+func (k *timekeeper) retain(ctx context.Context, o commands.Origin, t Timer, now time.Time) (again time.Time, err error) {
 	settings, err := k.Workspaces.Settings(ctx, t.Workspace)
 	days := 0
 	if err == nil {
 		days = settings.Retention.ClosedDays
 	}
 	if err != nil || days == 0 {
-		return err
+		return again, err
 	}
+	since := now.AddDate(0, 0, -days)
 	chats := fmt.Sprintf(`{"and":[{"field":"status_category","op":"eq","value":"closed"},{"field":"last_activity","op":"lt","value":%q}]}`,
-		now.AddDate(0, 0, -days).Format(time.RFC3339))
+		since.Format(time.RFC3339))
 	_, err = k.Bulk.Request(ctx, o, commands.NewJob(o), bulk.Request{
 		Workspace: t.Workspace, Action: bulk.Delete, Target: string(filter.Chats), Filter: []byte(chats),
-		Reason: "closed, and nothing was written for " + inDays(days), By: KeepTimeName, At: now,
+		Reason: "closed, and nothing happened for " + inDays(days), Untouched: since, By: KeepTimeName, At: now,
 	})
-	if err != nil {
-		return err
-	}
-	return k.Timers.SetTimer(ctx, KeepTimeName, Timer{
-		Kind: timerRetention, Subject: t.Subject, Due: now.Add(24 * time.Hour), Workspace: t.Workspace, Event: ids.Command("retention", t.Event.String()),
-	})
+	return now.Add(24 * time.Hour), err
 }
 
 func inDays(n int) string {

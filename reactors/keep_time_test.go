@@ -327,7 +327,7 @@ func TestRetention(t *testing.T) {
 			t.Fatalf("asked %d times: %+v", len(all), all)
 		}
 		want := bulk.Requested{
-			Workspace: workspace, Action: bulk.Delete, Target: "chats", Reason: "closed, and nothing was written for 30 days", By: reactors.KeepTimeName, At: began.UTC(),
+			Workspace: workspace, Action: bulk.Delete, Target: "chats", Reason: "closed, and nothing happened for 30 days", Untouched: began.AddDate(0, 0, -30).UTC(), By: reactors.KeepTimeName, At: began.UTC(),
 			Filter: json.RawMessage(fmt.Sprintf(`{"and":[{"field":"status_category","op":"eq","value":"closed"},{"field":"last_activity","op":"lt","value":%q}]}`, began.AddDate(0, 0, -30).UTC().Format(time.RFC3339))),
 		}
 		if diff := cmp.Diff(want, all[0]); diff != "" {
@@ -339,7 +339,7 @@ func TestRetention(t *testing.T) {
 		}
 		keep(60) // at once
 		pass(time.Minute)
-		if all := asked(); len(all) != 5 || all[4].Reason != "closed, and nothing was written for 60 days" {
+		if all := asked(); len(all) != 5 || all[4].Reason != "closed, and nothing happened for 60 days" {
 			t.Errorf("after a change: %+v", all)
 		}
 		keep(0)

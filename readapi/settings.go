@@ -47,7 +47,7 @@ type SettingsOptOut struct {
 
 // SettingsRetention is how long closed chats are kept in the lists.
 type SettingsRetention struct {
-	ClosedDays int `json:"closed_days" doc:"After the last message, of chats that are closed; 0: for good."`
+	ClosedDays int `json:"closed_days" doc:"After the last thing that happened to a chat that is closed; 0: for good."`
 }
 
 // SettingsTransfers is how chats are handed on.

@@ -37,7 +37,7 @@ type OptOutBody struct {
 
 // RetentionBody is how long closed chats are kept in the lists.
 type RetentionBody struct {
-	ClosedDays int `json:"closed_days,omitempty" example:"365" doc:"After the last message, of chats that are closed; 0: for good."`
+	ClosedDays int `json:"closed_days,omitempty" example:"365" doc:"After the last thing that happened to a chat that is closed; 0: for good."`
 }
 
 // TransfersBody is how chats are handed on.

@@ -33,6 +33,7 @@ type Requested struct {
 	Agent     string          `json:"agent,omitempty"`  // of assign
 	Tags      []string        `json:"tags,omitempty"`   // of tag and untag
 	Reason    string          `json:"reason,omitempty"`
+	Untouched time.Time       `json:"untouched_since,omitzero"` // what anything happened to after this is left alone
 	By        string          `json:"by"`
 	At        time.Time       `json:"at"`
 }

@@ -23,6 +23,7 @@ type Request struct {
 	Agent     string
 	Tags      []string
 	Reason    string
+	Untouched time.Time // if set: leave alone what anything happened to after it
 	By        string
 	At        time.Time
 }
@@ -42,7 +43,7 @@ func (c Request) Decide(s State) ([]Event, error) {
 	}
 	e := Requested{
 		Workspace: c.Workspace, Action: c.Action, Target: c.Target, Filter: json.RawMessage(c.Filter),
-		Status: c.Status, Agent: c.Agent, Tags: slices.Clone(c.Tags), Reason: c.Reason, By: c.By, At: c.At,
+		Status: c.Status, Agent: c.Agent, Tags: slices.Clone(c.Tags), Reason: c.Reason, Untouched: c.Untouched, By: c.By, At: c.At,
 		IDs: distinct(c.IDs), Except: distinct(c.Except),
 	}
 	return []Event{e}, nil
