@@ -122,10 +122,22 @@ func newJob(j *bulkview.Job, now time.Time) BulkJob {
 	}
 	if j.EndedAt == 0 && j.Pace > 0 {
 		since := min(max(0, now.Sub(moment(j.LastAt))), maxAhead)
-		eta := max(0, time.Duration(j.Todo-j.Did)*time.Duration(j.Pace)-since).Seconds()
+		eta := max(0, time.Duration(j.Todo-j.Did)*pace(j)-since).Seconds()
 		out.Progress.ETASecs = &eta
 	}
 	return out
+}
+
+// pace is how long an item is likely to take: halfway between how long they took of
+// late, which jumps about, and how long they took altogether, which a long pause
+// spoils, so that it counts within 40 % of the other.
+func pace(j *bulkview.Job) time.Duration {
+	late := time.Duration(j.Pace)
+	if j.Did == 0 {
+		return late
+	}
+	whole := time.Duration(j.LastAt-j.StartedAt) * time.Microsecond / time.Duration(j.Did)
+	return (late + min(max(whole, late*6/10), late*14/10)) / 2
 }
 
 func (a *API) listJobs(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inJobs) (web.List[BulkJob], eventstore.Revision, error) {

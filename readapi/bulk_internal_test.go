@@ -17,6 +17,14 @@ func TestETA(t *testing.T) {
 			t.Errorf("%s after the last that is shown: %v, want %v", ago, got, want)
 		}
 	}
+	// What items took altogether counts as well, but a long pause does not spoil it.
+	for began, want := range map[time.Duration]float64{13 * time.Second: 11.5, 8 * time.Second: 9, time.Hour: 12, time.Second: 8} {
+		job := job
+		job.StartedAt = last.Add(-began).UnixMicro()
+		if got := newJob(&job, last).Progress.ETASecs; got == nil || *got != want {
+			t.Errorf("begun %s before: %v, want %v", began, got, want)
+		}
+	}
 	job.Did = 19_000
 	if got := newJob(&job, last.Add(2*time.Second)).Progress.ETASecs; got == nil || *got != 0 {
 		t.Errorf("nearly done: %v", got)
