@@ -265,7 +265,12 @@ func (c Chats) Reopen(ctx context.Context, o Origin, id chat.ID, nameOrID string
 
 // MarkRead says that everything in the chat has been seen, perhaps to the customer, too.
 func (c Chats) MarkRead(ctx context.Context, o Origin, id chat.ID, cmd chat.MarkRead) (Result, error) {
-	return c.chats.do(ctx, o, "chat.mark_read", string(id), decides(cmd.Decide))
+	return c.chats.do(ctx, o, "chat.mark_read", string(id), func(ctx context.Context, s chat.State) (_ []chat.Event, err error) {
+		if cmd.Show {
+			cmd.Blocked, _, err = c.reach(ctx, s)
+		}
+		return after(err, cmd.Decide, s)
+	})
 }
 
 // MarkUnread puts the chat back among the unread ones.

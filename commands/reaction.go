@@ -17,7 +17,7 @@ func (c Chats) React(ctx context.Context, o Origin, id chat.ID, cmd chat.React) 
 			return nil, err
 		}
 		cmd.Target = target.ProviderID // of ours it has none
-		cmd.Window, err = c.channels.window(ctx, s.Channel)
+		cmd.Blocked, cmd.Window, err = c.reach(ctx, s)
 		return after(err, cmd.Decide, s)
 	})
 }

@@ -311,7 +311,8 @@ func TestBlocking(t *testing.T) {
 	l.must(404, ann, "GET", one+"?min_position="+l.head(), "")
 	l.must(200, sue, "POST", one+"/restore", "")
 	l.must(200, ann, "POST", one+"/reopen", "")
-	for path, body := range map[string]string{"/messages": `{"text":"hi"}`, "/calls": "", "/scheduled": `{"text":"hi","send_at":"` + time.Now().Add(time.Hour).UTC().Format(time.RFC3339) + `"}`} {
+	first := l.get(one + "/messages?events=false").items()[0]["id"].(string)
+	for path, body := range map[string]string{"/messages": `{"text":"hi"}`, "/messages/" + first + "/reactions": `{"emoji":"👍"}`, "/read": `{"show_customer":true}`, "/calls": "", "/scheduled": `{"text":"hi","send_at":"` + time.Now().Add(time.Hour).UTC().Format(time.RFC3339) + `"}`} {
 		if o := l.must(409, ann, "POST", one+path, body); o["code"] != "chat.blocked" && path != "/calls" {
 			t.Errorf("%s: %v", path, o)
 		}

@@ -3,161 +3,173 @@ package readapi_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/template"
 )
 
-// Merging two tags is one event: chats and orders show the one that remains, which
-// can be taken off and is not added again.
-func TestMergeTags(t *testing.T) {
+func TestSettings(t *testing.T) {
 	l := newLedger(t)
-	l.connect(acme)
-	one, two := "/v1/chats/"+l.receive(acme, "15551", "hello"), "/v1/chats/"+l.receive(acme, "15552", "hello")
-	order := "/v1/orders/" + l.must(201, ann, "POST", "/v1/orders", `{"currency":"EUR","lines":[{"product":"tea","quantity":1,"unit_price":100}]}`)["id"].(string)
-	l.must(200, ann, "POST", one+"/tags", `{"add":["VIP","Gold"]}`)
-	l.must(200, ann, "POST", two+"/tags", `{"add":["VIP"]}`)
-	l.must(200, ann, "POST", order+"/tags", `{"add":["VIP"]}`)
-	if got := l.get("/v1/tags/vip"); got.at("uses.chats") != 2.0 || got.at("uses.orders") != 1.0 {
-		t.Errorf("uses %v", got)
-	}
-	before := len(l.events())
-	l.must(200, sue, "POST", "/v1/tags/vip/merge", `{"into":"gold"}`)
-	l.must(200, sue, "POST", "/v1/tags/vip/merge", `{"into":"Gold"}`)
-	if got := l.events()[before:]; !slices.Equal(got, []string{"tag.merged.v1"}) {
-		t.Errorf("events %v", got)
-	}
-	for _, path := range []string{one, two, order, one + "/visitor"} {
-		if got := l.get(path)["tags"]; !slices.Equal(got.([]any), []any{"gold"}) {
-			t.Errorf("%s shows %v", path, got)
-		}
-	}
-	for _, tag := range []string{"gold", "vip"} {
-		if got := l.get("/v1/chats?tag=" + tag).items(); len(got) != 2 {
-			t.Errorf("chats with %s: %v", tag, got)
-		}
-		if got := l.get("/v1/orders?tag=" + tag).items(); len(got) != 1 {
-			t.Errorf("orders with %s: %v", tag, got)
-		}
-	}
-	if got := l.get("/v1/tags/gold"); got.at("uses.chats") != 2.0 || got.at("uses.orders") != 1.0 || got["merged_into"] != nil {
-		t.Errorf("uses %v", got)
-	}
-	if got := l.get("/v1/tags").field("id"); !slices.Equal(got, []any{"gold"}) {
-		t.Errorf("tags %v", got)
-	}
-	if got := l.get("/v1/tags?all=true").field("merged_into"); !slices.Equal(got, []any{nil, "gold"}) {
-		t.Errorf("merged %v", got)
-	}
-	if got := l.must(200, ann, "POST", two+"/tags", `{"add":["Gold"]}`); got["changed"] != false {
-		t.Errorf("what it shows is added: %v", got)
-	}
-	l.must(200, ann, "POST", two+"/tags", `{"remove":["VIP"]}`)
-	l.must(200, ann, "POST", order+"/tags", `{"remove":["gold"]}`)
-	for _, path := range []string{two, order} {
-		if got := l.get(path)["tags"]; len(got.([]any)) != 0 {
-			t.Errorf("%s shows %v", path, got)
-		}
-	}
-	// One that is archived stays where it is, and can be taken off.
-	l.must(200, sue, "DELETE", "/v1/tags/gold", "")
-	if got := l.get(one)["tags"]; !slices.Equal(got.([]any), []any{"gold"}) {
-		t.Errorf("with an archived tag: %v", got)
-	}
-	l.must(409, ann, "POST", order+"/tags", `{"add":["gold"]}`)
-	l.must(200, ann, "POST", one+"/tags", `{"remove":["gold"]}`)
-	if got := l.get("/v1/tags/gold"); got.at("uses.chats") != 0.0 {
-		t.Errorf("uses %v", got)
-	}
-}
-
-// A status that chats have can only be archived with another in its place.
-func TestRemapStatuses(t *testing.T) {
-	l := newLedger(t)
-	l.connect(acme)
-	chat := "/v1/chats/" + l.receive(acme, "15551", "hello")
-	l.must(200, ann, "POST", chat+"/status", `{"status":"ONHOLD"}`)
-	if got := l.get("/v1/statuses/ONHOLD"); got["chats"] != 1.0 {
-		t.Errorf("in use: %v", got)
-	}
-	if o := l.must(409, sue, "DELETE", "/v1/statuses/ONHOLD", ""); o["code"] != "status.in_use" {
-		t.Errorf("archive it: %v", o)
-	}
-	for to, want := range map[string]int{"OPEN": 400, "none": 400, "ONHOLD": 400} {
-		if o := l.must(want, sue, "DELETE", "/v1/statuses/ONHOLD?remap_to="+to, ""); o["code"] != "status.bad_remap" {
-			t.Errorf("remap to %s: %v", to, o)
-		}
-	}
-	before := len(l.events())
-	l.must(200, sue, "DELETE", "/v1/statuses/ONHOLD?remap_to=REVIEW", "")
-	if again := l.must(200, sue, "DELETE", "/v1/statuses/ONHOLD?remap_to=REVIEW", ""); again["changed"] != false {
-		t.Errorf("again: %v", again)
-	}
-	if got := l.events()[before:]; !slices.Equal(got, []string{"status.remapped.v1"}) {
-		t.Errorf("events %v", got)
-	}
-	if got := l.get(chat); got["status"] != "REVIEW" || got["status_category"] != "pending" {
-		t.Errorf("chat %v", got)
-	}
-	for _, s := range []string{"ONHOLD", "REVIEW"} {
-		if got := l.get("/v1/chats?status=" + s).items(); len(got) != 1 {
-			t.Errorf("chats with %s: %v", s, got)
-		}
-		if got := l.must(200, ann, "POST", "/v1/chats/count?min_position="+l.head(), fmt.Sprintf(`{"filter":{"field":"status","op":"eq","value":%q}}`, s)); got["count"] != 1.0 {
-			t.Errorf("count of %s: %v", s, got)
-		}
-	}
-	if got := l.get("/v1/chats/counts").at("statuses.REVIEW"); got != 1.0 {
-		t.Errorf("counts %v", got)
-	}
-	if got := l.get("/v1/statuses/ONHOLD"); got["remapped_to"] != "REVIEW" || got["archived"] != true || got["chats"] != 0.0 {
-		t.Errorf("the archived one: %v", got)
-	}
-	if got := l.must(200, ann, "POST", chat+"/status", `{"status":"REVIEW"}`); got["changed"] != false {
-		t.Errorf("what it shows is set: %v", got)
-	}
-	// The old id stands for the new status.
-	l.must(200, ann, "POST", chat+"/status", `{"status":"OPEN"}`)
-	l.must(200, ann, "POST", chat+"/status", `{"status":"ONHOLD"}`)
-	if got := l.get(chat); got["status"] != "REVIEW" {
-		t.Errorf("chat %v", got)
-	}
-	// What no chat ever had is archived as it is; what one had before it was noted
-	// that it has, is found in the log.
-	l.must(200, sue, "DELETE", "/v1/statuses/DEPENDENCY", "")
-	l.must(201, sue, "POST", "/v1/statuses", `{"name":"Parts","category":"pending"}`)
-	l.append(acme, "chat-"+chat[len("/v1/chats/"):], "chat.status_set.v1", `{"status":"PARTS","category":"pending","from":"REVIEW"}`)
-	if o := l.must(409, sue, "DELETE", "/v1/statuses/PARTS", ""); o["code"] != "status.in_use" {
-		t.Errorf("archive what an older version gave: %v", o)
-	}
-}
-
-func TestTeamsAtWork(t *testing.T) {
-	l := newLedger(t)
-	me := l.agents[ann]
-	l.must(201, sue, "POST", "/v1/teams", `{"name":"Sales"}`)
-	if got := l.get("/v1/teams/sales"); got["rule"] != "manual" || got["hours"] != nil {
-		t.Errorf("a new team: %v", got)
-	}
-	l.must(200, sue, "PUT", "/v1/teams/sales/rule", `{"rule":"least_busy"}`)
-	const hours = `{"zone":"Europe/Berlin","weekly":[{"day":1,"from":"09:00","to":"17:30"}],"exceptions":[{"date":"2026-12-24"},{"date":"2026-12-31","open":[{"from":"09:00","to":"12:00"}]}]}`
-	l.must(200, sue, "PUT", "/v1/teams/sales/hours", hours)
-	if again := l.must(200, sue, "PUT", "/v1/teams/sales/hours", hours); again["changed"] != false {
-		t.Errorf("the same hours: %v", again)
-	}
-	got := l.get("/v1/teams/sales")
-	for path, want := range map[string]any{
-		"rule": "least_busy", "hours.zone": "Europe/Berlin", "hours.weekly.0.day": 1.0, "hours.weekly.0.to": "17:30", "hours.exceptions.1.open.0.to": "12:00",
+	before := l.get("/v1/settings")
+	for at, want := range map[string]any{
+		"reopening.status": "default", "reopening.assignee": "keep", "hours": nil, "languages.default": nil, "opt_out.built_in": true,
+		"retention.closed_days": 0.0, "transfers.accept": false, "transfers.minutes": 15.0, "changed_at": nil, "changed_by": nil,
 	} {
-		if got.at(path) != want {
-			t.Errorf("%s = %v, want %v", path, got.at(path), want)
+		if got := before.at(at); got != want {
+			t.Errorf("%s is %v, want %v", at, got, want)
 		}
 	}
-	l.must(200, sue, "PUT", "/v1/teams/sales/hours", `{}`)
-	if got := l.get("/v1/teams/sales"); got["hours"] != nil {
-		t.Errorf("always: %v", got)
+	change := func(status int, body string, header ...string) object {
+		t.Helper()
+		return l.must(status, agent.RoleAdmin, "PATCH", "/v1/settings", body, header...)
 	}
-	l.must(200, ann, "PUT", "/v1/me/availability", `{"availability":"online"}`)
-	l.must(200, sue, "PUT", "/v1/agents/"+me+"/capacity", `{"capacity":3}`)
-	if got := l.get("/v1/agents/" + me); got["availability"] != "online" || got["capacity"] != 3.0 {
-		t.Errorf("agent %v", got)
+	stale := fmt.Sprintf(`"%v"`, before["revision"])
+	change(200, `{"hours":{"zone":"Europe/Berlin","weekly":[{"day":1,"from":"09:00","to":"17:00"}]},"retention":{"closed_days":30}}`, "If-Match", stale)
+	change(412, `{"retention":{"closed_days":31}}`, "If-Match", stale)
+	if again := change(200, `{"retention":{"closed_days":30}}`); again["changed"] != false {
+		t.Errorf("the same again: %v", again)
+	}
+	change(200, `{"retention":{}}`)
+	got := l.get("/v1/settings")
+	if got.at("hours.zone") != "Europe/Berlin" || got.at("retention.closed_days") != 0.0 || got["changed_by"] != l.agents[agent.RoleAdmin] {
+		t.Errorf("settings %v", got)
+	}
+	for body, field := range map[string]string{
+		`{}`:                                                  "body",
+		`{"hours":{"zone":"Mars/Olympus"}}`:                   "body.hours.zone",
+		`{"reopening":{"status":"OPEN"}}`:                     "body.reopening.status",
+		`{"retention":{"closed_days":-1}}`:                    "body.retention.closed_days",
+		`{"languages":{"offered":["english"]}}`:               "body.languages",
+		`{"opt_out":{"out":["halt"],"in":["halt"]}}`:          "body.opt_out",
+		`{"transfers":{"minutes":20000}}`:                     "body.transfers.minutes",
+		`{"retention":{"closed_days":1},"transfers":{"a":1}}`: "body.transfers.a",
+	} {
+		o := change(400, body)
+		if !strings.Contains(fmt.Sprint(o["errors"]), "location:"+field+" ") {
+			t.Errorf("%s: refused at %v, want %s", body, o["errors"], field)
+		}
+	}
+	l.must(403, sue, "PATCH", "/v1/settings", `{"retention":{"closed_days":1}}`)
+}
+
+// A closed chat whose customer writes is as the workspace wants it.
+func TestReopeningRule(t *testing.T) {
+	l := newLedger(t)
+	one := "/v1/chats/" + l.receive(acme, "15551", "hello")
+	l.must(200, ann, "POST", one+"/claim", "")
+	closed := func(before string) {
+		t.Helper()
+		l.must(200, ann, "POST", one+"/status", `{"status":"`+before+`"}`)
+		l.must(200, ann, "POST", one+"/close", "")
+	}
+	write := func(text, status string, assignee any) {
+		t.Helper()
+		l.receive(acme, "15551", text)
+		if c := l.get(one); c["status"] != status || c["assignee"] != assignee {
+			t.Errorf("after %q: status %v, assignee %v; want %s, %v", text, c["status"], c["assignee"], status, assignee)
+		}
+	}
+	closed("REVIEW")
+	write("once more", "OPEN", l.agents[ann])
+	l.must(200, agent.RoleAdmin, "PATCH", "/v1/settings", `{"reopening":{"status":"previous","assignee":"keep"}}`)
+	closed("REVIEW")
+	l.must(201, sue, "POST", "/v1/statuses", `{"name":"Archived","category":"closed"}`)
+	l.must(200, ann, "POST", one+"/status", `{"status":"ARCHIVED"}`) // from one closed status to another
+	write("twice more", "REVIEW", l.agents[ann])
+	l.must(200, agent.RoleAdmin, "PATCH", "/v1/settings", `{"reopening":{"status":"previous","assignee":"unassign"}}`)
+	closed("ONHOLD")
+	l.must(200, sue, "DELETE", "/v1/statuses/ONHOLD?remap_to=REVIEW", "")
+	write("thrice more", "REVIEW", nil)
+}
+
+func TestOwnOptOutWords(t *testing.T) {
+	l := newLedger(t)
+	l.must(200, agent.RoleAdmin, "PATCH", "/v1/settings", `{"opt_out":{"out":["Bitte nicht"],"in":["doch"]}}`)
+	one := "/v1/chats/" + l.receive(acme, "15551", "stop")
+	out := func() any { t.Helper(); return l.get(one + "/visitor").at("marketing.opted_out") }
+	if got := out(); got != false {
+		t.Errorf("a word that is not the workspace's: %v", got)
+	}
+	l.receive(acme, "15551", "BITTE  nicht!")
+	if got := out(); got != true {
+		t.Errorf("the workspace's own: %v", got)
+	}
+	l.receive(acme, "15551", "doch")
+	if got := out(); got != false {
+		t.Errorf("in again: %v", got)
+	}
+}
+
+// A template that is named goes in the customer's language, if there is one that may
+// be sent, else in the workspace's.
+func TestTemplatesInTheCustomersLanguage(t *testing.T) {
+	l := newLedger(t)
+	ch := l.connect(acme)
+	id := l.receive(acme, "15551230001", "hello")
+	messages := "/v1/chats/" + id + "/messages"
+	for _, language := range []string{"en", "es_MX", "de"} {
+		l.must(201, agent.RoleAdmin, "POST", "/v1/templates", fmt.Sprintf(`{"channel":%q,"name":"hi","language":%q,"category":"utility","components":{"body":"hi in %s"}}`, ch, language, language))
+		if language == "de" { // is not approved
+			continue
+		}
+		_, err := l.commands.Templates.Report(t.Context(), l.origin(acme), template.Report{Channel: ch, Name: "hi", Language: language, Status: template.Approved, At: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	const use = `{"template":{"name":"hi"}}`
+	if o := l.must(400, ann, "POST", messages, use); o["code"] != "template.no_language" || !strings.Contains(fmt.Sprint(o["errors"]), "body.template.name") {
+		t.Errorf("no language is known: %v", o)
+	}
+	l.must(200, agent.RoleAdmin, "PATCH", "/v1/settings", `{"languages":{"default":"en","offered":["en","es_MX"]}}`)
+	l.must(202, ann, "POST", messages, use)
+	contact := l.must(201, ann, "POST", "/v1/contacts", `{"phones":["+15551230001"],"language":"es"}`)["id"].(string)
+	l.must(202, ann, "POST", messages, use)
+	l.must(200, ann, "PATCH", "/v1/contacts/"+contact, `{"language":"de"}`)
+	l.must(202, ann, "POST", messages, use)
+	var sent []string
+	for _, e := range l.get(messages + "?events=false&notes=false").items()[1:] {
+		sent = append(sent, fmt.Sprint(e.at("message.content.text")))
+	}
+	if want := []string{"hi in en", "hi in es_MX", "hi in en"}; !slices.Equal(sent, want) {
+		t.Errorf("sent %q, want %q", sent, want)
+	}
+	if o := l.must(404, ann, "POST", messages, `{"template":{"name":"bye"}}`); o["code"] != "template.not_found" {
+		t.Errorf("an unknown one: %v", o)
+	}
+	for _, body := range []string{`{"template":{}}`, `{"template":{"id":"x","name":"hi"}}`} {
+		l.must(400, ann, "POST", messages, body)
+	}
+}
+
+// Where the workspace wants it, a transfer waits to be accepted unless it says
+// otherwise, for a chat that somebody has.
+func TestTransfersByTheSettings(t *testing.T) {
+	l := newLedger(t)
+	one, two := "/v1/chats/"+l.receive(acme, "15551", "hello"), "/v1/chats/"+l.receive(acme, "15552", "hello")
+	bob, bobs := l.colleague("Bob")
+	l.must(200, ann, "POST", one+"/claim", "")
+	l.must(200, agent.RoleAdmin, "PATCH", "/v1/settings", `{"transfers":{"accept":true,"minutes":3}}`)
+	to := fmt.Sprintf(`{"agent":%q}`, bob)
+	l.must(200, ann, "POST", one+"/transfer", to)
+	c := l.get(one)
+	expires, err := time.Parse(time.RFC3339Nano, fmt.Sprint(c.at("offer.expires_at")))
+	if left := time.Until(expires); err != nil || c["assignee"] != l.agents[ann] || left <= time.Minute || left > 3*time.Minute {
+		t.Errorf("offered: %v, %v", c, err)
+	}
+	l.must(200, bobs, "POST", one+"/transfer/accept", "")
+	if c := l.get(one); c["assignee"] != bob {
+		t.Errorf("accepted: %v", c)
+	}
+	l.must(200, bobs, "POST", one+"/transfer", fmt.Sprintf(`{"agent":%q,"accept":false}`, l.agents[ann]))
+	l.must(201, sue, "POST", "/v1/teams", `{"name":"Billing"}`)
+	l.must(200, sue, "POST", two+"/transfer", `{"team":"billing"}`) // nobody keeps it meanwhile
+	for path, want := range map[string]any{one: l.agents[ann], two: nil} {
+		if c := l.get(path); c["assignee"] != want || c["offer"] != nil {
+			t.Errorf("at once: %v", c)
+		}
 	}
 }

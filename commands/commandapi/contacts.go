@@ -202,7 +202,7 @@ func (a *api) contacts() []web.Endpoint {
 		write(a, "POST /v1/contacts/{contact}/block", staff, "Block a contact",
 			func(ctx ctx, c caller, in *contactWith[*ReasonBody]) (result, error) {
 				return a.Contacts.Block(ctx, c.Origin, in.Contact, contact.Block{By: contact.AgentID(c.By), Reason: in.Body.reason(), At: c.At})
-			}, "Nobody is bothered with it any more: what it writes is kept and shown, but reopens no chat and counts as unread nowhere. Nothing is sent to it: messages, scheduled ones and calls are refused (chat.blocked), and campaigns leave it out."),
+			}, "Nobody is bothered with it any more: what it writes is kept and shown, but reopens no chat and counts as unread nowhere. Nothing is sent to it: messages, scheduled ones, reactions, read marks and calls are refused (chat.blocked), and campaigns leave it out."),
 		write(a, "POST /v1/contacts/{contact}/unblock", staff, "Unblock a contact",
 			func(ctx ctx, c caller, in *inContact) (result, error) {
 				return a.Contacts.Unblock(ctx, c.Origin, in.Contact, contact.Unblock{By: contact.AgentID(c.By), At: c.At})

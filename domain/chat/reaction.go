@@ -36,7 +36,8 @@ type React struct {
 	By      AgentID
 	Bot     bool // By is a bot, not a person
 	At      time.Time
-	Window  time.Duration // as that of SendMessage
+	Blocked bool // as those of SendMessage
+	Window  time.Duration
 }
 
 // Decide implements the command.
@@ -58,6 +59,8 @@ func (c React) Decide(s State) ([]Event, error) {
 		return nil, ErrReactionTarget
 	case was.ID == c.ID, was.Emoji == c.Emoji:
 		return nil, nil
+	case c.Blocked:
+		return nil, ErrBlocked
 	}
 	if err := s.inWindow(c.At, c.Window); err != nil {
 		return nil, err

@@ -9,6 +9,8 @@ type MarkRead struct {
 	Bot  bool // By is a bot, not a person
 	At   time.Time
 	Show bool
+
+	Blocked bool // the customer is, to whom nothing is shown then
 }
 
 // Decide implements the command.
@@ -18,6 +20,9 @@ func (c MarkRead) Decide(s State) (events []Event, err error) {
 	}
 	if err := s.visible(); err != nil {
 		return nil, err
+	}
+	if c.Show && c.Blocked {
+		return nil, ErrBlocked
 	}
 	if s.Unread > 0 {
 		events = append(events, MarkedRead{By: c.By})
