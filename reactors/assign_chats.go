@@ -35,12 +35,12 @@ const AssignChatsName = "assign_chats.v1"
 // time, so a choice sees those before it. A chat that somebody took in between is
 // left alone: the command decides on the chat's own stream.
 type AssignChats struct {
-	Store  eventstore.Store
-	Chats  commands.Chats
-	Teams  commands.Teams
-	Agents commands.Agents
-	Spaces commands.Workspaces
-	Now    func() time.Time
+	Store      eventstore.Store
+	Chats      commands.Chats
+	Teams      commands.Teams
+	Agents     commands.Agents
+	Workspaces commands.Workspaces
+	Now        func() time.Time
 }
 
 // Reactor returns it, ready for a Host.
@@ -203,7 +203,7 @@ func (d *desk) works(ctx context.Context, key teamKey) (bool, error) {
 		return false, err
 	}
 	if hours.Zone == "" {
-		settings, err := d.Spaces.Settings(ctx, key.workspace)
+		settings, err := d.Workspaces.Settings(ctx, key.workspace)
 		if err != nil {
 			return false, err
 		}

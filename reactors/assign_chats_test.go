@@ -1,7 +1,6 @@
 package reactors_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
@@ -82,26 +81,16 @@ func (s *shop) assignees(chats []chat.ID) (who []string) {
 // choices returns why chats were assigned by a rule, in the order of the log.
 func (s *shop) choices() (all []chat.Assigned) {
 	s.t.Helper()
-	for r, err := range s.store.ReadAll(s.t.Context(), eventstore.AllQuery{Types: []string{chat.Assigned{}.EventType()}}) {
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		if r.IsMark() {
-			continue
-		}
-		var a chat.Assigned
-		if err := json.Unmarshal(r.Data, &a); err != nil {
-			s.t.Fatal(err)
-		}
-		if a.Choice != nil {
-			all = append(all, a)
+	for _, a := range facts[chat.Assigned](s) {
+		if a.Fact.Choice != nil {
+			all = append(all, a.Fact)
 		}
 	}
 	return all
 }
 
 func (s *shop) rules(now func() time.Time) reactors.Reactor {
-	return reactors.AssignChats{Store: s.log, Chats: s.reacting.Chats, Teams: s.reacting.Teams, Agents: s.reacting.Agents, Spaces: s.reacting.Workspaces, Now: now}.Reactor()
+	return reactors.AssignChats{Store: s.log, Chats: s.reacting.Chats, Teams: s.reacting.Teams, Agents: s.reacting.Agents, Workspaces: s.reacting.Workspaces, Now: now}.Reactor()
 }
 
 // handle has a reactor handle the whole log.

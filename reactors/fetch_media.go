@@ -141,7 +141,7 @@ func (w *fetching) handle(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	ctx, cancel := outlast(ctx)
 	defer cancel()
 	_, err = w.Chats.StoreMedia(ctx, w.origin("stored"), w.chat, chat.StoreMedia{MediaStored: stored})
 	return refused(err)
@@ -205,7 +205,7 @@ func (w *fetching) origin(what string) commands.Origin {
 }
 
 func (w *fetching) fail(ctx context.Context, why *whatsapp.MediaError) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	ctx, cancel := outlast(ctx)
 	defer cancel()
 	_, err := w.Chats.FailMedia(ctx, w.origin("failed"), w.chat, chat.FailMedia{MediaFailed: chat.MediaFailed{
 		Message: w.message, Code: why.Code, Reason: why.Why, At: w.Now().UTC(),

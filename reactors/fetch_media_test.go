@@ -2,7 +2,6 @@ package reactors_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/media"
-	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/blob"
 	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/reactors"
@@ -61,15 +59,8 @@ func (s *shop) file(customer string, m chat.MessageID) (f chat.MediaFile) {
 // last returns the last event of a type, of any chat.
 func last[E interface{ EventType() string }](s *shop) (e E) {
 	s.t.Helper()
-	for r, err := range s.store.ReadAll(s.t.Context(), eventstore.AllQuery{Types: []string{e.EventType()}}) {
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		if !r.IsMark() {
-			if err := json.Unmarshal(r.Data, &e); err != nil {
-				s.t.Fatal(err)
-			}
-		}
+	if all := facts[E](s); len(all) > 0 {
+		e = all[len(all)-1].Fact
 	}
 	return e
 }

@@ -7,30 +7,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/call"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
-	"github.com/chatledger/chatledger/eventstore"
 )
 
 // ends returns how calls ended, and when.
 func (c *clockwork) ends(began time.Time) (all []string) {
 	c.t.Helper()
-	events := commands.Codec()
-	for r, err := range c.store.ReadAll(c.t.Context(), eventstore.AllQuery{Types: []string{call.Ended{}.EventType()}}) {
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		if r.IsMark() {
-			continue
-		}
-		e, err := events.Decode(r)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		f := e.(call.Ended)
-		all = append(all, fmt.Sprintf("%s %s %s %s", r.Stream[len("call-"):], f.Outcome, f.Reason, r.Time.Sub(began).Round(time.Second)))
+	for _, e := range facts[call.Ended](c.shop) {
+		all = append(all, fmt.Sprintf("%s %s %s %s", e.Stream[len("call-"):], e.Fact.Outcome, e.Fact.Reason, e.Time.Sub(began).Round(time.Second)))
 	}
 	slices.Sort(all)
 	return all

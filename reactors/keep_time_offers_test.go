@@ -7,29 +7,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/chat"
-	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/reactors"
 )
 
 // lapsed returns when offers were over, and why, by chat.
 func (c *clockwork) lapsed(began time.Time) (all []string) {
 	c.t.Helper()
-	events := commands.Codec()
-	for r, err := range c.store.ReadAll(c.t.Context(), eventstore.AllQuery{Types: []string{chat.TransferLapsed{}.EventType()}}) {
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		if r.IsMark() {
-			continue
-		}
-		e, err := events.Decode(r)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		all = append(all, fmt.Sprintf("%s %s %s", r.Stream[len("chat-"):], e.(chat.TransferLapsed).Cause, r.Time.Sub(began).Round(time.Second)))
+	for _, e := range facts[chat.TransferLapsed](c.shop) {
+		all = append(all, fmt.Sprintf("%s %s %s", e.Stream[len("chat-"):], e.Fact.Cause, e.Time.Sub(began).Round(time.Second)))
 	}
 	slices.Sort(all)
 	return all

@@ -9,10 +9,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
-	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/reactors"
 )
@@ -29,28 +27,13 @@ func (c *clockwork) schedule(id chat.ID, m chat.MessageID, d time.Duration) {
 // outcomes returns what became of scheduled messages and when: "sent" or a code.
 func (c *clockwork) outcomes(began time.Time) (all []string) {
 	c.t.Helper()
-	types := []string{chat.MessageQueued{}.EventType(), chat.ScheduleFailed{}.EventType()}
-	events := commands.Codec()
-	for r, err := range c.store.ReadAll(c.t.Context(), eventstore.AllQuery{Types: types}) {
-		if err != nil {
-			c.t.Fatal(err)
+	for _, e := range facts[chat.MessageQueued](c.shop) {
+		if e.Fact.Scheduled {
+			all = append(all, fmt.Sprintf("%s sent %s", e.Fact.Message, e.Time.Sub(began).Round(time.Second)))
 		}
-		if r.IsMark() {
-			continue
-		}
-		e, err := events.Decode(r)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		after := r.Time.Sub(began).Round(time.Second)
-		switch f := e.(type) {
-		case chat.MessageQueued:
-			if f.Scheduled {
-				all = append(all, fmt.Sprintf("%s sent %s", f.Message, after))
-			}
-		case chat.ScheduleFailed:
-			all = append(all, fmt.Sprintf("%s %s %s", f.Message, f.Code, after))
-		}
+	}
+	for _, e := range facts[chat.ScheduleFailed](c.shop) {
+		all = append(all, fmt.Sprintf("%s %s %s", e.Fact.Message, e.Fact.Code, e.Time.Sub(began).Round(time.Second)))
 	}
 	slices.Sort(all)
 	return all

@@ -20,7 +20,6 @@ import (
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/team"
 	wsdomain "github.com/chatledger/chatledger/domain/workspace"
-	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/memory"
 	"github.com/chatledger/chatledger/internal/accounts"
 	"github.com/chatledger/chatledger/reactors"
@@ -83,22 +82,12 @@ func (c *clockwork) snooze(id chat.ID, d time.Duration) {
 func (c *clockwork) woken() map[chat.ID]time.Time {
 	c.t.Helper()
 	all := map[chat.ID]time.Time{}
-	for r, err := range c.store.ReadAll(c.t.Context(), eventstore.AllQuery{Types: []string{chat.Woken{}.EventType()}}) {
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		if r.IsMark() {
-			continue
-		}
-		var w chat.Woken
-		if err := json.Unmarshal(r.Data, &w); err != nil {
-			c.t.Fatal(err)
-		}
-		id := chat.ID(r.Stream[len("chat-"):])
+	for _, w := range facts[chat.Woken](c.shop) {
+		id := chat.ID(w.Stream[len("chat-"):])
 		if _, twice := all[id]; twice {
 			c.t.Errorf("%s was woken twice", id)
 		}
-		all[id] = r.Time
+		all[id] = w.Time
 	}
 	return all
 }
@@ -300,18 +289,8 @@ func TestRetention(t *testing.T) {
 		}
 		asked := func() (all []bulk.Requested) {
 			t.Helper()
-			for r, err := range c.store.ReadAll(t.Context(), eventstore.AllQuery{Types: []string{bulk.Requested{}.EventType()}}) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				var f bulk.Requested
-				if r.IsMark() {
-					continue
-				}
-				if err := json.Unmarshal(r.Data, &f); err != nil {
-					t.Fatal(err)
-				}
-				all = append(all, f)
+			for _, e := range facts[bulk.Requested](c.shop) {
+				all = append(all, e.Fact)
 			}
 			return all
 		}

@@ -161,61 +161,41 @@ func (r *placing) place(ctx context.Context, f call.Requested) error {
 	if caller == nil {
 		return r.fail(ctx, calling.Answer{Reason: call.NotSetUp})
 	}
-	before, err := r.Attempts.BeginAttempt(ctx, PlaceCallsName, r.e.Position)
-	if err != nil {
-		return err
-	}
-	switch before.State {
-	case AttemptBegun:
-		return r.fail(ctx, calling.Answer{Reason: call.OutcomeUnknown})
-	case AttemptAccepted:
-		return r.placed(ctx, before.ProviderID)
-	case AttemptNone, AttemptRefused:
-	}
-	// Another process may have handled the event since the first look: see
-	// SendMessages.
-	if s, err = r.look(ctx); err != nil {
-		return r.unplaced(ctx, err)
-	}
-	switch {
-	case s.Phase != call.Asked || s.ProviderID != "":
-		return r.Attempts.ForgetAttempt(ctx, PlaceCallsName, r.e.Position)
-	case s.EndBy != "": // and no request was made, or none was taken
-		return errors.Join(r.end(ctx, false), r.Attempts.ForgetAttempt(ctx, PlaceCallsName, r.e.Position))
-	}
-	asked := r.call(s)
-	asked.Offer = f.Offer // the state has none
-	a := caller.Place(ctx, asked)
-
-	// From here on something has happened outside: it is written down even if ctx
-	// is done.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
-	switch a.Outcome {
-	case calling.Accepted:
-		noted := r.Attempts.EndAttempt(ctx, PlaceCallsName, r.e.Position, Attempt{State: AttemptAccepted, ProviderID: a.ProviderID})
-		if err := r.placed(ctx, a.ProviderID); err != nil {
-			return errors.Join(err, noted)
-		}
-		return nil
-	case calling.Again:
-		if err := r.Attempts.EndAttempt(ctx, PlaceCallsName, r.e.Position, Attempt{State: AttemptRefused}); err != nil {
-			return err
-		}
-		return Later(&callError{a}, a.After)
-	default:
-		if a.Cause != nil {
-			r.Logger.LogAttrs(ctx, slog.LevelError, "a call failed", slog.Int64("position", int64(r.e.Position)), slog.Any("error", a.Cause))
-		}
-		return r.fail(ctx, a)
-	}
+	return once{
+		attempts: r.Attempts, reactor: PlaceCallsName, at: r.e.Position,
+		done: func(ctx context.Context) (done bool, err error) {
+			s, err = r.look(ctx)
+			switch {
+			case err != nil:
+				return false, err
+			case s.Phase != call.Asked || s.ProviderID != "":
+				return true, nil
+			case s.EndBy != "": // and no request was made, or none was taken
+				return true, r.end(ctx, false)
+			}
+			return false, nil
+		},
+		ask: func(ctx context.Context) answer {
+			asked := r.call(s)
+			asked.Offer = f.Offer // the state has none
+			a := caller.Place(ctx, asked)
+			out := answer{taken: a.Outcome == calling.Accepted, providerID: a.ProviderID, refused: func(ctx context.Context) error { return r.refuse(ctx, a) }}
+			if a.Outcome == calling.Again {
+				out.again = Later(&callError{a}, a.After)
+			}
+			return out
+		},
+		accepted: r.placed,
+		unknown:  func(ctx context.Context) error { return r.fail(ctx, calling.Answer{Reason: call.OutcomeUnknown}) },
+	}.do(ctx)
 }
 
-// unplaced takes an attempt back whose request was not made, because of err.
-func (r *placing) unplaced(ctx context.Context, err error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
-	return errors.Join(err, r.Attempts.EndAttempt(ctx, PlaceCallsName, r.e.Position, Attempt{State: AttemptRefused}))
+// refuse fails a call that is not made. Of what no person can see from it the log tells.
+func (r *placing) refuse(ctx context.Context, a calling.Answer) error {
+	if a.Cause != nil {
+		r.Logger.LogAttrs(ctx, slog.LevelError, "a call failed", slog.Int64("position", int64(r.e.Position)), slog.Any("error", a.Cause))
+	}
+	return r.fail(ctx, a)
 }
 
 // placed records that the provider makes the call. One that gives it no id is
@@ -266,7 +246,7 @@ func (r *placing) hangUp(ctx context.Context) error {
 
 // end records the end that staff asked for.
 func (r *placing) end(ctx context.Context, failed bool) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
+	ctx, cancel := outlast(ctx)
 	defer cancel()
 	_, err := r.Calls.End(ctx, r.origin("end"), call.ID(r.subject), call.End{Failed: failed, At: r.Now().UTC()})
 	return err

@@ -20,10 +20,6 @@ import (
 // SendMessagesName names the reactor.
 const SendMessagesName = "send_messages.v1"
 
-// recordTimeout bounds what is still written down about a call after the host
-// was told to stop.
-const recordTimeout = 5 * time.Second
-
 // SendMessages hands queued messages to the provider, those of a chat one after
 // the other.
 //
@@ -131,48 +127,28 @@ func (s SendMessages) send(ctx context.Context, m queued) error {
 	if uploaded.Outcome == whatsapp.Refused {
 		return s.refuse(ctx, m, uploaded)
 	}
-	before, err := s.Attempts.BeginAttempt(ctx, SendMessagesName, m.e.Position)
-	if err != nil {
-		return err
-	}
-	switch before.State {
-	case AttemptBegun:
-		return s.fail(ctx, m, whatsapp.OutcomeUnknown())
-	case AttemptAccepted:
-		return s.accept(ctx, m, before.ProviderID)
-	case AttemptNone, AttemptRefused:
-	}
-	// Another process may have handled the event, and forgotten its attempt,
-	// since the first look: this one was suspended and lost its lease. Now that
-	// an attempt is recorded, whatever was done before it is in the log.
-	if err := s.Chats.Look(ctx, m.meta.Workspace, m.chat, look); err != nil {
-		return s.unsent(ctx, m, err)
-	}
-	if done {
-		return s.Attempts.ForgetAttempt(ctx, SendMessagesName, m.e.Position)
-	}
-	sent := s.Client.Send(ctx, account, customer, m.Message, m.Outgoing(), uploaded.ProviderID)
+	return once{
+		attempts: s.Attempts, reactor: SendMessagesName, at: m.e.Position,
+		done: func(ctx context.Context) (bool, error) {
+			err := s.Chats.Look(ctx, m.meta.Workspace, m.chat, look)
+			return err == nil && done, err
+		},
+		ask: func(ctx context.Context) answer {
+			sent := s.Client.Send(ctx, account, customer, m.Message, m.Outgoing(), uploaded.ProviderID)
+			return answered(sent, func(ctx context.Context) error { return s.refuse(ctx, m, sent) })
+		},
+		accepted: func(ctx context.Context, providerID string) error { return s.accept(ctx, m, providerID) },
+		unknown:  func(ctx context.Context) error { return s.fail(ctx, m, whatsapp.OutcomeUnknown()) },
+	}.do(ctx)
+}
 
-	// From here on something has happened outside: it is written down even if
-	// ctx is done.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
-	switch sent.Outcome {
-	case whatsapp.Accepted:
-		end := Attempt{State: AttemptAccepted, ProviderID: sent.ProviderID}
-		noted := s.Attempts.EndAttempt(ctx, SendMessagesName, m.e.Position, end)
-		if err := s.accept(ctx, m, sent.ProviderID); err != nil {
-			return errors.Join(err, noted)
-		}
-		return nil
-	case whatsapp.Again:
-		if err := s.Attempts.EndAttempt(ctx, SendMessagesName, m.e.Position, Attempt{State: AttemptRefused}); err != nil {
-			return err
-		}
-		return Later(&sendError{sent}, sent.After)
-	default:
-		return s.refuse(ctx, m, sent)
+// answered is what the provider said to a request for WhatsApp.
+func answered(sent whatsapp.Sent, refused func(context.Context) error) answer {
+	a := answer{taken: sent.Outcome == whatsapp.Accepted, providerID: sent.ProviderID, refused: refused}
+	if sent.Outcome == whatsapp.Again {
+		a.again = Later(&sendError{sent}, sent.After)
 	}
+	return a
 }
 
 // refuse fails a message that was not sent, or may have been. Of what no person can see
@@ -211,13 +187,6 @@ func (s SendMessages) upload(ctx context.Context, m queued, a whatsapp.Account) 
 		return up, Later(&sendError{up}, up.After)
 	}
 	return up, nil
-}
-
-// unsent takes an attempt back whose call was not made, because of err.
-func (s SendMessages) unsent(ctx context.Context, m queued, err error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
-	return errors.Join(err, s.Attempts.EndAttempt(ctx, SendMessagesName, m.e.Position, Attempt{State: AttemptRefused}))
 }
 
 func (s SendMessages) origin(m queued, what string) commands.Origin {

@@ -125,46 +125,21 @@ func (w *signal) react(ctx context.Context, f chat.ReactionQueued) error {
 	} else if err != nil {
 		return err
 	}
-	before, err := w.Attempts.BeginAttempt(ctx, SendSignalsName, w.e.Position)
-	if err != nil {
-		return err
-	}
-	switch before.State {
-	case AttemptBegun:
-		return w.fail(ctx, f, whatsapp.Sent{Error: whatsapp.OutcomeUnknown()})
-	case AttemptAccepted:
-		return w.settle(ctx, f, before.ProviderID)
-	case AttemptNone, AttemptRefused:
-	}
-	// As in SendMessages: whatever another process did before this attempt began is in
-	// the log now.
-	if s, err = w.look(ctx); err != nil {
-		return w.unsent(ctx, err)
-	}
-	if !waits(s) {
-		return w.forget(ctx)
-	}
-	sent := w.Client.React(ctx, account, s.Customer, f.Target, f.Emoji)
-
-	// From here on something has happened outside: it is written down even if ctx is
-	// done.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
-	switch sent.Outcome {
-	case whatsapp.Accepted:
-		noted := w.Attempts.EndAttempt(ctx, SendSignalsName, w.e.Position, Attempt{State: AttemptAccepted, ProviderID: sent.ProviderID})
-		if err := w.settle(ctx, f, sent.ProviderID); err != nil {
-			return errors.Join(err, noted)
-		}
-		return nil
-	case whatsapp.Again:
-		if err := w.unsent(ctx, nil); err != nil {
-			return err
-		}
-		return Later(&sendError{sent}, sent.After)
-	default:
-		return w.fail(ctx, f, sent)
-	}
+	return once{
+		attempts: w.Attempts, reactor: SendSignalsName, at: w.e.Position,
+		done: func(ctx context.Context) (done bool, err error) {
+			s, err = w.look(ctx)
+			return err == nil && !waits(s), err
+		},
+		ask: func(ctx context.Context) answer {
+			sent := w.Client.React(ctx, account, s.Customer, f.Target, f.Emoji)
+			return answered(sent, func(ctx context.Context) error { return w.fail(ctx, f, sent) })
+		},
+		accepted: func(ctx context.Context, providerID string) error { return w.settle(ctx, f, providerID) },
+		unknown: func(ctx context.Context) error {
+			return w.fail(ctx, f, whatsapp.Sent{Error: whatsapp.OutcomeUnknown()})
+		},
+	}.do(ctx)
 }
 
 func (w *signal) showRead(ctx context.Context, f chat.ReadShown) error {
@@ -189,13 +164,6 @@ func (w *signal) showRead(ctx context.Context, f chat.ReadShown) error {
 		w.warn(ctx, sent)
 	}
 	return nil
-}
-
-// unsent takes an attempt back whose call was not made, because of err, or not taken.
-func (w *signal) unsent(ctx context.Context, err error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
-	defer cancel()
-	return errors.Join(err, w.Attempts.EndAttempt(ctx, SendSignalsName, w.e.Position, Attempt{State: AttemptRefused}))
 }
 
 func (w *signal) forget(ctx context.Context) error {

@@ -407,3 +407,29 @@ func (s *shop) count(typ string) (n int) {
 	}
 	return n
 }
+
+// fact is an event of a type, and where the log has it.
+type fact[E any] struct {
+	eventstore.Recorded
+	Fact E
+}
+
+// facts returns the events of a type, of any stream, in the order of the log.
+func facts[E interface{ EventType() string }](s *shop) (all []fact[E]) {
+	s.t.Helper()
+	var none E
+	for r, err := range s.store.ReadAll(s.t.Context(), eventstore.AllQuery{Types: []string{none.EventType()}}) {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if r.IsMark() {
+			continue
+		}
+		f := fact[E]{Recorded: r}
+		if err := json.Unmarshal(r.Data, &f.Fact); err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, f)
+	}
+	return all
+}

@@ -412,7 +412,7 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Cl
 		reactors.RunCampaigns{Campaigns: p.commands.Campaigns, Choose: contacts.Chooser{From: from}.Members, Now: now}.Reactor(),
 		reactors.FillGroups{Groups: p.commands.Groups, Choose: contacts.Chooser{From: from}.Members, Now: now}.Reactor(),
 		reactors.AssignChats{
-			Store: p.log, Chats: p.commands.Chats, Teams: p.commands.Teams, Agents: p.commands.Agents, Spaces: p.commands.Workspaces, Now: now,
+			Store: p.log, Chats: p.commands.Chats, Teams: p.commands.Teams, Agents: p.commands.Agents, Workspaces: p.commands.Workspaces, Now: now,
 		}.Reactor(),
 		reactors.KeepTime{Timers: p.accounts, Chats: p.commands.Chats, Calls: p.commands.Calls, Campaigns: p.commands.Campaigns, Workspaces: p.commands.Workspaces, Bulk: p.commands.Bulk, Now: now, Logger: t.logger}.Reactor(),
 		reactors.NotifyCustomers{Orders: p.commands.Orders, Chats: p.commands.Chats}.Reactor(),
