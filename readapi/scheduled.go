@@ -48,22 +48,18 @@ type ScheduleFailure struct {
 	At     time.Time `json:"at"`
 }
 
-func scheduledPage(ctx context.Context, tx sqldb.Tx, q scheduled.Query) (web.List[Scheduled], eventstore.Revision, error) {
-	page, err := scheduled.List(ctx, tx, q)
-	items := make([]Scheduled, len(page.Messages))
-	for i, m := range page.Messages {
-		items[i] = Scheduled{
-			ID: m.Message, Chat: m.Chat, State: m.State, Outgoing: m.Outgoing, By: Author{Kind: "agent", ID: m.By}, SendAt: moment(m.SendAt), CancelOnReply: m.CancelOnReply,
-			ScheduledAt: moment(m.ScheduledAt), ChangedAt: momentOrNull(m.ChangedAt), ChangedBy: orNull(m.ChangedBy),
-		}
-		if m.Bot {
-			items[i].By.Kind = "bot"
-		}
-		if m.State == scheduled.Failed {
-			items[i].Failure = &ScheduleFailure{m.Code, m.Reason, moment(m.FailedAt)}
-		}
+func newScheduled(m scheduled.Message) Scheduled {
+	out := Scheduled{
+		ID: m.Message, Chat: m.Chat, State: m.State, Outgoing: m.Outgoing, By: Author{Kind: "agent", ID: m.By}, SendAt: moment(m.SendAt), CancelOnReply: m.CancelOnReply,
+		ScheduledAt: moment(m.ScheduledAt), ChangedAt: momentOrNull(m.ChangedAt), ChangedBy: orNull(m.ChangedBy),
 	}
-	return web.NewList(items, page.Next), none, err
+	if m.Bot {
+		out.By.Kind = "bot"
+	}
+	if m.State == scheduled.Failed {
+		out.Failure = &ScheduleFailure{m.Code, m.Reason, moment(m.FailedAt)}
+	}
+	return out
 }
 
 func listAllScheduled(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inAllScheduled) (web.List[Scheduled], eventstore.Revision, error) {
@@ -71,12 +67,14 @@ func listAllScheduled(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inAl
 	if in.By == "me" {
 		q.By = r.Actor()
 	}
-	return scheduledPage(ctx, tx, q)
+	page, err := scheduled.List(ctx, tx, q)
+	return list(page, err, newScheduled)
 }
 
 func listChatScheduled(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChatScheduled) (web.List[Scheduled], eventstore.Revision, error) {
 	if _, err := inbox.Get(ctx, tx, r.Workspace, in.Chat); err != nil {
 		return web.List[Scheduled]{}, none, err
 	}
-	return scheduledPage(ctx, tx, scheduled.Query{Workspace: r.Workspace, Chat: in.Chat, State: in.State, Cursor: in.Cursor, Limit: in.Limit})
+	page, err := scheduled.List(ctx, tx, scheduled.Query{Workspace: r.Workspace, Chat: in.Chat, State: in.State, Cursor: in.Cursor, Limit: in.Limit})
+	return list(page, err, newScheduled)
 }

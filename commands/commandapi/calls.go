@@ -52,9 +52,3 @@ func (a *api) askToCall(ctx context.Context, c caller, in *chatWith[AskToCallBod
 	}
 	return r, err
 }
-
-func askedToCall(r result, c caller, in *chatWith[AskToCallBody]) QueuedMessage {
-	w := written(r)
-	w.ID = string(commands.NewMessage(c.Origin))
-	return QueuedMessage{Written: w, Chat: string(in.Chat), State: string(chat.Queued)}
-}

@@ -435,7 +435,7 @@ type StatusPatch struct {
 	Default *bool   `json:"default,omitempty" enum:"true" doc:"New and reopened chats get it. There is always one: make another the default instead of setting this to false."`
 }
 
-func queuedMessage(r result, c caller, _ *chatWith[SendBody]) QueuedMessage {
+func queuedMessage[B any](r result, c caller, _ *chatWith[B]) QueuedMessage {
 	w := written(r)
 	w.ID = string(commands.NewMessage(c.Origin))
 	return QueuedMessage{Written: w, Chat: r.ID, State: string(chat.Queued)}

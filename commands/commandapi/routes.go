@@ -121,7 +121,7 @@ func (a *api) routes() []web.Endpoint {
 			func(ctx ctx, c caller, in *chatWith[*CallBody]) (result, error) {
 				return a.Calls.Request(ctx, c.Origin, in.Chat, in.Body.command(c))
 			}, requestedCall, answers(202), "The answer's id is that of the call, which GET /v1/calls/{call} shows, and so is its revision. If-Match is about the chat. Refused without a phone number, while another call of the chat goes on, and where the channel is not set up for calls."),
-		respond(a, "POST /v1/chats/{chat}/calls/permission", staff, "Ask the customer to allow calls", a.askToCall, askedToCall, answers(202),
+		respond(a, "POST /v1/chats/{chat}/calls/permission", staff, "Ask the customer to allow calls", a.askToCall, queuedMessage, answers(202),
 			"A message with buttons, whose text says why. WhatsApp calls nobody who has not allowed it; what the customer answers is call_permission of the chat. As any free message it takes that the customer has written within 24 hours. WhatsApp limits how often a customer is asked: once a day, and twice a week."),
 		write(a, "POST /v1/calls/{call}/end", staff, "Cancel a call or hang up",
 			func(ctx ctx, c caller, in *inCall) (result, error) {

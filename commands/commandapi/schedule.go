@@ -9,18 +9,6 @@ import (
 	"github.com/chatledger/chatledger/internal/web"
 )
 
-type (
-	inScheduled struct {
-		Chat    chat.ID        `path:"chat"`
-		Message chat.MessageID `path:"message"`
-	}
-	scheduledWith[B any] struct {
-		Chat    chat.ID        `path:"chat"`
-		Message chat.MessageID `path:"message"`
-		Body    B
-	}
-)
-
 // ScheduleBody is a message for the customer, and when to send it.
 type ScheduleBody struct {
 	SendBody
@@ -48,7 +36,7 @@ func (a *api) schedules() []web.Endpoint {
 	return []web.Endpoint{
 		respond(a, "POST /v1/chats/{chat}/scheduled", anyone, "Answer the customer at a time", a.schedule, scheduledMessage, answers(201), "When its time comes the message is queued under the same id, as if it was sent by hand then. If the chat takes no message by that time, since it was closed, say, the message fails, and the conversation says so. A free message also fails if the customer has been silent for too long by then (chat.window_closed). A quick reply or a template is filled in now."),
 		write(a, "PATCH /v1/chats/{chat}/scheduled/{message}", anyone, "Change a message that waits for its time",
-			func(ctx ctx, c caller, in *scheduledWith[ScheduledPatch]) (result, error) {
+			func(ctx ctx, c caller, in *messageWith[ScheduledPatch]) (result, error) {
 				b := in.Body
 				if b.Text == nil && b.SendAt == nil && b.CancelOnReply == nil {
 					return result{}, web.BadRequest(web.CodeInvalid, "body", "nothing to change is given")
@@ -58,7 +46,7 @@ func (a *api) schedules() []web.Endpoint {
 				})
 			}),
 		write(a, "DELETE /v1/chats/{chat}/scheduled/{message}", anyone, "Cancel a message that waits for its time",
-			func(ctx ctx, c caller, in *inScheduled) (result, error) {
+			func(ctx ctx, c caller, in *inMessage) (result, error) {
 				return a.Chats.CancelScheduled(ctx, c.Origin, in.Chat, chat.CancelScheduled{Message: in.Message, By: c.By, Bot: c.Bot, At: c.At})
 			}),
 	}

@@ -37,11 +37,11 @@ func (c Chooser) Choose(ctx context.Context, req bulk.Requested, at eventstore.P
 		if len(req.IDs) > 0 {
 			return named(ctx, tx, req, &out)
 		}
-		err := each(ctx, tx, req, f, func(id string, revision int64) error {
+		err := each(ctx, tx, req, f, func(r filtersql.Ref) error {
 			if len(out.IDs) > bulk.MaxItems {
 				return errEnough
 			}
-			out.IDs, out.Revisions = append(out.IDs, id), append(out.Revisions, revision)
+			out.IDs, out.Revisions = append(out.IDs, r.ID), append(out.Revisions, r.Revision)
 			return nil
 		})
 		if errors.Is(err, errEnough) {
@@ -57,19 +57,19 @@ var errEnough = errors.New("more than can be chosen")
 
 // each calls visit for every item that passes the filter of a request. A filter of
 // what is to be restored chooses among what is deleted: all else is as it should be.
-func each(ctx context.Context, tx sqldb.Tx, req bulk.Requested, f filter.Filter, visit func(id string, revision int64) error) error {
+func each(ctx context.Context, tx sqldb.Tx, req bulk.Requested, f filter.Filter, visit func(filtersql.Ref) error) error {
 	scope, deleted := filtersql.Scope{Now: req.At, Me: req.By}, req.Action == bulk.Restore
 	switch filter.Target(req.Target) {
 	case filter.Contacts:
 		s := contacts.Search{Workspace: req.Workspace, Filter: f, Except: req.Except, Deleted: deleted, Scope: scope}
-		return contacts.Each(ctx, tx, s, func(r contacts.Ref) error { return visit(r.ID, r.Revision) })
+		return contacts.Each(ctx, tx, s, visit)
 	case filter.Orders:
 		s := orders.Search{Workspace: req.Workspace, Filter: f, Except: req.Except, Scope: scope}
-		return orders.Each(ctx, tx, s, func(r orders.Ref) error { return visit(r.ID, r.Revision) })
+		return orders.Each(ctx, tx, s, visit)
 	case filter.Chats:
 	}
 	s := inbox.Search{Workspace: req.Workspace, Filter: f, Except: req.Except, Deleted: deleted, Scope: scope}
-	return inbox.Each(ctx, tx, s, func(r inbox.Ref) error { return visit(r.ID, r.Revision) })
+	return inbox.Each(ctx, tx, s, visit)
 }
 
 // named chooses the items that a request names. Both its lists are sorted.

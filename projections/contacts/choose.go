@@ -41,7 +41,7 @@ func (c Chooser) Members(ctx context.Context, req members.Requested, at eventsto
 			return err
 		}
 		s := Search{Workspace: req.Workspace, Filter: f, Scope: filtersql.Scope{Now: req.At, Me: req.Me}}
-		err := Each(ctx, tx, s, func(r Ref) error {
+		err := Each(ctx, tx, s, func(r filtersql.Ref) error {
 			if len(ids) > members.MaxMembers {
 				return errEnough
 			}

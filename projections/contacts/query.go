@@ -108,40 +108,19 @@ func Count(ctx context.Context, tx sqldb.Tx, s Search) (filtersql.Counted, error
 	return filtersql.Count(ctx, tx, filtered(), q)
 }
 
-// Ref is a contact and the revision of its own stream.
-type Ref struct {
-	ID       string `db:"contact_id"`
-	Revision int64  `db:"revision"`
-	Place    int64  `db:"place"`
-}
-
 // Each calls visit for every contact that passes a filter. It is for jobs.
-func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(Ref) error) error {
+func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(filtersql.Ref) error) error {
 	q, _, err := s.query(ctx, tx)
 	if err != nil {
 		return err
 	}
-	lean := filtered()
-	lean.Select = "c.contact_id, c.revision"
-	return filtersql.Each(ctx, tx, lean, q, visit)
+	return filtersql.Each(ctx, tx, filtered(), q, visit)
 }
 
 // Revisions returns the revisions of those of some contacts that exist, also if they
 // are deleted or shown as a part of another.
 func Revisions(ctx context.Context, tx sqldb.Tx, workspace string, ids []string) (map[string]int64, error) {
-	const atOnce = 500
-	out := make(map[string]int64, len(ids))
-	for part := range slices.Chunk(ids, atOnce) {
-		args := []any{workspace}
-		rows, err := sqldb.Select[Ref](ctx, tx, "SELECT contact_id, revision FROM contacts_v2_parts WHERE workspace = $1 AND contact_id IN "+sqldb.In(&args, part), args...)
-		if err != nil {
-			return nil, fmt.Errorf("look for contacts: %w", err)
-		}
-		for _, r := range rows {
-			out[r.ID] = r.Revision
-		}
-	}
-	return out, nil
+	return filtersql.Revisions(ctx, tx, "contacts_v2_parts", "contact_id", workspace, ids)
 }
 
 // Shown returns the contacts that some ids stand for: each itself, or the one that it

@@ -177,10 +177,39 @@ func Read[T any](ctx context.Context, tx sqldb.Tx, l *List, q Query, at func(*T)
 // eachWindow is how many rows Each looks at with one statement.
 const eachWindow = 5_000
 
+// Ref is a row and its revision, which lists have as a column.
+type Ref struct {
+	ID       string `db:"id"`
+	Revision int64  `db:"revision"`
+	Place    int64  `db:"place"` // in the order of a list
+}
+
+// Revisions returns the revisions of those of some rows of a workspace that exist. It
+// asks for as many at once as a statement can take.
+func Revisions(ctx context.Context, tx sqldb.Tx, table, id, workspace string, ids []string) (map[string]int64, error) {
+	const atOnce = 500
+	out := make(map[string]int64, len(ids))
+	for part := range slices.Chunk(ids, atOnce) {
+		args := []any{workspace}
+		q := fmt.Sprintf("SELECT %s AS id, revision FROM %s WHERE workspace = $1 AND %s IN %s", id, table, id, sqldb.In(&args, part))
+		rows, err := sqldb.Select[Ref](ctx, tx, q, args...)
+		if err != nil {
+			return nil, fmt.Errorf("look for rows of %s: %w", table, err)
+		}
+		for _, r := range rows {
+			out[r.ID] = r.Revision
+		}
+	}
+	return out, nil
+}
+
 // Each calls visit for every row that passes, in the order of the list, until it
 // returns an error. It looks at all of the list: it is for jobs, not for requests.
 // In one transaction it sees one state.
-func Each[T any](ctx context.Context, tx sqldb.Tx, l *List, q Query, visit func(T) error) error {
+func Each(ctx context.Context, tx sqldb.Tx, l *List, q Query, visit func(Ref) error) error {
+	lean := *l
+	lean.Select = "c." + l.ID + " AS id, c.revision"
+	l = &lean
 	_, from, err := l.begin(q)
 	if err != nil || q.Workspace == "" {
 		return err
@@ -188,7 +217,7 @@ func Each[T any](ctx context.Context, tx sqldb.Tx, l *List, q Query, visit func(
 	path, rest := l.path(q)
 	for {
 		s := l.statement(sqldb.EngineOf(tx), q, path)
-		rows, err := sqldb.Select[T](ctx, tx, s.rows(rest, from, eachWindow, eachWindow), s.args...)
+		rows, err := sqldb.Select[Ref](ctx, tx, s.rows(rest, from, eachWindow, eachWindow), s.args...)
 		if err != nil {
 			return fmt.Errorf("list %s: %w", l.Name, err)
 		}

@@ -2,7 +2,6 @@ package inbox
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/chatledger/chatledger/domain/filter"
@@ -76,40 +75,19 @@ func Count(ctx context.Context, tx sqldb.Tx, s Search) (filtersql.Counted, error
 	return filtersql.Count(ctx, tx, filtered(), q)
 }
 
-// Ref is a chat and its revision.
-type Ref struct {
-	ID       string `db:"chat_id"`
-	Revision int64  `db:"revision"`
-	Place    int64  `db:"place"`
-}
-
 // Each calls visit for every chat that passes a filter. It is for jobs.
-func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(Ref) error) error {
+func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(filtersql.Ref) error) error {
 	q, _, err := s.query(ctx, tx)
 	if err != nil {
 		return err
 	}
-	lean := filtered()
-	lean.Select = "c.chat_id, c.revision"
-	return filtersql.Each(ctx, tx, lean, q, visit)
+	return filtersql.Each(ctx, tx, filtered(), q, visit)
 }
 
 // Revisions returns the revisions of those of some chats that exist, also if they
-// are deleted. It asks for at most so many at once as a statement can take.
+// are deleted.
 func Revisions(ctx context.Context, tx sqldb.Tx, workspace string, ids []string) (map[string]int64, error) {
-	const atOnce = 500
-	out := make(map[string]int64, len(ids))
-	for part := range slices.Chunk(ids, atOnce) {
-		args := []any{workspace}
-		rows, err := sqldb.Select[Ref](ctx, tx, "SELECT chat_id, revision FROM inbox_v2_chats WHERE workspace = $1 AND chat_id IN "+sqldb.In(&args, part), args...)
-		if err != nil {
-			return nil, fmt.Errorf("look for chats: %w", err)
-		}
-		for _, r := range rows {
-			out[r.ID] = r.Revision
-		}
-	}
-	return out, nil
+	return filtersql.Revisions(ctx, tx, "inbox_v2_chats", "chat_id", workspace, ids)
 }
 
 // filtered says where the fields of a filter are, and which indexes serve it.

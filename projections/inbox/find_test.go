@@ -305,7 +305,7 @@ func TestFindIsWhatTheFilterMeans(t *testing.T) {
 					n, err = inbox.Count(t.Context(), tx, s)
 				}
 				if err == nil {
-					err = inbox.Each(t.Context(), tx, s, func(r inbox.Ref) error {
+					err = inbox.Each(t.Context(), tx, s, func(r filtersql.Ref) error {
 						each = append(each, r.ID)
 						return nil
 					})

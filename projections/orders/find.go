@@ -2,8 +2,6 @@ package orders
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/internal/sqldb"
@@ -61,39 +59,18 @@ func Count(ctx context.Context, tx sqldb.Tx, s Search) (filtersql.Counted, error
 	return filtersql.Count(ctx, tx, filtered(), q)
 }
 
-// Ref is an order and its revision.
-type Ref struct {
-	ID       string `db:"order_id"`
-	Revision int64  `db:"revision"`
-	Place    int64  `db:"place"`
-}
-
 // Each calls visit for every order that passes a filter. It is for jobs.
-func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(Ref) error) error {
+func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(filtersql.Ref) error) error {
 	q, _, err := s.query(ctx, tx)
 	if err != nil {
 		return err
 	}
-	lean := filtered()
-	lean.Select = "c.order_id, c.revision"
-	return filtersql.Each(ctx, tx, lean, q, visit)
+	return filtersql.Each(ctx, tx, filtered(), q, visit)
 }
 
 // Revisions returns the revisions of those of some orders that exist.
 func Revisions(ctx context.Context, tx sqldb.Tx, workspace string, ids []string) (map[string]int64, error) {
-	const atOnce = 500
-	out := make(map[string]int64, len(ids))
-	for part := range slices.Chunk(ids, atOnce) {
-		args := []any{workspace}
-		rows, err := sqldb.Select[Ref](ctx, tx, "SELECT order_id, revision FROM orders_v2 WHERE workspace = $1 AND order_id IN "+sqldb.In(&args, part), args...)
-		if err != nil {
-			return nil, fmt.Errorf("look for orders: %w", err)
-		}
-		for _, r := range rows {
-			out[r.ID] = r.Revision
-		}
-	}
-	return out, nil
+	return filtersql.Revisions(ctx, tx, "orders_v2", "order_id", workspace, ids)
 }
 
 // filtered says where the fields of a filter are, and which indexes serve it.

@@ -103,12 +103,6 @@ type Query struct {
 	Limit     int    // 1 to 200; 0 means 50
 }
 
-// Page is a part of the list.
-type Page struct {
-	Messages []Message
-	Next     string // cursor of the next page; "" if this is the last
-}
-
 type place struct {
 	SendAt  int64  `json:"t"`
 	Chat    string `json:"c"`
@@ -118,7 +112,7 @@ type place struct {
 const list = "scheduled"
 
 // List returns messages of chats that are not deleted, the soonest first.
-func List(ctx context.Context, tx sqldb.Tx, q Query) (p Page, err error) {
+func List(ctx context.Context, tx sqldb.Tx, q Query) (p cursor.Page[Message], err error) {
 	limit, err := cursor.Limit(q.Limit)
 	if err != nil || strings.Contains(q.Chat+q.By, "\x00") {
 		return p, err
@@ -155,10 +149,5 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (p Page, err error) {
 	if err != nil {
 		return p, fmt.Errorf("list scheduled messages: %w", err)
 	}
-	p.Messages = rows[:min(limit, len(rows))]
-	if len(rows) > limit {
-		last := rows[limit-1]
-		p.Next = cursor.Encode(list, place{last.SendAt, last.Chat, last.Message})
-	}
-	return p, nil
+	return cursor.Cut(list, rows, limit, func(m *Message) any { return place{m.SendAt, m.Chat, m.Message} }), nil
 }

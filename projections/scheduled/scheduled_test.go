@@ -82,7 +82,7 @@ func TestList(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					for _, m := range p.Messages {
+					for _, m := range p.Items {
 						all = append(all, m.Message)
 					}
 					if q.Cursor = p.Next; q.Cursor == "" {
@@ -109,7 +109,7 @@ func TestList(t *testing.T) {
 			if _, err := scheduled.List(t.Context(), tx, scheduled.Query{Workspace: viewstest.Workspace, Cursor: "x"}); !errors.Is(err, cursor.ErrInvalid) {
 				t.Errorf("a bad cursor: %v", err)
 			}
-			if p, err := scheduled.List(t.Context(), tx, scheduled.Query{Workspace: "other"}); err != nil || len(p.Messages) > 0 {
+			if p, err := scheduled.List(t.Context(), tx, scheduled.Query{Workspace: "other"}); err != nil || len(p.Items) > 0 {
 				t.Errorf("of another workspace: %v", fmt.Sprint(p, err))
 			}
 		})
