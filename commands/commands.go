@@ -20,6 +20,7 @@ import (
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/domain/customview"
 	"github.com/chatledger/chatledger/domain/export"
 	"github.com/chatledger/chatledger/domain/group"
 	"github.com/chatledger/chatledger/domain/members"
@@ -124,6 +125,7 @@ type Commands struct {
 	Calls        Calls
 	SavedViews   SavedViews
 	Templates    Templates
+	CustomViews  CustomViews
 }
 
 // New returns the commands on a log.
@@ -180,6 +182,7 @@ func New(store eventstore.Store, o Options) *Commands {
 	}
 	c.Calls = Calls{calls, chats, channels, c.Contacts}
 	c.SavedViews = SavedViews{newAggregate("savedviews", store, cache, requests, o.Now, savedview.Events, savedview.Evolve, savedview.ErrNotFound, func(s savedview.State) string { return s.Workspace })}
+	c.CustomViews = CustomViews{newAggregate("customviews", store, cache, requests, o.Now, customview.Events, customview.Evolve, nil, nil)}
 	c.Templates = Templates{
 		templates: newAggregate("template", store, cache, requests, o.Now, template.Events, template.Evolve, template.ErrNotFound, func(s template.State) string { return s.Workspace }),
 		chats:     chats, channels: c.Channels, spaces: c.Workspaces, contacts: c.Contacts,
@@ -214,6 +217,7 @@ func Events() []codec.Event {
 	add(&all, call.Events)
 	add(&all, savedview.Events)
 	add(&all, template.Events)
+	add(&all, customview.Events)
 	add(&all, request.Events)
 	return all
 }

@@ -146,7 +146,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		}),
 
 		a.changes(),
-	}, slices.Concat(a.groups(contactViews), a.campaigns(append(slices.Clone(contactViews), inMailings)), a.health())...)
+	}, slices.Concat(a.customViews(), a.groups(contactViews), a.campaigns(append(slices.Clone(contactViews), inMailings)), a.health())...)
 }
 
 const (

@@ -78,6 +78,14 @@ a b s u y A  GET /v1/contacts/{contact}
 a b s u y A  GET /v1/contacts/{contact}/duplicates
 a b s u y A  GET /v1/contacts/duplicates
 a b s u y A  GET /v1/attributes
+. . . . y A  POST /v1/custom-views/{view}/versions
+. . . . y A  POST /v1/custom-views/{view}/publish
+. . . . y A  POST /v1/custom-views/{view}/versions/{version}/retry
+. . . . y A  DELETE /v1/custom-views/{view}/versions/{version}
+. . . . y A  DELETE /v1/custom-views/{view}
+. . . . y A  GET /v1/custom-views
+. . . . y A  GET /v1/custom-views/{view}
+. . . . y A  GET /v1/custom-views/{view}/versions/{version}
 . . s . . A  POST /v1/campaigns
 . . s . . A  POST /v1/campaigns/{campaign}/launch
 . . s . . A  POST /v1/campaigns/{campaign}/pause

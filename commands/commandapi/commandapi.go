@@ -42,7 +42,7 @@ type api struct {
 // Endpoints returns the routes that change something.
 func Endpoints(c *commands.Commands, store eventstore.Store, files Files, now func() time.Time) []web.Endpoint {
 	a := &api{c, store, files, now, &downloads{underWay: map[string]int{}}}
-	return slices.Concat(a.routes(), []web.Endpoint{a.uploadFile()}, a.quickReplies(), a.savedViews(), a.groups(), a.campaigns(), a.templates(), a.schedules(), a.settings(), a.offers())
+	return slices.Concat(a.routes(), []web.Endpoint{a.uploadFile()}, a.quickReplies(), a.savedViews(), a.customViews(), a.groups(), a.campaigns(), a.templates(), a.schedules(), a.settings(), a.offers())
 }
 
 // caller is on whose behalf a command runs, in the forms that commands take.

@@ -31,10 +31,11 @@ var layers = []struct{ pkg, may string }{
 	{"eventstore/feed", "eventstore github.com/google/uuid " + watermill},
 
 	{"commands", "domain/** eventstore eventstore/codec internal/ids github.com/google/uuid golang.org/x/sync/**"},
-	{"commands/commandapi", "commands internal/blob internal/csvtext internal/transcript domain/** eventstore eventstore/codec internal/ids internal/web " + http},
+	{"commands/commandapi", "commands internal/viewscript internal/blob internal/csvtext internal/transcript domain/** eventstore eventstore/codec internal/ids internal/web " + http},
 
 	{"internal/transcript", "domain/** eventstore eventstore/codec internal/ids internal/csvtext"},
 	{"internal/csvtext", ""},
+	{"internal/viewscript", "domain/** github.com/dop251/goja/**"},
 
 	{"internal/blob", ""},
 	{"internal/blob/blobtest", "internal/blob " + forTests},

@@ -9,6 +9,7 @@ import (
 	"github.com/chatledger/chatledger/projections/campaigns"
 	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/conversation"
+	"github.com/chatledger/chatledger/projections/customviews"
 	"github.com/chatledger/chatledger/projections/deliveries"
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/groups"
@@ -53,5 +54,6 @@ func All() []func() projections.Projection {
 		settings.New,
 		offers.New,
 		permissions.New,
+		customviews.New,
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/domain/customview"
 	"github.com/chatledger/chatledger/domain/group"
 	"github.com/chatledger/chatledger/domain/members"
 	"github.com/chatledger/chatledger/domain/order"
@@ -114,6 +115,7 @@ func catalogue() (all []codec.Event) {
 	add(&all, quickreply.Events)
 	add(&all, savedview.Events)
 	add(&all, template.Events)
+	add(&all, customview.Events)
 	add(&all, call.Events)
 	add(&all, group.Events)
 	add(&all, members.Events)

@@ -16,6 +16,7 @@ import (
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/domain/customview"
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/savedview"
@@ -141,7 +142,7 @@ func kinds() (list []kind) {
 		kindOf("tags", tag.Events), kindOf("statuses", status.Events), kindOf("channel", channel.Events),
 		kindOf("workspace", workspace.Events), kindOf("webhook", webhook.Events), kindOf("bulk", bulk.Events),
 		kindOf("contact", contact.Events), kindOf("attributes", attribute.Events),
-		kindOf("quickreplies", quickreply.Events), kindOf("call", call.Events), kindOf("savedviews", savedview.Events), kindOf("template", template.Events))
+		kindOf("quickreplies", quickreply.Events), kindOf("call", call.Events), kindOf("savedviews", savedview.Events), kindOf("template", template.Events), kindOf("customviews", customview.Events))
 }
 
 func kindOf[E codec.Event](category string, events []E) kind {
