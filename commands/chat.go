@@ -326,6 +326,11 @@ func (c Chats) UploadFile(ctx context.Context, o Origin, id chat.ID, cmd chat.Up
 	return res, err
 }
 
+// DiscardFile records that an uploaded file is kept no more.
+func (c Chats) DiscardFile(ctx context.Context, o Origin, id chat.ID, cmd chat.DiscardFile) (Result, error) {
+	return c.chats.do(ctx, o, "chat.discard_file", string(id), decides(cmd.Decide))
+}
+
 // RequestMedia asks for another try at the file of a message.
 func (c Chats) RequestMedia(ctx context.Context, o Origin, id chat.ID, cmd chat.RequestMedia) (Result, error) {
 	return c.chats.do(ctx, o, "chat.request_media", string(id), decides(cmd.Decide))

@@ -407,6 +407,9 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Cl
 			Accounts: known, Client: client, Chats: p.commands.Chats, Attempts: p.accounts, Now: now, Logger: t.logger,
 		}.Reactor(),
 		reactors.FetchMedia{Accounts: known, Client: client, Files: p.files, Chats: p.commands.Chats, Now: now}.Reactor(),
+		reactors.SweepFiles{
+			Store: p.log, Checkpoints: p.accounts.Checkpoints(0), Timers: p.accounts, Files: p.files, Chats: p.commands.Chats, Now: now, Logger: t.logger,
+		}.Reactor(),
 		reactors.KeepContacts{Store: p.log, Chats: p.commands.Chats, Contacts: p.commands.Contacts}.Reactor(),
 		reactors.RunBulk{Bulk: p.commands.Bulk, Select: bulkview.Chooser{From: from}.Choose, Now: now}.Reactor(),
 		reactors.RunCampaigns{Campaigns: p.commands.Campaigns, Choose: contacts.Chooser{From: from}.Members, Now: now}.Reactor(),
@@ -688,5 +691,5 @@ func (p *parts) parkedEvents(ctx context.Context, reactor string) ([]reactors.Pa
 }
 
 func reactorNames() []string {
-	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.FillGroupsName, reactors.RunCampaignsName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName, reactors.PlaceCallsName, reactors.KeepTimeName, reactors.FetchMediaName, reactors.SendSignalsName}
+	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.FillGroupsName, reactors.RunCampaignsName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName, reactors.PlaceCallsName, reactors.KeepTimeName, reactors.FetchMediaName, reactors.SendSignalsName, reactors.SweepFilesName}
 }

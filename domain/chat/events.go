@@ -45,6 +45,7 @@ var Events = []Event{
 	MediaFailed{},
 	MediaRequested{},
 	FileUploaded{},
+	FileDiscarded{},
 	ReactionQueued{},
 	ReactionSent{},
 	ReactionFailed{},
@@ -343,6 +344,14 @@ type FileUploaded struct {
 	At   time.Time `json:"at"`
 }
 
+// FileDiscarded says that a file which was uploaded, and which no message was sent with,
+// is kept no more.
+type FileDiscarded struct {
+	File   FileID    `json:"file"`
+	SHA256 string    `json:"sha256"` // in hex: it was kept under that
+	At     time.Time `json:"at"`
+}
+
 // FileUse is a file that is sent: all that its provider has to be told.
 type FileUse struct {
 	ID       FileID     `json:"id"`
@@ -613,6 +622,7 @@ func (MediaStored) EventType() string          { return "chat.media_stored.v1" }
 func (MediaFailed) EventType() string          { return "chat.media_failed.v1" }
 func (MediaRequested) EventType() string       { return "chat.media_requested.v1" }
 func (FileUploaded) EventType() string         { return "chat.file_uploaded.v1" }
+func (FileDiscarded) EventType() string        { return "chat.file_discarded.v1" }
 func (ReactionQueued) EventType() string       { return "chat.reaction_queued.v1" }
 func (ReactionSent) EventType() string         { return "chat.reaction_sent.v1" }
 func (ReactionFailed) EventType() string       { return "chat.reaction_failed.v1" }
@@ -758,6 +768,8 @@ func (e FileUploaded) apply(s *State) {
 	maps.DeleteFunc(s.Files, func(_ FileID, u Upload) bool { return e.At.Sub(u.At) > UploadKept })
 	put(&s.Files, e.File.ID, Upload{e.File, e.At})
 }
+
+func (e FileDiscarded) apply(s *State) { delete(s.Files, e.File) }
 
 func (e ReactionQueued) apply(s *State) {
 	r := s.Reactions[e.Message]

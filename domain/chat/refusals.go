@@ -34,6 +34,7 @@ var (
 	ErrFileNotFound     = &fault.Error{Kind: fault.NotFound, Code: "chat.file_not_found", Msg: "no such file was uploaded to the chat", Field: "media.id"}
 	ErrReactionTarget   = fault.New(fault.NotFound, "chat.reaction_target", "the customer has sent no such message in this chat")
 	ErrFileExpired      = fault.New(fault.Conflict, "chat.file_expired", "the file was uploaded more than 30 days ago: upload it again")
+	ErrFileInUse        = fault.New(fault.Conflict, "chat.file_in_use", "the file can still be sent")
 	ErrFiles            = fault.New(fault.Conflict, "chat.too_many_files", "1,000 files were uploaded to the chat within 30 days, which is all that it takes")
 	ErrMediaFetching    = fault.New(fault.Conflict, "chat.media_fetching", "the file is still being fetched; try again in a moment")
 	ErrMediaFailed      = fault.New(fault.Conflict, "chat.media_failed", "the file could not be had")

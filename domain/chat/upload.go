@@ -128,6 +128,34 @@ func (c UploadFile) Decide(s State) ([]Event, error) {
 	return []Event{c.FileUploaded}, nil
 }
 
+// UploadSpared is how long after it was uploaded a file is kept in any case: a little
+// longer than it can be put into a message, so that whoever is at it just now gets through.
+const UploadSpared = UploadKept + 24*time.Hour
+
+// DiscardFile records that an uploaded file is kept no more. One that can still be put into
+// a message, or that is in one that waits for its time, is refused.
+type DiscardFile struct{ FileDiscarded }
+
+// Decide implements the command. The State forgets files that have expired, so one that it
+// does not know may have been uploaded.
+func (c DiscardFile) Decide(s State) ([]Event, error) {
+	switch {
+	case !s.Exists:
+		return nil, ErrNotFound
+	case c.File == "":
+		return nil, ErrFileMissing
+	}
+	if u, known := s.Files[c.File]; known && c.At.Sub(u.At) <= UploadSpared {
+		return nil, ErrFileInUse
+	}
+	for _, m := range s.Scheduled {
+		if f := m.File(); f != nil && f.ID == c.File {
+			return nil, ErrFileInUse
+		}
+	}
+	return []Event{c.FileDiscarded}, nil
+}
+
 // uploads returns how many files can be put into a message at a time.
 func (s State) uploads(at time.Time) (n int) {
 	for _, u := range s.Files {

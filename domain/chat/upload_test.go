@@ -65,6 +65,9 @@ func TestUploads(t *testing.T) {
 	more := upload(func(e *chat.FileUploaded) { e.At = later })
 	muchLater := upload(func(e *chat.FileUploaded) { e.At = noon.Add(31 * day) })
 
+	discard := chat.DiscardFile{FileDiscarded: chat.FileDiscarded{File: "f-image", SHA256: photo.File.SHA256, At: noon.Add(31*day + time.Minute)}}
+	headed := chat.MessageScheduled{Message: "o1", Outgoing: chat.Outgoing{Text: "Hi", Template: filled.Template}, SendAt: noon.Add(60 * day), By: "ann", At: later}
+
 	run(t, cases{
 		{Name: "upload", Given: past{opened}, When: chat.UploadFile{FileUploaded: photo}, Then: past{photo}},
 		{Name: "upload the same", Given: past{opened, photo}, When: upload(func(e *chat.FileUploaded) { e.At = later })},
@@ -100,6 +103,17 @@ func TestUploads(t *testing.T) {
 		{Name: "send at a time", Given: past{opened, photo}, When: soon, Then: past{waits}},
 		{Name: "send when the time has come, long after the upload", Given: past{opened, photo, waits}, When: chat.SendDue{Message: "o1", At: noon.Add(40 * day)}, Then: past{due}},
 		{Name: "change the caption of what waits to no text", Given: past{opened, photo, waits}, When: chat.ChangeScheduled{Message: "o1", By: "ann", Text: &bad, At: later}, Err: chat.ErrCaption},
+		{Name: "discard", Given: past{opened, photo}, When: discard, Then: past{discard.FileDiscarded}, Anew: true},
+		{Name: "discard what the state forgot", Given: past{opened}, When: discard, Then: past{discard.FileDiscarded}, Anew: true},
+		{Name: "discard what was sent otherwise", Given: past{opened, photo, waits, due}, When: discard, Then: past{discard.FileDiscarded}, Anew: true},
+		{Name: "discard in a deleted chat", Given: past{opened, photo, gone}, When: discard, Then: past{discard.FileDiscarded}, Anew: true},
+		{Name: "discard what can still be sent", Given: past{opened, photo, renewed}, When: discard, Err: chat.ErrFileInUse},
+		{Name: "discard what waits to be sent", Given: past{opened, photo, waits}, When: discard, Err: chat.ErrFileInUse},
+		{Name: "discard what waits in a header", Given: past{opened, photo, headed}, When: discard, Err: chat.ErrFileInUse},
+		{Name: "discard nothing", Given: past{opened}, When: chat.DiscardFile{}, Err: chat.ErrFileMissing},
+		{Name: "discard of no chat", When: discard, Err: chat.ErrNotFound},
+		{Name: "send what was discarded", Given: past{opened, photo, discard.FileDiscarded}, When: lateSend, Err: chat.ErrFileNotFound},
+		{Name: "upload what was discarded", Given: past{opened, photo, discard.FileDiscarded}, When: muchLater, Then: past{muchLater.FileUploaded}},
 		{Name: "send what was uploaded again", Given: past{opened, photo, renewed}, When: lateSend, Then: past{func() chat.MessageQueued {
 			e := sent(photo.File, "")
 			e.At = lateSend.At

@@ -170,23 +170,38 @@ func (s *Store) Open(_ context.Context, workspace, sum string) (io.ReadSeekClose
 	return f, nil
 }
 
-// Delete implements blob.Store.
+// Delete implements blob.Store. A file is taken aside before it is looked at, so that one
+// that is put just then is not deleted unseen.
 func (s *Store) Delete(_ context.Context, b blob.Blob) error {
 	key, err := blob.Key(b.Workspace, b.SHA256)
 	if err != nil {
 		return err
 	}
-	at, err := s.root.Stat(key)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch at, err := s.root.Stat(key); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look at file: %w", err)
+	case at.ModTime().After(b.PutAt):
 		return nil
 	}
+	aside := unfinished + "/" + strings.ReplaceAll(key, "/", " ")
+	if err := s.root.Rename(key, aside); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("take file aside: %w", err)
+	}
+	at, err := s.root.Stat(aside)
 	if err != nil {
 		return fmt.Errorf("look at file: %w", err)
 	}
 	if at.ModTime().After(b.PutAt) {
+		if err := s.root.Rename(aside, key); err != nil {
+			return fmt.Errorf("put file back: %w", err)
+		}
 		return nil
 	}
-	if err := s.root.Remove(key); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.root.Remove(aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("delete file: %w", err)
 	}
 	return nil
