@@ -11,6 +11,7 @@ import (
 	"github.com/chatledger/chatledger/domain/bulk"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/domain/export"
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/domain/order"
@@ -30,6 +31,7 @@ type Bulk struct {
 
 	contacts *Contacts
 	orders   *Orders
+	exports  *Exports
 }
 
 // Request asks for a job. What it says about statuses, agents and tags is checked
@@ -86,17 +88,35 @@ func (c Bulk) Stop(ctx context.Context, o Origin, id bulk.ID, cmd bulk.Stop) (Re
 
 // Cancel stops a job that runs.
 func (c Bulk) Cancel(ctx context.Context, o Origin, id bulk.ID, cmd bulk.Cancel) (Result, error) {
-	return c.jobs.do(ctx, o, "bulk.cancel", string(id), decides(cmd.Decide))
+	res, err := c.jobs.do(ctx, o, "bulk.cancel", string(id), decides(cmd.Decide))
+	return res, c.unlessExport(ctx, o, id, err)
 }
 
 // Retry tries again what failed.
 func (c Bulk) Retry(ctx context.Context, o Origin, id bulk.ID, cmd bulk.Retry) (Result, error) {
-	return c.jobs.do(ctx, o, "bulk.retry", string(id), decides(cmd.Decide))
+	res, err := c.jobs.do(ctx, o, "bulk.retry", string(id), decides(cmd.Decide))
+	return res, c.unlessExport(ctx, o, id, err)
 }
 
 // Undo takes back what a job did.
 func (c Bulk) Undo(ctx context.Context, o Origin, id bulk.ID, cmd bulk.Undo) (Result, error) {
-	return c.jobs.do(ctx, o, "bulk.undo", string(id), decides(cmd.Decide))
+	res, err := c.jobs.do(ctx, o, "bulk.undo", string(id), decides(cmd.Decide))
+	return res, c.unlessExport(ctx, o, id, err)
+}
+
+// unlessExport returns err, or, if there is no such job since it is an export, that.
+func (c Bulk) unlessExport(ctx context.Context, o Origin, id bulk.ID, err error) error {
+	if !errors.Is(err, bulk.ErrNotFound) {
+		return err
+	}
+	there, looked := c.exports.there(ctx, o.Workspace, export.ID(id))
+	switch {
+	case looked != nil:
+		return looked
+	case there:
+		return bulk.ErrExport
+	}
+	return err
 }
 
 // Look calls use with the present state of a job, which use must neither keep nor

@@ -174,7 +174,7 @@ func New(store eventstore.Store, o Options) *Commands {
 		groups:  newAggregate("groups", store, cache, requests, o.Now, group.Events, group.Evolve, nil, nil),
 		members: newAggregate("members", store, cache, requests, o.Now, members.Events, members.Evolve, group.ErrNotFound, func(s members.State) string { return s.Workspace }),
 	}
-	c.Bulk = Bulk{jobs, &c.Chats, &c.Contacts, &c.Orders}
+	c.Bulk = Bulk{jobs, &c.Chats, &c.Contacts, &c.Orders, &c.Exports}
 	c.QuickReplies = QuickReplies{
 		replies: newAggregate("quickreplies", store, cache, requests, o.Now, quickreply.Events, quickreply.Evolve, quickreply.ErrNotFound, func(s quickreply.State) string { return s.Workspace }),
 		chats:   chats, agents: c.Agents, teams: c.Teams, statuses: c.Statuses, channels: c.Channels, workspaces: workspaces,

@@ -17,5 +17,14 @@ func (c Exports) Request(ctx context.Context, o Origin, id export.ID, cmd export
 	return c.exports.do(ctx, o, "export.request", string(id), decides(cmd.Decide))
 }
 
+// there reports whether a workspace has an export.
+func (c Exports) there(ctx context.Context, workspace string, id export.ID) (there bool, err error) {
+	err = c.exports.with(ctx, string(id), func(s export.State) error {
+		there = s.Workspace == workspace
+		return nil
+	})
+	return there, err
+}
+
 // NewExport returns the id of the export that the command o asks for.
 func NewExport(o Origin) export.ID { return export.ID(ids.Of(o.Command, "export")) }

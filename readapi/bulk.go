@@ -3,6 +3,7 @@ package readapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/chatledger/chatledger/domain/bulk"
@@ -154,6 +155,11 @@ func (a *API) listJobs(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inJ
 
 func (a *API) getJob(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inJob) (BulkJob, eventstore.Revision, error) {
 	j, err := bulkview.Get(ctx, tx, r.Workspace, in.Job)
+	if errors.Is(err, bulk.ErrNotFound) {
+		if _, none := a.requestedExport(ctx, r.Workspace, in.Job); none == nil {
+			err = bulk.ErrNotFound.With("this is an export, which is no job: its file is at /v1/exports/" + in.Job + "/file")
+		}
+	}
 	return newJob(&j, a.Now()), eventstore.Revision(j.Revision), err
 }
 
@@ -188,7 +194,7 @@ func listJobItems(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inJobIte
 type inBulkPreview struct {
 	web.Read
 	Body struct {
-		Action    string        `json:"action,omitempty" enum:"close,set_status,assign,unassign,tag,untag,delete,restore" doc:"With restore, what is deleted is looked through, as the job does; any other makes no difference."`
+		Action    string        `json:"action,omitempty" enum:"close,set_status,assign,unassign,tag,untag,delete,restore,export" doc:"With restore, what is deleted is looked through, as the job does; any other makes no difference."`
 		Target    string        `json:"target" enum:"chats,contacts,orders"`
 		Selection BulkSelection `json:"selection"`
 	}

@@ -96,3 +96,80 @@ func TestBulkPreviewOfEachTarget(t *testing.T) {
 		l.must(403, role, "POST", "/v1/bulk/preview", `{"target":"orders","selection":{"filter":{}}}`)
 	}
 }
+
+// An export that is asked for as a bulk operation is one like any other.
+func TestBulkExport(t *testing.T) {
+	l := newLedger(t)
+	first, second, third := l.receive(acme, "15551", "hello"), l.receive(acme, "15552", "hello"), l.receive(acme, "15553", "hello")
+	ask := func(body string) object {
+		t.Helper()
+		return l.must(202, sue, "POST", "/v1/bulk", body)
+	}
+	rows := func(export object) string {
+		t.Helper()
+		got := l.do(sue, "GET", export["file"].(string)+"?min_position="+l.head(), "")
+		if got.status != 200 {
+			t.Fatalf("%d %s", got.status, got.body)
+		}
+		return strings.TrimSpace(strings.ReplaceAll(strings.TrimPrefix(got.body, "id"), "\r\n", " "))
+	}
+	const start = `{"action":"export","target":"chats","format":"csv","columns":["id"],"selection":`
+	for selection, want := range map[string][]string{
+		`{"filter":{}}`: {third, second, first},
+		fmt.Sprintf(`{"filter":{},"except":[%q]}`, second):                                                         {third, first},
+		fmt.Sprintf(`{"filter":{"field":"phone","op":"contains","value":"1555"},"except":[%q,%q]}`, third, second): {first},
+		fmt.Sprintf(`{"ids":[%q,"nobody",%q]}`, first, third):                                                      {third, first},
+		fmt.Sprintf(`{"ids":[%q,%q],"except":[%q]}`, first, third, first):                                          {third},
+	} {
+		if got := rows(ask(start + selection + "}")); got != strings.Join(want, " ") {
+			t.Errorf("%s: %q, want %q", selection, got, want)
+		}
+	}
+	ana := l.must(201, sue, "POST", "/v1/contacts", `{"name":"Ana"}`)["id"].(string)
+	l.must(201, sue, "POST", "/v1/contacts", `{"name":"Bob"}`)
+	if got := rows(ask(fmt.Sprintf(`{"action":"export","target":"contacts","format":"csv","columns":["id"],"selection":{"ids":[%q]}}`, ana))); got != ana {
+		t.Errorf("contacts: %q", got)
+	}
+	order := l.must(201, sue, "POST", "/v1/orders", `{"external_id":"o1","currency":"EUR","lines":[{"product":"hat","quantity":1,"unit_price":100}]}`)["id"].(string)
+	if got := rows(ask(`{"action":"export","target":"orders","format":"csv","columns":["id"],"selection":{"filter":{"field":"currency","op":"eq","value":"EUR"}}}`)); got != order {
+		t.Errorf("orders: %q", got)
+	}
+
+	export := ask(start + `{"filter":{}}}`)
+	if export["expires_in_seconds"] != 3600.0 {
+		t.Errorf("%v", export)
+	}
+	id := export["id"].(string)
+	for _, verb := range []string{"cancel", "retry", "undo"} {
+		if got := l.must(409, sue, "POST", "/v1/bulk/"+id+"/"+verb, ""); got["code"] != "bulk.export" {
+			t.Errorf("%s: %v", verb, got)
+		}
+		l.must(404, sue, "POST", "/v1/bulk/nothing/"+verb, "")
+	}
+	if got := l.must(404, sue, "GET", "/v1/bulk/"+id, ""); !strings.Contains(fmt.Sprint(got["detail"]), export["file"].(string)) {
+		t.Errorf("as a job: %v", got)
+	}
+	l.settle("other")
+	stranger, _ := l.token("other", agent.RoleAdmin, "")
+	if got := l.do(stranger, "POST", "/v1/bulk/"+id+"/undo", ""); got.status != 404 {
+		t.Errorf("a stranger: %d %s", got.status, got.body)
+	}
+	if got := l.must(200, sue, "POST", "/v1/bulk/preview?min_position="+l.head(), fmt.Sprintf(`{"action":"export","target":"chats","selection":{"filter":{},"except":[%q]}}`, first)); got["count"] != 2.0 {
+		t.Errorf("preview: %v", got)
+	}
+
+	for body, want := range map[string][2]string{
+		start + `{}}`:                        {"bulk.selection", "selection"},
+		start + `{"filter":{},"ids":["c"]}}`: {"bulk.selection", "selection"},
+		start + `{"filter":{"and":[{"field":"x","op":"exists"}]}}}`:                                           {"filter.unknown_field", "selection.filter.and[0].field"},
+		start + `{"ids":["` + strings.Repeat("x", 201) + `"]}}`:                                               {"export.bad_ids", "selection.ids"},
+		`{"action":"export","target":"orders","format":"csv","columns":["phones"],"selection":{"filter":{}}}`: {"export.unknown_column", "columns"},
+		`{"action":"export","target":"chats","selection":{"filter":{}}}`:                                      {"export.unknown_format", "format"},
+		`{"action":"export","target":"chats","format":"csv","tags":["x"],"selection":{"filter":{}}}`:          {"bulk.parameter", "action"},
+		`{"action":"delete","target":"chats","format":"csv","selection":{"filter":{}}}`:                       {"bulk.parameter", "action"},
+	} {
+		if got := l.must(400, sue, "POST", "/v1/bulk", body); got["code"] != want[0] || !strings.Contains(fmt.Sprint(got["errors"]), want[1]) {
+			t.Errorf("%s: %v, want %v", body, got, want)
+		}
+	}
+}

@@ -120,7 +120,7 @@ func (a *API) pagesOf(req export.Requested) (func(ctx context.Context, from stri
 			if page.at, err = projections.Checkpoints(ctx, tx, views...); err != nil {
 				return err
 			}
-			page.rows, page.next, err = read(ctx, tx, wanted{req.Workspace, f, filtersql.Scope{Now: req.At, Me: req.By}, from})
+			page.rows, page.next, err = read(ctx, tx, wanted{req.Workspace, f, filtersql.Scope{Now: req.At, Me: req.By}, req.IDs, req.Except, from})
 			return err
 		})
 		return page, err
@@ -232,11 +232,13 @@ type wanted struct {
 	workspace string
 	filter    filter.Filter
 	scope     filtersql.Scope
+	only      []string // see export.Requested.IDs
+	except    []string
 	cursor    string
 }
 
 func chatRows(ctx context.Context, tx sqldb.Tx, w wanted) ([]row, string, error) {
-	page, err := inbox.Find(ctx, tx, inbox.Search{Workspace: w.workspace, Filter: w.filter, Scope: w.scope, Sort: inbox.ByCreated, Cursor: w.cursor, Limit: cursor.MaxLimit})
+	page, err := inbox.Find(ctx, tx, inbox.Search{Workspace: w.workspace, Filter: w.filter, Scope: w.scope, Only: w.only, Except: w.except, Sort: inbox.ByCreated, Cursor: w.cursor, Limit: cursor.MaxLimit})
 	rows := make([]row, len(page.Chats))
 	for i, c := range page.Chats {
 		rows[i] = row{
@@ -250,7 +252,7 @@ func chatRows(ctx context.Context, tx sqldb.Tx, w wanted) ([]row, string, error)
 }
 
 func contactRows(ctx context.Context, tx sqldb.Tx, w wanted) ([]row, string, error) {
-	page, err := contacts.Find(ctx, tx, contacts.Search{Workspace: w.workspace, Filter: w.filter, Scope: w.scope, Sort: contacts.ByCreated, Cursor: w.cursor, Limit: cursor.MaxLimit})
+	page, err := contacts.Find(ctx, tx, contacts.Search{Workspace: w.workspace, Filter: w.filter, Scope: w.scope, Only: w.only, Except: w.except, Sort: contacts.ByCreated, Cursor: w.cursor, Limit: cursor.MaxLimit})
 	rows := make([]row, len(page.Contacts))
 	for i, c := range page.Contacts {
 		rows[i] = row{
@@ -263,7 +265,7 @@ func contactRows(ctx context.Context, tx sqldb.Tx, w wanted) ([]row, string, err
 }
 
 func orderRows(ctx context.Context, tx sqldb.Tx, w wanted) ([]row, string, error) {
-	page, err := orders.Find(ctx, tx, orders.Search{Workspace: w.workspace, Filter: w.filter, Scope: w.scope, Cursor: w.cursor, Limit: cursor.MaxLimit})
+	page, err := orders.Find(ctx, tx, orders.Search{Workspace: w.workspace, Filter: w.filter, Scope: w.scope, Only: w.only, Except: w.except, Cursor: w.cursor, Limit: cursor.MaxLimit})
 	rows := make([]row, len(page.Orders))
 	for i, o := range page.Orders {
 		rows[i] = row{

@@ -34,5 +34,11 @@ type RequestedExport struct {
 }
 
 func requestedExport(r commands.Result, _ caller, _ *with[ExportBody]) RequestedExport {
-	return RequestedExport{written(r), "/v1/exports/" + r.ID + "/file", int64(export.Life / time.Second)}
+	file, life := fileOf(r)
+	return RequestedExport{written(r), file, life}
+}
+
+// fileOf returns where the file of an export is, and for how many seconds.
+func fileOf(r commands.Result) (path string, seconds int64) {
+	return "/v1/exports/" + r.ID + "/file", int64(export.Life / time.Second)
 }

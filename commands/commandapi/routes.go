@@ -128,10 +128,8 @@ func (a *api) routes() []web.Endpoint {
 				return a.Calls.RequestEnd(ctx, c.Origin, in.Call, call.RequestEnd{By: string(c.By), At: c.At})
 			}, answers(202), "The call ends when its provider was told, or could not be told."),
 
-		write(a, "POST /v1/bulk", seniors, "Do one thing to many chats, contacts or orders",
-			func(ctx ctx, c caller, in *with[BulkBody]) (result, error) {
-				return a.Bulk.Request(ctx, c.Origin, commands.NewJob(c.Origin), in.Body.command(c))
-			}, answers(202), "The answer's id is that of a job, which GET /v1/bulk/{job} shows. Its selection is frozen before it begins; what somebody has changed since is left alone, and counted as a conflict. Contacts cannot be closed; orders can be assigned, unassigned, tagged and untagged. The filter of a restore chooses among what is deleted."),
+		respond(a, "POST /v1/bulk", seniors, "Do one thing to many chats, contacts or orders", a.requestBulk, requestedBulk, answers(202),
+			"The answer's id is that of a job, which GET /v1/bulk/{job} shows. Its selection is frozen before it begins; what somebody has changed since is left alone, and counted as a conflict. Contacts cannot be closed; orders can be assigned, unassigned, tagged, untagged and exported. The filter of a restore chooses among what is deleted. An export is no job: the answer says where the file is, as that of POST /v1/exports does, and there is nothing to cancel, to retry or to undo."),
 		write(a, "POST /v1/bulk/{job}/cancel", seniors, "Stop a bulk operation",
 			func(ctx ctx, c caller, in *jobWith[*ReasonBody]) (result, error) {
 				return a.Bulk.Cancel(ctx, c.Origin, in.Job, bulk.Cancel{By: string(c.By), Reason: in.Body.reason(), At: c.At})

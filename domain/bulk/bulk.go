@@ -30,6 +30,7 @@ const (
 	Untag     Action = "untag"
 	Delete    Action = "delete"
 	Restore   Action = "restore"
+	Export    Action = "export" // asked for like the others, but no job comes of it: see package export
 )
 
 // Outcome is what became of an item.
@@ -124,7 +125,9 @@ var (
 	ErrNothingFailed = fault.New(fault.Conflict, "bulk.nothing_failed", "no item of the job has failed")
 	ErrNothingDone   = fault.New(fault.Conflict, "bulk.nothing_done", "the job has changed nothing that could be undone")
 
-	ErrAction        = fault.Bad("action", "bulk.unknown_action", "the action is close, set_status, assign, unassign, tag, untag, delete or restore")
+	ErrExport = fault.New(fault.Conflict, "bulk.export", "this is an export: nothing runs that could be cancelled or tried again, and nothing was changed that could be undone")
+
+	ErrAction        = fault.Bad("action", "bulk.unknown_action", "the action is close, set_status, assign, unassign, tag, untag, delete, restore or export")
 	ErrTarget        = fault.Bad("target", "bulk.unknown_target", "the target is chats, contacts or orders")
 	ErrTargetAction  = fault.Bad("action", "bulk.target_action", "contacts cannot be closed; orders can be assigned, unassigned, tagged and untagged")
 	ErrSelection     = fault.Bad("selection", "bulk.selection", "name either ids or a filter; {} as filter means everything")

@@ -14,6 +14,8 @@ type Requested struct {
 	Target    string          `json:"target"`
 	Format    Format          `json:"format"`
 	Filter    json.RawMessage `json:"filter,omitempty"`
+	IDs       []string        `json:"ids,omitempty"`    // the rows, if they were named one by one; sorted
+	Except    []string        `json:"except,omitempty"` // rows that are left out; sorted
 	Columns   []string        `json:"columns"`
 	By        string          `json:"by"`
 	At        time.Time       `json:"at"`

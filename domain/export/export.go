@@ -11,6 +11,7 @@ import (
 
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/filter"
+	"github.com/chatledger/chatledger/domain/internal/text"
 )
 
 // ID names an export.
@@ -35,6 +36,8 @@ var (
 	ErrTarget  = fault.Bad("target", "export.unknown_target", "the target is chats, contacts or orders")
 	ErrFormat  = fault.Bad("format", "export.unknown_format", "the format is csv or ndjson")
 	ErrColumns = fault.Bad("columns", "export.unknown_column", "there is no such column, or it is there twice")
+	ErrIDs     = fault.Bad("selection.ids", "export.bad_ids", "name at most 10,000 ids, each of 1 to 200 bytes of text, and no filter besides")
+	ErrExcept  = fault.Bad("selection.except", "export.bad_ids", "name at most 10,000 ids, each of 1 to 200 bytes of text")
 	ErrBy      = fault.Bad("by", "export.by_missing", "who asks is required")
 )
 
@@ -70,12 +73,18 @@ type State struct {
 // Evolve returns the state after e.
 func Evolve(s State, e Event) State { e.apply(&s); return s }
 
-// Request asks for an export. No columns means all of them.
+// MaxIDs is how many rows can be named one by one.
+const MaxIDs = 10_000
+
+// Request asks for an export. No columns means all of them; neither a filter nor ids
+// means every row.
 type Request struct {
 	Workspace string
 	Target    string
 	Format    Format
-	Filter    []byte // JSON; nil for everything
+	Filter    []byte   // JSON; nil for everything
+	IDs       []string // the rows, instead of a filter
+	Except    []string // rows that are left out
 	Columns   []string
 	By        string
 	At        time.Time
@@ -92,6 +101,10 @@ func (c Request) Decide(s State) ([]Event, error) {
 		return nil, ErrTarget
 	case c.Format != CSV && c.Format != NDJSON:
 		return nil, ErrFormat
+	case !named(c.IDs) || len(c.IDs) > 0 && len(c.Filter) > 0:
+		return nil, ErrIDs
+	case !named(c.Except):
+		return nil, ErrExcept
 	case c.By == "":
 		return nil, ErrBy
 	}
@@ -108,10 +121,20 @@ func (c Request) Decide(s State) ([]Event, error) {
 		return nil, err
 	}
 	e := Requested{
-		Workspace: c.Workspace, Target: c.Target, Format: c.Format, Columns: chosen, By: c.By, At: c.At, Until: c.At.Add(Life),
+		Workspace: c.Workspace, Target: c.Target, Format: c.Format, IDs: distinct(c.IDs), Except: distinct(c.Except), Columns: chosen, By: c.By, At: c.At, Until: c.At.Add(Life),
 	}
 	if len(c.Filter) > 0 {
 		e.Filter = json.RawMessage(c.Filter)
 	}
 	return []Event{e}, nil
+}
+
+func named(ids []string) bool {
+	return len(ids) <= MaxIDs && !slices.ContainsFunc(ids, func(id string) bool { return id == "" || len(id) > 200 || !text.Clean(id) })
+}
+
+func distinct(ids []string) []string {
+	list := slices.Clone(ids)
+	slices.Sort(list)
+	return slices.Compact(list)
 }

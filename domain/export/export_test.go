@@ -22,12 +22,19 @@ func TestDecisions(t *testing.T) {
 	requested := export.Requested{Workspace: "acme", Target: "chats", Format: export.CSV, Columns: []string{"phone", "id"}, By: "sue", At: at, Until: at.Add(time.Hour)}
 	all := requested
 	all.Target, all.Format, all.Columns, all.Filter = "orders", export.NDJSON, export.Columns("orders"), json.RawMessage(`{}`)
+	some := requested
+	some.IDs, some.Except = []string{"c1", "c2"}, []string{"c3"}
 	domaintest.Run(t, export.Evolve, []domaintest.Case[export.State, export.Event]{
 		{Name: "request", When: request(none), Then: []export.Event{requested}},
 		{Name: "again", Given: []export.Event{requested}, When: request(none)},
 		{Name: "all columns", When: request(func(r *export.Request) {
 			r.Target, r.Format, r.Columns, r.Filter = "orders", export.NDJSON, nil, []byte(`{}`)
 		}), Then: []export.Event{all}},
+		{Name: "by ids", When: request(func(r *export.Request) { r.IDs, r.Except = []string{"c2", "c1", "c2"}, []string{"c3"} }), Then: []export.Event{some}},
+		{Name: "ids and a filter", When: request(func(r *export.Request) { r.IDs, r.Filter = []string{"c1"}, []byte(`{}`) }), Err: export.ErrIDs},
+		{Name: "too many ids", When: request(func(r *export.Request) { r.IDs = make([]string, 10_001) }), Err: export.ErrIDs},
+		{Name: "an empty id", When: request(func(r *export.Request) { r.IDs = []string{""} }), Err: export.ErrIDs},
+		{Name: "an exception that is no id", When: request(func(r *export.Request) { r.Except = []string{"\x00"} }), Err: export.ErrExcept},
 		{Name: "cars", When: request(func(r *export.Request) { r.Target = "cars" }), Err: export.ErrTarget},
 		{Name: "paper", When: request(func(r *export.Request) { r.Format = "pdf" }), Err: export.ErrFormat},
 		{Name: "a column twice", When: request(func(r *export.Request) { r.Columns = []string{"id", "id"} }), Err: export.ErrColumns},

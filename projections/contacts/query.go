@@ -34,6 +34,7 @@ type Search struct {
 	Workspace string
 	Filter    filter.Filter // of contacts
 	Scope     filtersql.Scope
+	Only      []string // ids that alone are looked at; nil: all
 	Except    []string // ids that are left out
 	Deleted   bool     // those that are deleted, instead of the others
 	Sort      Sort     // ByCreated if empty
@@ -74,7 +75,7 @@ func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, direct
 	}
 	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
 	return filtersql.Query{
-		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Except: s.Except, Hidden: s.Deleted, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
+		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Only: s.Only, Except: s.Except, Hidden: s.Deleted, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
 	}, aliases, err
 }
 

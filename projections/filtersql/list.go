@@ -75,6 +75,7 @@ type Query struct {
 	Workspace string
 	Filter    filter.Filter
 	Scope     Scope
+	Only      []string // ids that alone are looked at; nil: all
 	Except    []string // ids that are left out
 	Hidden    bool     // the rows that the list hides, instead of those that it shows
 	Sort      string
@@ -465,6 +466,9 @@ func (s *statement) passing(rest []filter.Node, from *place, size int, join bool
 		// What is hidden lies side by side, whose it may be. It is told apart here and
 		// not in the window, so that the rows of others count as looked at.
 		heavy = append(heavy, s.Workspace+" = "+s.arg(s.query.Workspace))
+	}
+	if len(s.query.Only) > 0 {
+		light = append(light, "w.id IN "+s.listed(s.query.Only))
 	}
 	if len(s.query.Except) > 0 {
 		light = append(light, "w.id NOT IN "+s.listed(s.query.Except))

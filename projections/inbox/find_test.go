@@ -286,14 +286,15 @@ func TestFindIsWhatTheFilterMeans(t *testing.T) {
 			}
 			sort := rapid.SampledFrom([]inbox.Sort{inbox.ByActivity, inbox.ByCreated, inbox.ByWaiting}).Draw(rt, "sort")
 			except := rapid.SliceOfN(rapid.SampledFrom([]string{"c001", "c010", "c100", "c'"}), 0, 3).Draw(rt, "except")
+			only := rapid.SliceOfN(rapid.SampledFrom([]string{"c001", "c010", "c011", "c100", "c200", "c'"}), 0, 5).Draw(rt, "only")
 			var want []known
 			for _, k := range all {
-				if passes(f.Root, &k, scope) && !slices.Contains(except, k.ID) {
+				if passes(f.Root, &k, scope) && !slices.Contains(except, k.ID) && (len(only) == 0 || slices.Contains(only, k.ID)) {
 					want = append(want, k)
 				}
 			}
 			slices.SortFunc(want, func(a, b known) int { return inOrder(sort, &a, &b) })
-			s := inbox.Search{Workspace: viewstest.Workspace, Filter: f, Scope: scope, Except: except, Sort: sort, Limit: rapid.IntRange(20, 200).Draw(rt, "limit")}
+			s := inbox.Search{Workspace: viewstest.Workspace, Filter: f, Scope: scope, Only: only, Except: except, Sort: sort, Limit: rapid.IntRange(20, 200).Draw(rt, "limit")}
 			var ids, got []string
 			for _, k := range want {
 				ids = append(ids, k.ID)

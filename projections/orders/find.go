@@ -14,6 +14,7 @@ type Search struct {
 	Workspace string
 	Filter    filter.Filter // of orders
 	Scope     filtersql.Scope
+	Only      []string // ids that alone are looked at; nil: all
 	Except    []string // ids that are left out
 	Cursor    string   // of the page before; "" for the first
 	Limit     int      // 1 to 200; 0 means 50
@@ -25,7 +26,7 @@ const byPlaced = "placed"
 func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, directory.Aliases, error) {
 	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
 	return filtersql.Query{
-		Workspace: s.Workspace, Filter: aliases.Expand(s.Filter), Scope: s.Scope, Except: s.Except, Sort: byPlaced, Cursor: s.Cursor, Limit: s.Limit,
+		Workspace: s.Workspace, Filter: aliases.Expand(s.Filter), Scope: s.Scope, Only: s.Only, Except: s.Except, Sort: byPlaced, Cursor: s.Cursor, Limit: s.Limit,
 	}, aliases, err
 }
 
