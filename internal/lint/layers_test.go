@@ -28,6 +28,9 @@ var layers = []struct{ pkg, may string }{
 	{"eventstore/faulty", "eventstore"},
 	{"eventstore/sqlite/**", "eventstore github.com/google/uuid zombiezen.com/go/sqlite/** modernc.org/sqlite/** modernc.org/libc github.com/pressly/goose/v3/**"},
 	{"eventstore/postgres/**", "eventstore github.com/google/uuid github.com/jackc/pgx/v5/** github.com/pressly/goose/v3/**"},
+	{"eventstore/kurrent", "eventstore " + grpc},
+	{"eventstore/gateway", "eventstore " + grpc},
+	{"eventstore/gateway/gatewaytest", "eventstore eventstore/gateway"},
 	{"eventstore/feed", "eventstore github.com/google/uuid " + watermill},
 
 	{"commands", "domain/** eventstore eventstore/codec internal/ids github.com/google/uuid golang.org/x/sync/**"},
@@ -67,6 +70,7 @@ var layers = []struct{ pkg, may string }{
 
 const (
 	forTests  = "github.com/google/** pgregory.net/rapid go.uber.org/goleak github.com/anishathalye/porcupine github.com/cockroachdb/datadriven" // packages that only tests import
+	grpc      = "github.com/google/uuid google.golang.org/grpc/** google.golang.org/protobuf/** google.golang.org/genproto/googleapis/rpc/** github.com/EventStore/EventStore-Client-Go/v4/**"
 	watermill = "github.com/ThreeDotsLabs/watermill/**"
 	jsonv2    = "github.com/go-json-experiment/json/**"
 	http      = "github.com/danielgtaylor/huma/v2/** github.com/google/uuid github.com/prometheus/client_golang/** golang.org/x/time/rate"
@@ -103,7 +107,7 @@ func TestLayers(t *testing.T) {
 
 // concrete lists what is chosen in one place: drivers, databases, views, the
 // message router and what hangs on it.
-const concrete = "eventstore/memory eventstore/sqlite eventstore/postgres eventstore/feed internal/sqldb projections/* " +
+const concrete = "eventstore/memory eventstore/sqlite eventstore/postgres eventstore/kurrent eventstore/gateway eventstore/feed internal/sqldb projections/* " +
 	"channels/whatsapp commands/commandapi readapi internal/blob/* " +
 	"zombiezen.com/go/sqlite/** github.com/jackc/pgx/v5/** " + watermill
 

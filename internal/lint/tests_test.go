@@ -12,11 +12,12 @@ import (
 // watched lists packages that start goroutines and have no tests of their own
 // that would see one left over, each with the package whose tests do.
 var watched = map[string]string{
-	"channels/whatsapp/graphtest": "channels/whatsapp",
-	"cmd/chatledger/demo":         "cmd/chatledger",
-	"internal/blob/blobtest":      "internal/blob/dir",
-	"internal/testenv/with":       "internal/testenv",
-	"projections/views/viewstest": "projections/views",
+	"channels/whatsapp/graphtest":    "channels/whatsapp",
+	"cmd/chatledger/demo":            "cmd/chatledger",
+	"eventstore/gateway/gatewaytest": "eventstore/gateway",
+	"internal/blob/blobtest":         "internal/blob/dir",
+	"internal/testenv/with":          "internal/testenv",
+	"projections/views/viewstest":    "projections/views",
 }
 
 // A package that starts goroutines has tests that fail if one is left over.

@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"sync/atomic"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/persistent"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/projections"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	"google.golang.org/grpc/codes"
+)
+
+// What a client asks before it has sent a password: which methods there are, and
+// which nodes. Neither says anything of the log.
+
+// protocolVersion is that of the EventStoreDB whose protocol is served. Clients
+// choose by it what they dare to call.
+const protocolVersion = "24.10.0"
+
+type featuresService struct {
+	serverfeatures.UnimplementedServerFeaturesServer
+	*Server
+}
+
+// GetSupportedMethods implements serverfeatures.ServerFeaturesServer. Names are in
+// lower case, as clients compare them. What is not listed is answered as not
+// implemented, which clients say as such.
+func (s *featuresService) GetSupportedMethods(context.Context, *shared.Empty) (*serverfeatures.SupportedMethods, error) {
+	const streams = "event_store.client.streams.streams"
+	method := func(service, name string, features ...string) *serverfeatures.SupportedMethod {
+		return &serverfeatures.SupportedMethod{ServiceName: service, MethodName: name, Features: features}
+	}
+	return &serverfeatures.SupportedMethods{
+		EventStoreServerVersion: protocolVersion,
+		Methods: []*serverfeatures.SupportedMethod{
+			method(streams, "read", "position", "events"),
+			method(streams, "append"),
+			method(streams, "batchappend", "deadline_duration"),
+			method(streams, "delete"),
+			method(streams, "tombstone"),
+			method("event_store.client.server_features.serverfeatures", "getsupportedmethods"),
+			method("event_store.client.gossip.gossip", "read"),
+		},
+	}, nil
+}
+
+type gossipService struct {
+	gossip.UnimplementedGossipServer
+	*Server
+}
+
+// Read implements gossip.GossipServer: a cluster of one, its leader.
+func (s *gossipService) Read(context.Context, *shared.Empty) (*gossip.ClusterInfo, error) {
+	host, port := s.addr.get()
+	return &gossip.ClusterInfo{Members: []*gossip.MemberInfo{{
+		InstanceId: &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
+			MostSignificantBits:  int64(binary.BigEndian.Uint64(s.id[:8])),
+			LeastSignificantBits: int64(binary.BigEndian.Uint64(s.id[8:])),
+		}}},
+		TimeStamp:    s.cfg.Now().UnixNano() / 100,
+		State:        gossip.MemberInfo_Leader,
+		IsAlive:      true,
+		HttpEndPoint: &gossip.EndPoint{Address: host, Port: port},
+	}}}, nil
+}
+
+// What is not served is answered as not implemented: clients say so.
+
+type persistentService struct {
+	persistent.UnimplementedPersistentSubscriptionsServer
+}
+
+// Read implements persistent.PersistentSubscriptionsServer. It takes the request
+// before it refuses, or clients see no more than a call that is over.
+func (persistentService) Read(in persistent.PersistentSubscriptions_ReadServer) error {
+	if _, err := in.Recv(); err != nil {
+		return err
+	}
+	return &failure{code: codes.Unimplemented, message: "Persistent subscriptions are not served: subscribe, and keep the checkpoint."}
+}
+
+type projectionsService struct {
+	projections.UnimplementedProjectionsServer
+}
+
+// addr is where the server listens, once it does.
+type addr struct{ v atomic.Pointer[net.TCPAddr] }
+
+func (a *addr) set(to net.Addr) {
+	if tcp, ok := to.(*net.TCPAddr); ok {
+		a.v.Store(tcp)
+	}
+}
+
+func (a *addr) get() (host string, port uint32) {
+	tcp := a.v.Load()
+	if tcp == nil {
+		return "", 0
+	}
+	return tcp.IP.String(), uint32(tcp.Port)
+}
