@@ -57,7 +57,7 @@ func codeTable(t *testing.T) string {
 		}
 		all[code] = r
 	}
-	for _, root := range []string{"../domain", "../commands", "../projections", "."} {
+	for _, root := range []string{"../domain", "../commands", "../projections", "../audit", "."} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 				return err

@@ -19,6 +19,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"github.com/chatledger/chatledger/audit"
+	"github.com/chatledger/chatledger/audit/auditapi"
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/commands/commandapi"
 	"github.com/chatledger/chatledger/domain/agent"
@@ -57,6 +59,7 @@ type ledger struct {
 	workers  *projectionsControl
 	views    projections.Config
 	files    *dir.Store
+	tree     *audit.Tree
 	agents   map[agent.Role]string // ids
 	tokens   map[agent.Role]string // secrets
 	tokenIDs map[agent.Role]string
@@ -129,13 +132,20 @@ func newLedger(t testing.TB, change ...func(*readapi.Config, *web.Config)) *ledg
 		c(&rc, &wc)
 	}
 	l.read = readapi.New(rc)
-	l.web = web.New(wc, slices.Concat(commandapi.Endpoints(l.commands, l.store, l.files, time.Now), l.read.Endpoints(), viewsapi.Endpoints(l.views))...)
+	if l.tree, err = audit.Open(ctx, audit.Config{
+		Store: l.store, DB: openDB(t, "audit.db"), Keys: l.accounts, Leases: l.accounts, Holder: "test", Alone: true, Now: time.Now, Logger: logger,
+		Pace: time.Millisecond,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	l.web = web.New(wc, slices.Concat(commandapi.Endpoints(l.commands, l.store, l.files, time.Now), l.read.Endpoints(), viewsapi.Endpoints(l.views), auditapi.Endpoints(l.tree))...)
 	l.web.Handle("GET /metrics", l.read.MetricsHandler())
 
 	l.workers = &projectionsControl{pause: background(t, runner.Run)}
-	stop := background(t, l.read.Run)
+	stop, stopAudit := background(t, l.read.Run), background(t, l.tree.Run)
 	t.Cleanup(func() {
 		stop()
+		stopAudit()
 		l.workers.pause()
 		if err := l.store.Close(); err != nil {
 			t.Error(err)

@@ -69,6 +69,10 @@ a b s . . A  DELETE /v1/chats/{chat}/messages/{message}/reactions
 . . s . . A  DELETE /v1/chats/{chat}
 . . s . . A  POST /v1/chats/{chat}/restore
 a b s u y A  GET /v1/chats/{chat}/transcript
+. . . u . A  GET /v1/audit
+. . . u . A  GET /v1/audit/checkpoints
+. . . u . A  GET /v1/audit/checkpoint
+. . . u . A  GET /v1/audit/consistency
 a . s . . A  POST /v1/contacts
 . . s . . A  POST /v1/contacts/import
 a b s u y A  GET /v1/contacts

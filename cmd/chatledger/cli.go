@@ -20,6 +20,7 @@ type CLI struct {
 	Events      EventsCmd      `cmd:"" help:"Read and import the log, as NDJSON."`
 	Projections ProjectionsCmd `cmd:"" help:"Look after the views: how far they are, rebuild, verify."`
 	Reactors    ReactorsCmd    `cmd:"" help:"Look after the side effects: how far they are, what is parked."`
+	Audit       AuditCmd       `cmd:"" help:"Prove that nothing in the log was altered, and check such proofs."`
 	Doctor      DoctorCmd      `cmd:"" help:"Check an installation and say what to do."`
 
 	Logging Logging          `embed:"" group:"log"`

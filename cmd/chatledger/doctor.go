@@ -180,6 +180,7 @@ func (c DoctorCmd) checkStores(ctx context.Context, d *diagnosis, moved bool) {
 		d.failf("accounts", "%v", err)
 	}
 	checkFiles(quick, c.StoreFlags, d)
+	checkAudit(quick, c.StoreFlags, d)
 }
 
 // How far a view may be behind before it is worth a word.

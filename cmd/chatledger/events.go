@@ -9,6 +9,7 @@ import (
 	"iter"
 
 	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/eventline"
 )
 
 // EventsCmd reads the log, and adds to it what was read from another.
@@ -114,7 +115,7 @@ func printEvents(w io.Writer, events iter.Seq2[eventstore.Recorded, error], atOn
 		if r.IsMark() {
 			continue
 		}
-		if line, err = appendLine(line[:0], r); err != nil {
+		if line, err = eventline.Append(line[:0], r); err != nil {
 			return fmt.Errorf("encode event at %d: %w", r.Position, err)
 		}
 		if _, err := buffered.Write(append(line, '\n')); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/eventline"
 )
 
 // EventsImportCmd is `events import`.
@@ -113,7 +114,7 @@ const maxImport = 4 << 20
 
 func (i *importer) run(ctx context.Context, in io.Reader) error {
 	lines := bufio.NewScanner(in)
-	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
+	lines.Buffer(make([]byte, 0, 64<<10), eventline.MaxLen)
 	var before eventstore.Position
 	for lines.Scan() {
 		i.line++
@@ -121,7 +122,7 @@ func (i *importer) run(ctx context.Context, in io.Reader) error {
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
-		r, err := parseLine(lines.Bytes())
+		r, err := eventline.Parse(lines.Bytes())
 		if err == nil && r.Position <= before {
 			err = fmt.Errorf("position: %d is not behind %d: the lines must be in the order of the log", r.Position, before)
 		}
@@ -142,7 +143,7 @@ func (i *importer) run(ctx context.Context, in io.Reader) error {
 		i.tell()
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
-		return errors.Join(i.flush(ctx), fmt.Errorf("line %d: longer than %d bytes, which no event is", i.line+1, maxLine))
+		return errors.Join(i.flush(ctx), fmt.Errorf("line %d: longer than %d bytes, which no event is", i.line+1, eventline.MaxLen))
 	}
 	if err := lines.Err(); err != nil {
 		return fmt.Errorf("read behind line %d: %w", i.line, err)

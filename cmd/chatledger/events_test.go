@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/faulty"
 	"github.com/chatledger/chatledger/eventstore/memory"
+	"github.com/chatledger/chatledger/internal/eventline"
 )
 
 // oddities are data that a log can hold, whatever the contract says of JSON.
@@ -152,7 +152,7 @@ func TestImportRefuses(t *testing.T) {
 		{"no time", with("2026-11-25T", "yesterday "), "line 1: recorded_at: parsing time"},
 		{"a space in the stream", with("chat-1", "chat 1"), `line 1: eventstore: invalid append: stream name "chat 1"`},
 		{"a long type", with(`"type":"a"`, `"type":"`+strings.Repeat("a", 200)+`"`), "line 1: eventstore: invalid append: chat-1: event 0 has a type of 200 bytes"},
-		{"a long line", line + "\n" + strings.Repeat(" ", maxLine+1), "line 2: longer than"},
+		{"a long line", line + "\n" + strings.Repeat(" ", eventline.MaxLen+1), "line 2: longer than"},
 		{"another order", with(`"position":1`, `"position":5`) + "\n" + with(`:0,"id":"01`, `:1,"id":"02`), "line 2: position: 1 is not behind 5"},
 		{"an id twice", line + "\n" + with(`1,"stream":"chat-1","revision":0`, `2,"stream":"chat-1","revision":1`), "line 2: revision: event"},
 	} {
@@ -203,38 +203,4 @@ func TestImportDoesNotInterleave(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A line that can be read says the same when it is printed and read again.
-func FuzzParseLine(f *testing.F) {
-	for line := range strings.Lines(dumped(f, newLog(f, streams(30)...))) {
-		f.Add([]byte(strings.TrimSuffix(line, "\n")))
-	}
-	f.Fuzz(func(t *testing.T, line []byte) {
-		r, err := parseLine(line)
-		if err != nil {
-			if s := err.Error(); s == "" || strings.ContainsAny(s, "\n") {
-				t.Errorf("%q: the error is %q", line, s)
-			}
-			return
-		}
-		printed, err := appendLine(nil, r)
-		if err != nil || bytes.ContainsAny(printed, "\r\n") || len(printed) > maxLine {
-			t.Fatalf("%q is printed as %q: %v", line, printed, err)
-		}
-		again, err := parseLine(printed)
-		if r.Time = r.Time.UTC(); err != nil || !again.Time.Equal(r.Time) {
-			t.Fatalf("%q: %v at %s; want %s", printed, err, again.Time, r.Time)
-		}
-		again.Time = r.Time
-		if len(r.Meta) == 0 {
-			again.Meta = r.Meta
-		}
-		if !reflect.DeepEqual(again, r) {
-			t.Errorf("%q: %+v; want %+v", printed, again, r)
-		}
-		if field := differing(again, r); field != "" {
-			t.Errorf("%q differs in %s", printed, field)
-		}
-	})
 }

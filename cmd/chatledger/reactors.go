@@ -78,7 +78,7 @@ func (c ReactorsResumeCmd) Run(ctx context.Context, t *terminal) error {
 	if !slices.Contains(reactorNames(), c.Name) {
 		return fmt.Errorf("there is no reactor %s; see `chatledger reactors status`", c.Name)
 	}
-	alone := c.Log == inFiles && c.views() == inFiles
+	alone := c.alone()
 	return withParts(ctx, c.StoreFlags, t, false, func(p *parts) (err error) {
 		if alone {
 			lock, err := lockServer(c.Data)

@@ -18,6 +18,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/chatledger/chatledger/audit"
+	"github.com/chatledger/chatledger/audit/auditapi"
 	"github.com/chatledger/chatledger/channels/calling"
 	"github.com/chatledger/chatledger/channels/whatsapp"
 	"github.com/chatledger/chatledger/commands"
@@ -54,8 +56,9 @@ const (
 	inFiles      = "sqlite" // what --log and --views say for files in --data
 	accountsName = "accounts"
 	searchName   = "search"
+	auditName    = "audit"
 
-	accountsCache = 8 // MB of pages: it is small
+	accountsCache = 8 // MB of pages: it is small, and so is what is used of the tree of proofs
 	searchShare   = 4 // what part of the pages of the views is for the index of words
 )
 
@@ -94,7 +97,7 @@ func openDB(ctx context.Context, f StoreFlags, name string, create bool, opts ..
 		}
 		_, cache := f.sqliteCache()
 		switch name {
-		case accountsName:
+		case accountsName, auditName:
 			cache = accountsCache
 		case searchName:
 			cache /= searchShare
@@ -131,6 +134,9 @@ func (f StoreFlags) file(name string, create bool) (string, error) {
 	return path, nil
 }
 
+// alone reports whether the lock on the data folder keeps other servers out.
+func (f StoreFlags) alone() bool { return f.Log == inFiles && f.views() == inFiles }
+
 func isPostgres(where string) bool {
 	return strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://")
 }
@@ -152,6 +158,7 @@ type parts struct {
 	commands *commands.Commands
 
 	accountsDB sqldb.DB
+	auditDB    sqldb.DB
 	caches     Caches
 	files      files
 }
@@ -236,6 +243,9 @@ func (p *parts) close() (err error) {
 	if p.files != nil {
 		err = errors.Join(err, p.files.Close())
 	}
+	if p.auditDB != nil {
+		err = errors.Join(err, p.auditDB.Close())
+	}
 	if p.accountsDB != nil {
 		err = errors.Join(err, p.accountsDB.Close())
 	}
@@ -254,6 +264,38 @@ func withParts(ctx context.Context, f StoreFlags, t *terminal, create bool, do f
 	defer func() { err = errors.Join(err, p.close()) }()
 	return do(p)
 }
+
+// openAudit opens the tree of proofs of the log.
+func (p *parts) openAudit(ctx context.Context, f StoreFlags, t *terminal, create bool) (tree *audit.Tree, err error) {
+	// It can be made again from the log, and comes out the same.
+	if p.auditDB, err = openDB(ctx, f, auditName, create, sqldb.Rebuildable); err != nil {
+		return nil, err
+	}
+	cfg := audit.Config{
+		Store: p.log, DB: p.auditDB, Keys: p.accounts, Leases: p.accounts, Holder: processName(), Alone: f.alone(), Now: now, Logger: t.logger,
+	}
+	if create {
+		return audit.Open(ctx, cfg)
+	}
+	return audit.OpenExisting(ctx, cfg)
+}
+
+// withAudit opens the tree for a subcommand.
+func withAudit(ctx context.Context, f StoreFlags, t *terminal, do func(*audit.Tree, eventstore.Store) error) error {
+	return withParts(ctx, f, t, false, func(p *parts) error {
+		tree, err := p.openAudit(ctx, f, t, false)
+		if errors.Is(err, errNoData) || errors.Is(err, audit.ErrNoTree) {
+			return errNoTree
+		}
+		if err != nil {
+			return err
+		}
+		return do(tree, p.log)
+	})
+}
+
+// errNoTree says how a tree comes to be.
+var errNoTree = errors.New("nothing is proven yet: run `chatledger serve` first")
 
 // viewDBs are the databases of the views. The index of words has one of its own: to
 // keep it up takes more writing than all others, which must not wait for it.
@@ -318,12 +360,16 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 		return a, err
 	}
 	a.views = dbs
-	alone := f.Log == inFiles && f.views() == inFiles // the lock on the folder keeps other servers out
+	alone := f.alone()
 	cfg := projectionsConfig(p.log, dbs, t)
 	cfg.Alone, cfg.Owner, cfg.CacheRows = alone, processName(), p.caches.CacheRows
 	runner, err := projections.NewRunner(ctx, cfg)
 	if err != nil {
 		return a, fmt.Errorf("start views: %w", err)
+	}
+	tree, err := p.openAudit(ctx, f, t, true)
+	if err != nil {
+		return a, fmt.Errorf("open audit: %w", err)
 	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -331,7 +377,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	read := readapi.New(readapi.Config{
 		DB: dbs.views, Apart: dbs.apart(), Store: p.log, Waiter: cfg.Waiter, Files: p.files, Now: now, Log: t.logger, Status: runner.Status, Metrics: metrics,
 	})
-	endpoints := slices.Concat(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, p.files, now), viewsapi.Endpoints(cfg))
+	endpoints := slices.Concat(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, p.files, now), viewsapi.Endpoints(cfg), auditapi.Endpoints(tree))
 	api := web.New(web.Config{
 		Authenticate: p.authenticate, Now: now, Log: t.logger, Metrics: metrics,
 	}, endpoints...)
@@ -381,6 +427,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	a.background = []service{
 		{name: "views", run: runner.Run},
 		{name: "changes", run: read.Run},
+		{name: "audit", run: tree.Run},
 		{name: "reactors", first: true, run: func(ctx context.Context) error {
 			defer client.Close()
 			defer phone.Close()
@@ -607,6 +654,28 @@ func (p *parts) checkReactors(ctx context.Context, d *diagnosis) error {
 		}
 	}
 	return nil
+}
+
+// checkAudit looks whether the tree of proofs is of this log.
+func checkAudit(ctx context.Context, f StoreFlags, d *diagnosis) {
+	err := withAudit(ctx, f, d.t, func(tree *audit.Tree, _ eventstore.Store) error {
+		s, err := tree.Status(ctx)
+		switch {
+		case err != nil:
+			return err
+		case s.Problem != nil:
+			d.failf("audit", "%v. If the log was restored or swapped on purpose, stop the server and run `chatledger audit restart`", s.Problem)
+		default:
+			d.okf("audit", "%d events hashed, %d positions behind", s.Size, s.Head-s.Position)
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errNoTree):
+		d.warnf("audit", "%v", err)
+	case err != nil:
+		d.failf("audit", "%v", err)
+	}
 }
 
 // reactorState is what is known of a reactor from outside its process.

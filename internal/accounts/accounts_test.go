@@ -446,3 +446,32 @@ func TestTimers(t *testing.T) {
 		check(10, timer("c", 70, first))
 	})
 }
+
+// Whoever is first makes the key; everybody gets that one, for ever.
+func TestSigningKey(t *testing.T) {
+	onBoth(t, func(t *testing.T, _ *clock, open func() *accounts.Accounts) {
+		stores := []*accounts.Accounts{open(), open(), open()}
+		got := make([]string, len(stores))
+		var wg sync.WaitGroup
+		for i, a := range stores {
+			wg.Go(func() {
+				var err error
+				got[i], err = a.SigningKey(t.Context(), "log", func() (string, error) { return fmt.Sprint("key ", i), nil })
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if got[0] == "" || got[0] != got[1] || got[0] != got[2] {
+			t.Errorf("keys: %q", got)
+		}
+		other, err := open().SigningKey(t.Context(), "other log", func() (string, error) { return "other key", nil })
+		if err != nil || other != "other key" {
+			t.Errorf("of another name: %q, %v", other, err)
+		}
+		if _, err := open().SigningKey(t.Context(), "none", func() (string, error) { return "", errors.New("no luck") }); err == nil {
+			t.Error("a key that could not be made is no error")
+		}
+	})
+}

@@ -33,12 +33,16 @@ var layers = []struct{ pkg, may string }{
 	{"eventstore/gateway/gatewaytest", "eventstore eventstore/gateway"},
 	{"eventstore/feed", "eventstore github.com/google/uuid " + watermill},
 
+	{"audit", "eventstore internal/eventline internal/sqldb github.com/google/uuid golang.org/x/mod/sumdb/** " + jsonv2},
+	{"audit/auditapi", "audit domain/** eventstore internal/web projections/cursor " + http},
+
 	{"commands", "domain/** eventstore eventstore/codec internal/ids github.com/google/uuid golang.org/x/sync/**"},
 	{"commands/commandapi", "commands internal/viewscript internal/blob internal/csvtext internal/transcript domain/** eventstore eventstore/codec internal/ids internal/web " + http},
 
 	{"internal/transcript", "domain/** eventstore eventstore/codec internal/ids internal/csvtext"},
 	{"internal/csvtext", ""},
 	{"internal/viewscript", "domain/** github.com/dop251/goja/**"},
+	{"internal/eventline", "eventstore github.com/google/uuid " + jsonv2},
 
 	{"internal/blob", ""},
 	{"internal/blob/blobtest", "internal/blob " + forTests},

@@ -19,6 +19,7 @@ func (c *Config) describe() {
 		{"orders", "Orders from catalogues and from this API, each with its own life."},
 		{"changes", "What happens, as it happens."},
 		{"views", "How far the views are, what they could not take, and what was left out of them."},
+		{"audit", "The proof that nothing was altered: signed checkpoints of the log, and that one follows from another."},
 		{"quick-replies", "Saved answers with placeholders: personal, of a team, or of the workspace."},
 		{"settings", "How the workspace works."},
 		{"scheduled", "Messages that wait for their time."},

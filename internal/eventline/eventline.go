@@ -1,4 +1,8 @@
-package main
+// Package eventline writes a recorded event as a line of JSON and reads it again,
+// with its data and metadata byte for byte: for dumps of the log and for proofs.
+//
+// It must not know what an event means.
+package eventline
 
 import (
 	"bytes"
@@ -15,10 +19,10 @@ import (
 	"github.com/chatledger/chatledger/eventstore"
 )
 
-// eventLine is an event as a line of NDJSON, but for its data and metadata. These
+// line is an event as a line of NDJSON, but for its data and metadata. These
 // are kept byte for byte: in "data" and "metadata" as they are, if they are JSON on
 // one line, or else in "data_base64" and "metadata_base64".
-type eventLine struct {
+type line struct {
 	Position   eventstore.Position `json:"position"`
 	Stream     string              `json:"stream"`
 	Revision   eventstore.Revision `json:"revision"`
@@ -33,12 +37,12 @@ func lenient() jsonv2.Options {
 	return jsonv2.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 }
 
-// maxLine is how long a line may be, in bytes: that of the largest event.
-const maxLine = eventstore.MaxEventSize/3*4 + 6*(eventstore.MaxStreamName+eventstore.MaxTypeName) + 1024
+// MaxLen is how long a line may be, in bytes: that of the largest event.
+const MaxLen = eventstore.MaxEventSize/3*4 + 6*(eventstore.MaxStreamName+eventstore.MaxTypeName) + 1024
 
-// appendLine adds r to b as a line, without the line break.
-func appendLine(b []byte, r eventstore.Recorded) ([]byte, error) {
-	head, err := jsonv2.Marshal(eventLine{r.Position, r.Stream, r.Revision, r.ID, r.Type, r.Time.UTC()}, lenient())
+// Append adds r to b as a line, without the line break.
+func Append(b []byte, r eventstore.Recorded) ([]byte, error) {
+	head, err := jsonv2.Marshal(line{r.Position, r.Stream, r.Revision, r.ID, r.Type, r.Time.UTC()}, lenient())
 	if err != nil {
 		return b, err
 	}
@@ -59,17 +63,17 @@ func appendMember(b []byte, name string, value []byte) []byte {
 	return append(base64.StdEncoding.AppendEncode(b, value), '"')
 }
 
-// parseLine returns the event of a line, or an error that names the field.
-func parseLine(line []byte) (eventstore.Recorded, error) {
+// Parse returns the event of a line, or an error that names the field.
+func Parse(text []byte) (eventstore.Recorded, error) {
 	l := struct {
-		eventLine
+		line
 
 		Data      jsontext.Value `json:"data"`
 		DataBytes []byte         `json:"data_base64"`
 		Meta      jsontext.Value `json:"metadata"`
 		MetaBytes []byte         `json:"metadata_base64"`
-	}{eventLine: eventLine{Position: -1, Revision: -1}}
-	if err := jsonv2.Unmarshal(line, &l, lenient(), jsonv2.RejectUnknownMembers(true)); err != nil {
+	}{line: line{Position: -1, Revision: -1}}
+	if err := jsonv2.Unmarshal(text, &l, lenient(), jsonv2.RejectUnknownMembers(true)); err != nil {
 		return eventstore.Recorded{}, explain(err)
 	}
 	r := eventstore.Recorded{
