@@ -273,6 +273,15 @@ func (c Chats) MarkRead(ctx context.Context, o Origin, id chat.ID, cmd chat.Mark
 	})
 }
 
+// ShowTyping shows the customer that an answer is being written. The reactor that hands
+// it to the provider follows.
+func (c Chats) ShowTyping(ctx context.Context, o Origin, id chat.ID, cmd chat.ShowTyping) (Result, error) {
+	return c.chats.do(ctx, o, "chat.show_typing", string(id), func(ctx context.Context, s chat.State) (_ []chat.Event, err error) {
+		cmd.Blocked, cmd.Window, err = c.reach(ctx, s)
+		return after(err, cmd.Decide, s)
+	})
+}
+
 // MarkUnread puts the chat back among the unread ones.
 func (c Chats) MarkUnread(ctx context.Context, o Origin, id chat.ID, cmd chat.MarkUnread) (Result, error) {
 	return c.chats.do(ctx, o, "chat.mark_unread", string(id), decides(cmd.Decide))

@@ -28,7 +28,8 @@ const signalAge = time.Hour
 // No reaction is sent twice, as no message is: see SendMessages. One that another was
 // asked for instead, before its turn came, is left out. That something was read is
 // shown at most a few times if the program ends between, which the customer does not
-// see, and not at all if the provider does not take it: nobody waits for it.
+// see, and not at all if the provider does not take it: nobody waits for it. So it is
+// with that somebody writes an answer, which is of no use later than it would be seen.
 type SendSignals struct {
 	Accounts whatsapp.Accounts
 	Client   *whatsapp.Client
@@ -147,7 +148,8 @@ func (w *signal) showRead(ctx context.Context, f chat.ReadShown) error {
 	if err != nil {
 		return err
 	}
-	if s.ReadShown != f.Message || w.Now().Sub(f.At) > signalAge { // a later one says it, too
+	age := w.Now().Sub(f.At)
+	if s.ReadShown != f.Message || age > signalAge { // a later one says it, too
 		return nil
 	}
 	account, err := w.Accounts(ctx, s.Channel)
@@ -156,7 +158,7 @@ func (w *signal) showRead(ctx context.Context, f chat.ReadShown) error {
 	} else if err != nil {
 		return err
 	}
-	switch sent := w.Client.ShowRead(ctx, account, f.ProviderID); sent.Outcome {
+	switch sent := w.Client.ShowRead(ctx, account, f.ProviderID, f.Typing && age < chat.TypingShown); sent.Outcome {
 	case whatsapp.Accepted:
 	case whatsapp.Again:
 		return Later(&sendError{sent}, sent.After)

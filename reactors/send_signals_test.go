@@ -203,3 +203,25 @@ func TestCustomersAreShownThatItWasRead(t *testing.T) {
 		t.Errorf("%d requests", n)
 	}
 }
+
+// That somebody writes is shown with the read mark, and not later than it is of use.
+func TestSomebodyWrites(t *testing.T) {
+	s := newShop(t)
+	id := s.open("15551230001")
+	show := func(name string, at time.Time) {
+		t.Helper()
+		o := commands.Origin{Workspace: workspace, Actor: "ana", ActorKind: commands.ActorAgent, Command: ids.Command("typing", name)}
+		s.done(s.commands.Chats.ShowTyping(t.Context(), o, id, chat.ShowTyping{By: "ana", At: at}))
+	}
+	const read, writes = `"status":"read","message_id":"w0-15551230001"}`, `"status":"read","message_id":"w0-15551230001","typing_indicator":{"type":"text"}}`
+	show("too late", time.Now().Add(-time.Minute))
+	s.start()
+	until(t, "the first was taken", func() bool { return len(s.graph.Taken()) == 1 })
+	show("in time", time.Now())
+	until(t, "the second was taken", func() bool { return len(s.graph.Taken()) == 2 })
+	for i, want := range []string{read, writes} {
+		if got := s.graph.Taken()[i].Payload; !strings.HasSuffix(got, want) {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

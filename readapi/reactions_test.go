@@ -133,3 +133,21 @@ func TestReadOverHTTP(t *testing.T) {
 	}
 	l.must(400, ann, "POST", read, `{"show_customer":"yes"}`)
 }
+
+// A customer sees that somebody writes, whoever does, once while they see it.
+func TestTypingOverHTTP(t *testing.T) {
+	l := newLedger(t)
+	l.connect(acme)
+	id := l.receive(acme, "15551230001", "hello")
+	path := "/v1/chats/" + id + "/typing"
+	for i, who := range []agent.Role{agent.RoleBot, agent.RoleAgent, agent.RoleSupervisor} {
+		if got := l.must(202, who, "POST", path, ""); got["changed"] != (i == 0) {
+			t.Errorf("%s: %v", who, got)
+		}
+	}
+	l.must(404, ann, "POST", "/v1/chats/nobody/typing", "")
+	l.must(200, ann, "POST", "/v1/chats/"+id+"/close", "")
+	if got := l.must(409, ann, "POST", path, ""); got["code"] != "chat.closed" {
+		t.Errorf("in a closed chat: %v", got)
+	}
+}

@@ -59,6 +59,7 @@ a b s . . A  POST /v1/chats/{chat}/notes
 a b s . . A  PATCH /v1/chats/{chat}/notes/{note}
 a b s . . A  DELETE /v1/chats/{chat}/notes/{note}
 a . s . . A  POST /v1/chats/{chat}/read
+a b s . . A  POST /v1/chats/{chat}/typing
 a . s . . A  POST /v1/chats/{chat}/unread
 a . s . . A  POST /v1/chats/{chat}/snooze
 a . s . . A  POST /v1/chats/{chat}/unsnooze
@@ -582,6 +583,7 @@ func TestWorkspacesAreApart(t *testing.T) {
 		{chat + "/tags", `{"add":["x"]}`},
 		{chat + "/notes", `{"text":"a"}`},
 		{chat + "/read", ``},
+		{chat + "/typing", ``},
 		{chat + "/unread", ``},
 		{chat + "/restore", ``},
 		{order + "/confirm", ``},

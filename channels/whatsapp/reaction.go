@@ -17,13 +17,22 @@ func (c *Client) React(ctx context.Context, a Account, to, target, emoji string)
 
 // ShowRead shows a customer that a message of theirs was read, and all before it, as
 // https://developers.facebook.com/documentation/business-messaging/whatsapp/messages/mark-message-as-read
-// has it. Once more changes nothing.
-func (c *Client) ShowRead(ctx context.Context, a Account, target string) Sent {
+// has it. Once more changes nothing. With typing they see, too, that somebody writes, for
+// 25 seconds or until a message comes:
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/typing-indicators
+func (c *Client) ShowRead(ctx context.Context, a Account, target string, typing bool) Sent {
+	type indicator struct {
+		Type string `json:"type"`
+	}
 	body := struct {
-		Product string `json:"messaging_product"`
-		Status  string `json:"status"`
-		Message string `json:"message_id"`
-	}{"whatsapp", "read", target}
+		Product string     `json:"messaging_product"`
+		Status  string     `json:"status"`
+		Message string     `json:"message_id"`
+		Typing  *indicator `json:"typing_indicator,omitempty"`
+	}{Product: "whatsapp", Status: "read", Message: target}
+	if typing {
+		body.Typing = &indicator{"text"}
+	}
 	var said struct {
 		Success bool `json:"success"`
 	}

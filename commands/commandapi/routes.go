@@ -83,6 +83,10 @@ func (a *api) routes() []web.Endpoint {
 				show := in.Body != nil && in.Body.ShowCustomer
 				return a.Chats.MarkRead(ctx, c.Origin, in.Chat, chat.MarkRead{By: c.By, Bot: c.Bot, At: c.At, Show: show})
 			}, "With show_customer the customer sees that their messages were read, if the channel can show it."),
+		write(a, "POST /v1/chats/{chat}/typing", anyone, "Show the customer that you write",
+			func(ctx ctx, c caller, in *inChat) (result, error) {
+				return a.Chats.ShowTyping(ctx, c.Origin, in.Chat, chat.ShowTyping{By: c.By, Bot: c.Bot, At: c.At})
+			}, answers(202), "They see it for 25 seconds, or until the answer comes, and that their messages were read. Again within that time it is left at that, so it can be asked for as long as somebody writes. As with messages, a closed chat has to be reopened first, and the customer has to have written within 24 hours."),
 		write(a, "POST /v1/chats/{chat}/messages/{message}/reactions", anyone, "React to a message of the customer",
 			func(ctx ctx, c caller, in *messageWith[ReactionBody]) (result, error) {
 				return a.react(ctx, c, in.Chat, in.Message, in.Body.Emoji)

@@ -402,7 +402,8 @@ type ReadShown struct {
 	Message    MessageID `json:"message"`
 	ProviderID string    `json:"provider_id"`
 	By         AgentID   `json:"by"`
-	Bot        bool      `json:"bot,omitempty"` // By is a bot, not a person
+	Bot        bool      `json:"bot,omitempty"`    // By is a bot, not a person
+	Typing     bool      `json:"typing,omitempty"` // and that somebody writes an answer
 	At         time.Time `json:"at"`
 }
 
@@ -791,7 +792,12 @@ func (e ReactionFailed) apply(s *State) {
 	put(&s.Reactions, e.Message, r)
 }
 
-func (e ReadShown) apply(s *State) { s.ReadShown = e.Message }
+func (e ReadShown) apply(s *State) {
+	s.ReadShown, s.TypingUntil = e.Message, time.Time{}
+	if e.Typing {
+		s.TypingUntil = e.At.Add(TypingShown)
+	}
+}
 
 func (e MediaFailed) apply(s *State)    { s.media(e.Message, MediaLost) }
 func (e MediaRequested) apply(s *State) { s.media(e.Message, MediaFetching) }

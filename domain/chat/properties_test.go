@@ -106,6 +106,9 @@ func commands() *rapid.Generator[command] {
 		func(t *rapid.T) command {
 			return chat.MarkRead{By: agents.Draw(t, "by"), Show: rapid.Bool().Draw(t, "show")}
 		},
+		func(t *rapid.T) command {
+			return chat.ShowTyping{By: agents.Draw(t, "by"), At: times.Draw(t, "at")}
+		},
 		func(t *rapid.T) command { return chat.MarkUnread{By: agents.Draw(t, "by")} },
 		func(t *rapid.T) command {
 			return chat.Delete{By: agents.Draw(t, "by"), Reason: words.Draw(t, "reason")}

@@ -105,3 +105,31 @@ func TestShowingThatItWasRead(t *testing.T) {
 		{Name: "in a deleted chat", Given: past{opened, hello, gone}, When: show, Err: chat.ErrNotFound},
 	})
 }
+
+func TestShowingThatSomebodyWrites(t *testing.T) {
+	second := chat.MessageReceived{Message: "m2", ProviderID: "wamid.2", Content: chat.Content{Kind: "text", Text: "and?"}, At: later}
+	show := chat.ShowTyping{By: "ann", At: later, Window: chat.WhatsAppWindow}
+	with := func(change func(*chat.ShowTyping)) chat.ShowTyping { c := show; change(&c); return c }
+	shown := chat.ReadShown{Message: "m1", ProviderID: "wamid.1", By: "ann", Typing: true, At: later}
+	byBot, again, ofSecond := shown, shown, shown
+	byBot.By, byBot.Bot = "rob", true
+	again.At = later.Add(chat.TypingShown)
+	ofSecond.Message, ofSecond.ProviderID = "m2", "wamid.2"
+	read := shown
+	read.Typing = false
+	run(t, cases{
+		{Name: "shown", Given: past{opened, hello}, When: show, Then: past{shown}},
+		{Name: "of a bot", Given: past{opened, hello}, When: with(func(c *chat.ShowTyping) { c.By, c.Bot = "rob", true }), Then: past{byBot}},
+		{Name: "while it is shown", Given: past{opened, hello, shown}, When: with(func(c *chat.ShowTyping) { c.At = again.At.Add(-1) })},
+		{Name: "when it is shown no more", Given: past{opened, hello, shown}, When: with(func(c *chat.ShowTyping) { c.At = again.At }), Then: past{again}},
+		{Name: "after it was read", Given: past{opened, hello, read}, When: show, Then: past{shown}},
+		{Name: "to the next message", Given: past{opened, hello, shown, second}, When: show, Then: past{ofSecond}},
+		{Name: "what was shown so is read", Given: past{opened, hello, shown}, When: chat.MarkRead{By: "ann", At: later, Show: true}, Then: past{chat.MarkedRead{By: "ann"}}},
+		{Name: "before anything was written", Given: past{opened}, When: show, Err: chat.ErrNothingToAnswer},
+		{Name: "a day later", Given: past{opened, hello}, When: with(func(c *chat.ShowTyping) { c.At = noon.Add(25 * time.Hour) }), Err: chat.ErrWindowClosed},
+		{Name: "to whom is blocked", Given: past{opened, hello}, When: with(func(c *chat.ShowTyping) { c.Blocked = true }), Err: chat.ErrBlocked},
+		{Name: "by nobody", Given: past{opened, hello}, When: with(func(c *chat.ShowTyping) { c.By = "" }), Err: chat.ErrByMissing},
+		{Name: "in a closed chat", Given: past{opened, hello, closed}, When: show, Err: chat.ErrClosed},
+		{Name: "in a deleted chat", Given: past{opened, hello, gone}, When: show, Err: chat.ErrNotFound},
+	})
+}

@@ -39,6 +39,7 @@ var (
 	ErrMediaFetching    = fault.New(fault.Conflict, "chat.media_fetching", "the file is still being fetched; try again in a moment")
 	ErrMediaFailed      = fault.New(fault.Conflict, "chat.media_failed", "the file could not be had")
 	ErrWindowClosed     = fault.New(fault.Conflict, "chat.window_closed", "the customer's last message is too old: only a template can be sent")
+	ErrNothingToAnswer  = fault.New(fault.Conflict, "chat.nothing_to_answer", "the customer has written nothing yet that could be answered")
 	ErrBlocked          = fault.New(fault.Conflict, "chat.blocked", "the customer is blocked; unblock the contact first")
 	ErrOptedOut         = fault.New(fault.Conflict, "chat.opted_out", "the customer takes no marketing")
 	ErrNoteOfAnother    = fault.New(fault.Forbidden, "chat.note_of_another", "the note is somebody else's")

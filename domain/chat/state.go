@@ -37,6 +37,7 @@ type State struct {
 	Media        map[MessageID]MediaFile
 	LastMessage  LastMessage               // that LastReceived is of
 	ReadShown    MessageID                 // up to which the customer was shown that we have read
+	TypingUntil  time.Time                 // with ReadShown: until when the customer sees that we write; zero if they do not
 	Reactions    map[MessageID]OwnReaction // of ours, by the customer's message
 	ReactionIDs  map[string]MessageID      // the same, by what the provider calls the reaction
 	Scheduled    map[MessageID]Scheduled

@@ -61,6 +61,9 @@ type request struct {
 	Context     *struct {
 		Message string `json:"message_id"`
 	} `json:"context"`
+	Typing *struct {
+		Type string `json:"type"`
+	} `json:"typing_indicator"` // with a status
 }
 
 type component struct {
@@ -89,7 +92,7 @@ func (s *Server) read(body []byte) (Message, *refusal) {
 	}
 	if q.Status != "" {
 		m := Message{Type: markRead, Payload: string(body)}
-		if q.Product != "whatsapp" || q.Status != "read" || q.MessageID == "" {
+		if q.Product != "whatsapp" || q.Status != "read" || q.MessageID == "" || q.Typing != nil && q.Typing.Type != "text" {
 			return m, invalid("not a mark as documented")
 		}
 		return m, nil
