@@ -42,6 +42,9 @@ const (
 	readinessTimeout = 3 * time.Second
 )
 
+// Probes are the endpoints of a process that serves no API.
+func (a *API) Probes() []web.Endpoint { return a.health() }
+
 func (a *API) health() []web.Endpoint {
 	tag := "health"
 	return []web.Endpoint{

@@ -30,7 +30,7 @@ type CLI struct {
 // StoreFlags say where the data is. All subcommands take the same.
 type StoreFlags struct {
 	Data   string `default:"./data" type:"path" group:"store" placeholder:"FOLDER" help:"Folder of the SQLite files (default: ${default}). Made if missing."`
-	Log    string `default:"sqlite" group:"store" placeholder:"WHERE" help:"Where the events are: sqlite, or postgres://… (default: ${default})."`
+	Log    string `default:"sqlite" group:"store" placeholder:"WHERE" help:"Where the events are: sqlite, postgres://…, or esdb://… for KurrentDB (default: ${default})."`
 	Views  string `default:"" group:"store" placeholder:"WHERE" help:"Where views, tokens and channel secrets are: sqlite, or postgres://… (default: the same as --log)."`
 	Media  string `default:"" group:"store" placeholder:"WHERE" help:"Where the files of messages are: a folder, made if missing, or s3://BUCKET/PREFIX?endpoint=https://HOST&region=NAME with keys from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (default: media in --data)."`
 	Schema string `default:"chatledger" group:"store" placeholder:"PREFIX" help:"Prefix of the names of PostgreSQL schemas (default: ${default})."`

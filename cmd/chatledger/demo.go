@@ -66,13 +66,13 @@ func (c DemoCmd) Run(ctx context.Context, t *terminal) (err error) {
 	defer func() { err = errors.Join(err, graph.Close()) }()
 
 	flags := StoreFlags{Data: c.Data, Log: inFiles, Schema: "chatledger"}
-	s, err := startServer(ctx, flags, Caches{}, c.Listen, quiet)
+	s, err := startServer(ctx, flags, Caches{}, everything(c.Listen), quiet)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		host, _, splitErr := net.SplitHostPort(c.Listen)
 		if splitErr != nil {
 			return err
 		}
-		s, err = startServer(ctx, flags, Caches{}, net.JoinHostPort(host, "0"), quiet)
+		s, err = startServer(ctx, flags, Caches{}, everything(net.JoinHostPort(host, "0")), quiet)
 	}
 	if err != nil {
 		return err

@@ -56,6 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (code int
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "memory", Title: "What is kept in memory:"},
+			{Key: "gateway", Title: "For clients of KurrentDB (EventStoreDB):"},
 			{Key: "store", Title: "Where the data is:"},
 			{Key: "log", Title: "What is logged, to standard error:"},
 		}),

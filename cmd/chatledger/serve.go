@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,8 +17,31 @@ import (
 // ServeCmd is `serve`.
 type ServeCmd struct {
 	StoreFlags
-	Listen string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (default: ${default}); port 0 takes a free one."`
+	Serving
 	Caches `group:"memory"`
+}
+
+// Serving says what of a server runs in this process.
+type Serving struct {
+	Listen  string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (default: ${default}); port 0 takes a free one."`
+	Roles   []role `default:"api,projections,reactors" enum:"api,projections,reactors" placeholder:"ROLE,…" help:"What this process does, of api, projections and reactors (default: all). A log and views on PostgreSQL can be shared by many processes; one without api answers to /healthz, /readyz and /metrics only."`
+	Gateway `group:"gateway" prefix:"esdb-"`
+}
+
+// role is a part of the work of a server.
+type role string
+
+const (
+	roleAPI         role = "api"         // webhooks and the API
+	roleProjections role = "projections" // moves the views
+	roleReactors    role = "reactors"    // side effects
+)
+
+func (s Serving) has(r role) bool { return slices.Contains(s.Roles, r) }
+
+// everything is a server in one process.
+func everything(listen string) Serving {
+	return Serving{Listen: listen, Roles: []role{roleAPI, roleProjections, roleReactors}}
 }
 
 // Caches say how much is kept in memory. 0 stands for the default.
@@ -28,11 +52,18 @@ type Caches struct {
 
 // Run implements the command.
 func (c ServeCmd) Run(ctx context.Context, t *terminal) error {
-	s, err := startServer(ctx, c.StoreFlags, c.Caches, c.Listen, t)
+	if err := c.check(); err != nil {
+		return err
+	}
+	s, err := startServer(ctx, c.StoreFlags, c.Caches, c.Serving, t)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(t.stderr, "chatledger listens on %s (pid %d); the API is described at %s/docs\n", s.url, os.Getpid(), s.url)
+	if c.has(roleAPI) {
+		fmt.Fprintf(t.stderr, "chatledger listens on %s (pid %d); the API is described at %s/docs\n", s.url, os.Getpid(), s.url)
+	} else {
+		fmt.Fprintf(t.stderr, "chatledger runs %v (pid %d); how it is: %s/readyz\n", c.Roles, os.Getpid(), s.url)
+	}
 	return s.wait(ctx)
 }
 
@@ -62,7 +93,7 @@ type server struct {
 }
 
 // startServer opens everything and listens. ctx bounds the start only.
-func startServer(ctx context.Context, f StoreFlags, c Caches, listen string, t *terminal) (_ *server, err error) {
+func startServer(ctx context.Context, f StoreFlags, c Caches, what Serving, t *terminal) (_ *server, err error) {
 	s := &server{t: t, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
@@ -78,12 +109,12 @@ func startServer(ctx context.Context, f StoreFlags, c Caches, listen string, t *
 		return nil, err
 	}
 	s.parts.keep(c)
-	app, err := s.parts.assemble(ctx, f, t)
+	app, err := s.parts.assemble(ctx, f, what, t)
 	s.views = app.views
 	if err != nil {
 		return nil, err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", what.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
@@ -92,6 +123,14 @@ func startServer(ctx context.Context, f StoreFlags, c Caches, listen string, t *
 		if err := s.lock.announce(s.url); err != nil {
 			return nil, errors.Join(err, listener.Close())
 		}
+	}
+
+	if what.Gateway.Listen != "" {
+		serve, err := s.parts.listenGateway(ctx, f, what.Gateway, t)
+		if err != nil {
+			return nil, errors.Join(err, listener.Close())
+		}
+		app.background = append(app.background, service{name: "gateway", first: true, run: serve})
 	}
 
 	// Not ctx: what works in the background outlives the requests under way.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -30,6 +31,8 @@ import (
 	"github.com/chatledger/chatledger/domain/template"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/feed"
+	"github.com/chatledger/chatledger/eventstore/gateway"
+	"github.com/chatledger/chatledger/eventstore/kurrent"
 	"github.com/chatledger/chatledger/eventstore/postgres"
 	"github.com/chatledger/chatledger/eventstore/sqlite"
 	"github.com/chatledger/chatledger/internal/accounts"
@@ -83,8 +86,10 @@ func openLog(ctx context.Context, f StoreFlags, t *terminal, create bool) (log, 
 		return sqlite.Open(ctx, path, sqlite.Clock(now), sqlite.Logger(t.logger), sqlite.Cache(cache))
 	case isPostgres(f.Log):
 		return postgres.Open(ctx, f.Log, postgres.WithSchema(f.Schema+"_log"), postgres.WithLogger(t.logger))
+	case kurrent.IsConnection(f.Log):
+		return kurrent.Open(ctx, f.Log)
 	}
-	return nil, fmt.Errorf("--log is %q: want sqlite or postgres://…", f.Log)
+	return nil, fmt.Errorf("--log is %q: want sqlite, postgres://… or esdb://…", f.Log)
 }
 
 // openDB opens one of the databases of --views.
@@ -107,6 +112,8 @@ func openDB(ctx context.Context, f StoreFlags, name string, create bool, opts ..
 		return sqldb.OpenSQLite(ctx, path, append(opts, sqldb.Cache(cache))...)
 	case isPostgres(where):
 		return sqldb.OpenPostgres(ctx, where, f.Schema+"_"+name, opts...)
+	case kurrent.IsConnection(where):
+		return nil, errors.New("--views is missing: KurrentDB keeps the log alone; want sqlite or postgres://…")
 	default:
 		return nil, fmt.Errorf("--views is %q: want sqlite or postgres://…", where)
 	}
@@ -351,7 +358,7 @@ type service struct {
 }
 
 // assemble puts the server together on top of its parts.
-func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a application, err error) {
+func (p *parts) assemble(ctx context.Context, f StoreFlags, what Serving, t *terminal) (a application, err error) {
 	if p.files, err = openFiles(f); err != nil {
 		return a, err
 	}
@@ -377,11 +384,51 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 	read := readapi.New(readapi.Config{
 		DB: dbs.views, Apart: dbs.apart(), Store: p.log, Waiter: cfg.Waiter, Files: p.files, Now: now, Log: t.logger, Status: runner.Status, Metrics: metrics,
 	})
-	endpoints := slices.Concat(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, p.files, now), viewsapi.Endpoints(cfg), auditapi.Endpoints(tree))
+	endpoints := read.Probes()
+	if what.has(roleAPI) {
+		endpoints = slices.Concat(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, p.files, now), viewsapi.Endpoints(cfg), auditapi.Endpoints(tree))
+	}
 	api := web.New(web.Config{
 		Authenticate: p.authenticate, Now: now, Log: t.logger, Metrics: metrics,
 	}, endpoints...)
 	api.Handle("GET /metrics", read.MetricsHandler())
+	if what.has(roleAPI) {
+		p.takeReports(api, metrics, t)
+	}
+	a.http = api.Server()
+	a.http.RegisterOnShutdown(read.CloseStreams)
+	if what.has(roleAPI) {
+		a.background = append(a.background, service{name: "changes", run: read.Run})
+	}
+	if what.has(roleProjections) {
+		a.background = append(a.background, service{name: "views", run: runner.Run}, service{name: "audit", run: tree.Run})
+	}
+	handled := func() []reactors.Stats { return nil }
+	if what.has(roleReactors) {
+		host, run, err := p.react(t, alone, choosing.From{DB: dbs.views, Waiter: cfg.Waiter})
+		if err != nil {
+			return a, err
+		}
+		handled = host.Stats
+		a.background = append(a.background, service{name: "reactors", first: true, run: run})
+	}
+	metrics.MustRegister(state{views: runner.Status, reactors: handled})
+	a.caughtUp = func(ctx context.Context) error {
+		head, err := p.log.Head(ctx)
+		if err != nil {
+			return fmt.Errorf("read head of log: %w", err)
+		}
+		var names []string
+		for _, newView := range cfg.Projections {
+			names = append(names, newView().Name())
+		}
+		return cfg.Waiter.Wait(ctx, head.Position, names...)
+	}
+	return a, nil
+}
+
+// takeReports adds the webhooks, by which others tell what happened.
+func (p *parts) takeReports(api *web.API, metrics prometheus.Registerer, t *terminal) {
 	webhooks := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "chatledger_webhooks_total", Help: "Requests to the webhook of a channel, by what became of them.",
 	}, []string{"outcome"})
@@ -400,41 +447,72 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, t *terminal) (a appl
 		Find: p.callSettings, Calls: p.commands.Calls, Now: now, Logger: t.logger,
 		Count: func(outcome string) { reports.WithLabelValues(outcome).Inc() },
 	})
+}
 
-	a.http = api.Server()
-	a.http.RegisterOnShutdown(read.CloseStreams)
+// react returns what runs the reactors, and how.
+func (p *parts) react(t *terminal, alone bool, from choosing.From) (*reactors.Host, func(context.Context) error, error) {
 	client, phone := whatsapp.NewClient(nil, now), calling.NewClient(p.callSettings, nil, now)
 	host, err := reactors.New(reactors.Config{
 		Store: p.log, Leases: p.accounts, Parking: p.accounts, Logger: t.logger, Now: now,
 		Holder: processName(), Alone: alone,
-		Drain: reactorTime, Reactors: p.reactors(t, client, phone, choosing.From{DB: dbs.views, Waiter: cfg.Waiter}),
+		Drain: reactorTime, Reactors: p.reactors(t, client, phone, from),
 	})
 	if err != nil {
-		return a, fmt.Errorf("start reactors: %w", err)
+		return nil, nil, fmt.Errorf("start reactors: %w", err)
 	}
-	a.caughtUp = func(ctx context.Context) error {
-		head, err := p.log.Head(ctx)
-		if err != nil {
-			return fmt.Errorf("read head of log: %w", err)
+	return host, func(ctx context.Context) error {
+		defer client.Close()
+		defer phone.Close()
+		return host.Run(ctx)
+	}, nil
+}
+
+// listenGateway listens for clients of KurrentDB, and returns what serves them.
+func (p *parts) listenGateway(ctx context.Context, f StoreFlags, g Gateway, t *terminal) (func(context.Context) error, error) {
+	if kurrent.IsConnection(f.Log) {
+		return nil, errors.New("--esdb-listen serves a log of sqlite or postgres: a log in KurrentDB is read there")
+	}
+	cert, key, trust, err := g.certificate(f.Data, func(hosts ...string) ([]byte, []byte, error) { return gateway.SelfSigned(now(), hosts...) })
+	if err != nil {
+		return nil, fmt.Errorf("certificate of the gateway: %w", err)
+	}
+	settings, err := gateway.TLS(cert, key)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", g.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for clients of KurrentDB: %w", err)
+	}
+	server := gateway.New(gateway.Config{
+		Store: p.log, TLS: settings, Now: now, Logger: t.logger, Appends: g.AllowAppends,
+		Authenticate: func(ctx context.Context, secret string) (gateway.Rights, error) {
+			who, err := p.authenticate(ctx, secret)
+			if errors.Is(err, web.ErrToken) {
+				return gateway.Rights{}, gateway.ErrUnauthenticated
+			}
+			if err != nil {
+				return gateway.Rights{}, err
+			}
+			return rightsOf(who, g.AllowAppends)
+		},
+	})
+	fmt.Fprintf(t.stderr, "clients of KurrentDB connect to %s\n", g.connection(listener.Addr().String(), trust))
+	return func(ctx context.Context) error { return server.Serve(ctx, listener) }, nil
+}
+
+// rightsOf says what the bearer of a token may read of the log, or write to it.
+func rightsOf(who web.Principal, appends bool) (gateway.Rights, error) {
+	switch who.Role {
+	case agent.RoleAuditor, agent.RoleAnalyst:
+	case agent.RoleAdmin:
+		if appends {
+			return gateway.Rights{Append: true}, nil
 		}
-		var names []string
-		for _, newView := range cfg.Projections {
-			names = append(names, newView().Name())
-		}
-		return cfg.Waiter.Wait(ctx, head.Position, names...)
+	default:
+		return gateway.Rights{}, gateway.ErrForbidden
 	}
-	metrics.MustRegister(state{views: runner.Status, reactors: host.Stats})
-	a.background = []service{
-		{name: "views", run: runner.Run},
-		{name: "changes", run: read.Run},
-		{name: "audit", run: tree.Run},
-		{name: "reactors", first: true, run: func(ctx context.Context) error {
-			defer client.Close()
-			defer phone.Close()
-			return host.Run(ctx)
-		}},
-	}
-	return a, nil
+	return gateway.Rights{Workspace: who.Workspace}, nil
 }
 
 // reactors lists what answers events with side effects.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -75,6 +76,7 @@ func (s *server) sibling() *server {
 type server struct {
 	t     *testing.T
 	where []string // flags that say where its data is
+	serve []string // flags of serve alone
 	addr  string
 	cmd   *exec.Cmd
 	log   *output
@@ -91,7 +93,7 @@ func newServer(t *testing.T, where ...string) *server {
 func (s *server) start() {
 	s.t.Helper()
 	s.log = &output{}
-	s.cmd = exec.Command(binary, append([]string{"serve", "--listen", "127.0.0.1:0"}, s.where...)...)
+	s.cmd = exec.Command(binary, slices.Concat([]string{"serve", "--listen", "127.0.0.1:0"}, s.where, s.serve)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)

@@ -1,0 +1,124 @@
+package acceptance
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/chatledger/chatledger/internal/testenv"
+)
+
+// logServer is an installation that serves its log, to be written to, by the protocol
+// of KurrentDB, and does nothing else.
+func logServer(t *testing.T) (s *server, connection string) {
+	t.Helper()
+	s = newServer(t)
+	token := s.token("admin", "Log").token
+	s.serve = []string{"--roles", "api", "--esdb-listen", "127.0.0.1:0", "--esdb-allow-appends"}
+	s.start()
+	connection = s.gatewayConnection(token)
+	address := strings.TrimPrefix(connection[strings.LastIndex(connection, "@"):], "@")
+	s.serve[3], _, _ = strings.Cut(address, "?") // where it will be again
+	return s, connection
+}
+
+// gatewayConnection returns how a client connects that has a token.
+func (s *server) gatewayConnection(token string) string {
+	s.t.Helper()
+	_, after, found := strings.Cut(s.log.String(), "clients of KurrentDB connect to ")
+	if !found {
+		s.t.Fatalf("the server does not say where clients of KurrentDB connect\n%s", s.log)
+	}
+	connection, _, _ := strings.Cut(after, "\n")
+	return strings.Replace(connection, ":TOKEN@", ":"+url.QueryEscape(token)+"@", 1)
+}
+
+// A server whose log is a KurrentDB: webhooks, notes, the inbox and a rebuild, while
+// the log's server is killed and comes back, and then the server itself.
+func TestLogInKurrentDB(t *testing.T) {
+	t.Parallel()
+	const writers, enough = 8, 80
+	behind, connection := logServer(t)
+	s := newServer(t, "--log", connection, "--views", testenv.Postgres(t))
+	channel, admin := s.channel("http://127.0.0.1:1"), s.token("admin", "Root")
+	s.start()
+	files, _ := fixtures(t)
+	chat := "/v1/chats/" + s.ensureChat(admin, channel, files)
+	var mu sync.Mutex
+	acknowledged := map[string]bool{}
+	var next, done atomic.Int64
+	load := func(during func()) {
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		for range writers {
+			wg.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					text := fmt.Sprintf("unique-%06d", next.Add(1))
+					var ok bool
+					if next.Load()%2 == 0 {
+						r, err := admin.do("POST", chat+"/notes", fmt.Sprintf(`{"text":%q}`, text))
+						ok = err == nil && r.status == 201
+					} else {
+						body := strings.NewReplacer("wamid.HBgLMTU1NTEyMzAwMD01A", "wamid."+text, "Hi, do you deliver on Sundays? 🙂", text).Replace(string(files["01-text.json"]))
+						ok = s.deliver(channel, []byte(body)) == 200
+					}
+					if ok {
+						mu.Lock()
+						acknowledged[text] = true
+						mu.Unlock()
+						done.Add(1)
+					}
+				}
+			})
+		}
+		more := func() {
+			from := done.Load()
+			s.until(fmt.Sprintf("%d more writes are acknowledged", enough), func() bool { return done.Load() >= from+enough })
+		}
+		more()
+		during()
+		more()
+		close(stop)
+		wg.Wait()
+	}
+	load(func() {
+		behind.kill()
+		behind.start()
+	})
+	load(func() { s.run("projections", "rebuild", "conversation.v2") })
+	load(func() {
+		s.kill()
+		s.start()
+	})
+	s.settle(admin, channel)
+	var log, shown strings.Builder
+	for _, e := range s.events() {
+		fmt.Fprintln(&log, e)
+	}
+	for _, c := range admin.all("/v1/chats") {
+		for _, m := range admin.all("/v1/chats/" + c["id"].(string) + "/messages") {
+			fmt.Fprintln(&shown, m)
+		}
+	}
+	logged, seen := log.String(), shown.String()
+	for text := range acknowledged {
+		if !strings.Contains(logged, text) {
+			t.Errorf("%s was acknowledged and is not in the log", text)
+		}
+		if !strings.Contains(seen, text) {
+			t.Errorf("%s was acknowledged and is not shown", text)
+		}
+	}
+	t.Logf("%d writes acknowledged", len(acknowledged))
+	s.verifyAll()
+	s.stop()
+	behind.stop()
+}
