@@ -35,6 +35,11 @@ func (c Channels) SetCalls(ctx context.Context, o Origin, id channel.ID, cmd cha
 	return c.channels.do(ctx, o, "channel.set_calls", string(id), decides(cmd.Decide))
 }
 
+// SetReadMarks says when the channel shows customers that something was read.
+func (c Channels) SetReadMarks(ctx context.Context, o Origin, id channel.ID, cmd channel.SetReadMarks) (Result, error) {
+	return c.channels.do(ctx, o, "channel.set_read_marks", string(id), decides(cmd.Decide))
+}
+
 // Disconnect ends the channel.
 func (c Channels) Disconnect(ctx context.Context, o Origin, id channel.ID, cmd channel.Disconnect) (Result, error) {
 	return c.channels.do(ctx, o, "channel.disconnect", string(id), decides(cmd.Decide))
@@ -50,6 +55,15 @@ func (c Channels) window(ctx context.Context, id string) (open time.Duration, er
 		return nil
 	})
 	return open, err
+}
+
+// readMarks returns when a channel shows read marks.
+func (c Channels) readMarks(ctx context.Context, id string) (marks channel.ReadMarks, err error) {
+	err = c.channels.with(ctx, id, func(s channel.State) error {
+		marks = s.ReadMarks.Set()
+		return nil
+	})
+	return marks, err
 }
 
 // Look calls use with the present state of a channel of any workspace: a

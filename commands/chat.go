@@ -5,6 +5,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/workspace"
@@ -266,7 +267,9 @@ func (c Chats) Reopen(ctx context.Context, o Origin, id chat.ID, nameOrID string
 // MarkRead says that everything in the chat has been seen, perhaps to the customer, too.
 func (c Chats) MarkRead(ctx context.Context, o Origin, id chat.ID, cmd chat.MarkRead) (Result, error) {
 	return c.chats.do(ctx, o, "chat.mark_read", string(id), func(ctx context.Context, s chat.State) (_ []chat.Event, err error) {
-		if cmd.Show {
+		marks, err := c.channels.readMarks(ctx, s.Channel)
+		cmd.Always, cmd.Never = marks == channel.ReadMarksAlways, marks == channel.ReadMarksNever
+		if err == nil && (cmd.Show || cmd.Always) {
 			cmd.Blocked, _, err = c.reach(ctx, s)
 		}
 		return after(err, cmd.Decide, s)
@@ -277,6 +280,11 @@ func (c Chats) MarkRead(ctx context.Context, o Origin, id chat.ID, cmd chat.Mark
 // it to the provider follows.
 func (c Chats) ShowTyping(ctx context.Context, o Origin, id chat.ID, cmd chat.ShowTyping) (Result, error) {
 	return c.chats.do(ctx, o, "chat.show_typing", string(id), func(ctx context.Context, s chat.State) (_ []chat.Event, err error) {
+		marks, err := c.channels.readMarks(ctx, s.Channel)
+		if err != nil {
+			return nil, err
+		}
+		cmd.Never = marks == channel.ReadMarksNever
 		cmd.Blocked, cmd.Window, err = c.reach(ctx, s)
 		return after(err, cmd.Decide, s)
 	})

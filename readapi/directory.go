@@ -6,9 +6,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
+	"github.com/chatledger/chatledger/projections/channelsettings"
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/usage"
@@ -295,10 +297,21 @@ type Channel struct {
 	Account   string `json:"account" doc:"The provider's id of it: for WhatsApp the phone number id."`
 	Phone     string `json:"phone"`
 	Connected bool   `json:"connected"`
+	ReadMarks string `json:"read_marks" enum:"asked,always,never" doc:"When customers see that what they wrote was read."`
 }
 
-func newChannel(c directory.Channel) Channel {
-	return Channel{c.ID, c.Revision, c.Kind, c.Name, c.Account, c.Phone, c.Active}
+// newChannels returns channels with what is set of them.
+func newChannels(ctx context.Context, tx sqldb.Tx, workspace string, channels ...directory.Channel) ([]Channel, error) {
+	ids := make([]string, len(channels))
+	for i, c := range channels {
+		ids[i] = c.ID
+	}
+	set, err := channelsettings.Of(ctx, tx, workspace, ids)
+	shown := make([]Channel, len(channels))
+	for i, c := range channels {
+		shown[i] = Channel{c.ID, c.Revision, c.Kind, c.Name, c.Account, c.Phone, c.Active, string(channel.ReadMarks(set[c.ID].ReadMarks).Set())}
+	}
+	return shown, err
 }
 
 type inChannel struct {
@@ -308,12 +321,20 @@ type inChannel struct {
 
 func listChannels(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inDirectory) (web.List[Channel], eventstore.Revision, error) {
 	page, err := directory.Channels(ctx, tx, in.query(r))
-	return list(page, err, newChannel)
+	if err != nil {
+		return web.List[Channel]{}, none, err
+	}
+	items, err := newChannels(ctx, tx, r.Workspace, page.Items...)
+	return web.NewList(items, page.Next), none, err
 }
 
 func getChannel(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inChannel) (Channel, eventstore.Revision, error) {
 	c, err := directory.GetChannel(ctx, tx, r.Workspace, in.Channel)
-	return newChannel(c), eventstore.Revision(c.Revision), err
+	if err != nil {
+		return Channel{}, none, err
+	}
+	shown, err := newChannels(ctx, tx, r.Workspace, c)
+	return shown[0], eventstore.Revision(c.Revision), err
 }
 
 // Me is who is calling.

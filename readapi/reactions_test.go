@@ -151,3 +151,42 @@ func TestTypingOverHTTP(t *testing.T) {
 		t.Errorf("in a closed chat: %v", got)
 	}
 }
+
+// A channel shows read marks when asked, always or never.
+func TestReadMarksOfAChannel(t *testing.T) {
+	l := newLedger(t)
+	l.connect(acme)
+	channel := "/v1/channels/" + ids.Channel(acme, "whatsapp", "1065")
+	for i, tc := range []struct {
+		marks     string
+		asked     bool
+		shown     bool
+		typing    int
+		unchanged bool
+	}{
+		{marks: "asked", asked: true, shown: true, typing: 202, unchanged: true},
+		{marks: "asked", typing: 202, unchanged: true},
+		{marks: "never", asked: true, typing: 409},
+		{marks: "always", shown: true, typing: 202},
+	} {
+		if got := l.must(200, agent.RoleAdmin, "PUT", channel+"/read-marks", `{"read_marks":"`+tc.marks+`"}`); got["changed"] == tc.unchanged {
+			t.Errorf("%v: %v", tc, got)
+		}
+		if got := l.get(channel); got["read_marks"] != tc.marks {
+			t.Errorf("%v: %v", tc, got)
+		}
+		if got := l.get("/v1/channels").at("items.0.read_marks"); got != tc.marks {
+			t.Errorf("%v: listed as %v", tc, got)
+		}
+		id := l.receive(acme, fmt.Sprint(15550+i), "hello")
+		l.must(200, ann, "POST", "/v1/chats/"+id+"/read", fmt.Sprintf(`{"show_customer":%t}`, tc.asked))
+		if shown := strings.Contains(fmt.Sprint(l.get("/v1/chats/"+id+"/history").field("type")), "chat.read_shown.v1"); shown != tc.shown {
+			t.Errorf("%v: shown: %t", tc, shown)
+		}
+		if got := l.must(tc.typing, ann, "POST", "/v1/chats/"+id+"/typing", ""); tc.typing == 409 && got["code"] != "chat.read_marks_off" {
+			t.Errorf("%v: typing: %v", tc, got)
+		}
+	}
+	l.must(400, agent.RoleAdmin, "PUT", channel+"/read-marks", `{"read_marks":"sometimes"}`)
+	l.must(404, agent.RoleAdmin, "PUT", "/v1/channels/nothing/read-marks", `{"read_marks":"never"}`)
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/chatledger/chatledger/projections/bulk"
 	"github.com/chatledger/chatledger/projections/calls"
 	"github.com/chatledger/chatledger/projections/campaigns"
+	"github.com/chatledger/chatledger/projections/channelsettings"
 	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/deliveries"
@@ -53,6 +54,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		inWaiting  = (*scheduled.Projection)(nil).Name()
 		inSettings = (*settings.Projection)(nil).Name()
 		inOffers   = (*offers.Projection)(nil).Name()
+		inChannels = (*channelsettings.Projection)(nil).Name()
 		inConsents = (*permissions.Projection)(nil).Name()
 	)
 	views := func(names ...string) []string { return names }
@@ -136,8 +138,8 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/statuses", anyone, "List statuses, in their order", views(inStaff, inInbox), listStatuses),
 		read(a, "/v1/statuses/{status}", anyone, "Get a status", views(inStaff, inInbox), getStatus),
 
-		read(a, "/v1/channels", anyone, "List channels", views(inStaff), listChannels),
-		read(a, "/v1/channels/{channel}", anyone, "Get a channel", views(inStaff), getChannel),
+		read(a, "/v1/channels", anyone, "List channels", views(inStaff, inChannels), listChannels),
+		read(a, "/v1/channels/{channel}", anyone, "Get a channel", views(inStaff, inChannels), getChannel),
 		read(a, "/v1/channels/{channel}/deliveries", examiners, "What was delivered by webhook, the latest first", views(inStaff, inPost), listDeliveries),
 		read(a, "/v1/channels/{channel}/deliveries/{delivery}", examiners, "Get a delivery", views(inPost), getDelivery),
 		a.deliveryBody(),

@@ -176,6 +176,7 @@ a . s . . A  PUT /v1/me/availability
 . . s . . A  PATCH /v1/statuses/{status}
 . . s . . A  DELETE /v1/statuses/{status}
 . . . . . A  PATCH /v1/channels/{channel}
+. . . . . A  PUT /v1/channels/{channel}/read-marks
 . . . . . A  DELETE /v1/channels/{channel}
 . . . . . A  POST /v1/channels/{channel}/deliveries/{delivery}/retranslate
 a b s u y A  GET /v1/chats

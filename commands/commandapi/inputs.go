@@ -194,6 +194,11 @@ type ReadBody struct {
 	ShowCustomer bool `json:"show_customer,omitempty" doc:"To show the customer that what they wrote was read. It is shown once, for all that they have written."`
 }
 
+// ReadMarksBody says when customers see that something was read.
+type ReadMarksBody struct {
+	ReadMarks string `json:"read_marks" enum:"asked,always,never" doc:"asked: when a chat is marked as read with show_customer. always: whenever it is. never: not even then, nor that somebody writes."`
+}
+
 // ReactionBody is an emoji for a message of the customer.
 type ReactionBody struct {
 	Emoji string `json:"emoji" example:"👍" doc:"One emoji; the empty text takes the one away that is there."`

@@ -339,6 +339,10 @@ func (a *api) routes() []web.Endpoint {
 			func(ctx ctx, c caller, in *channelWith[NameBody]) (result, error) {
 				return a.Channels.Rename(ctx, c.Origin, in.Channel, channel.Rename{Name: in.Body.Name})
 			}),
+		write(a, "PUT /v1/channels/{channel}/read-marks", admins, "Say when customers see that something was read",
+			func(ctx ctx, c caller, in *channelWith[ReadMarksBody]) (result, error) {
+				return a.Channels.SetReadMarks(ctx, c.Origin, in.Channel, channel.SetReadMarks{ReadMarks: channel.ReadMarks(in.Body.ReadMarks)})
+			}, "For all chats of the channel, from now on."),
 		write(a, "DELETE /v1/channels/{channel}", admins, "Disconnect a channel",
 			func(ctx ctx, c caller, in *channelWith[*ReasonBody]) (result, error) {
 				return a.Channels.Disconnect(ctx, c.Origin, in.Channel, channel.Disconnect{Reason: in.Body.reason()})

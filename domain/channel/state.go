@@ -15,6 +15,7 @@ type State struct {
 	Account   string
 	Phone     string
 	Calls     string // who makes calls for it; "" if nobody does
+	ReadMarks ReadMarks
 }
 
 // Evolve returns the state after e.
@@ -37,6 +38,7 @@ var (
 	ErrDisconnected = fault.New(fault.Conflict, "channel.disconnected", "the channel was disconnected; connect it again")
 	ErrExists       = fault.New(fault.Conflict, "channel.exists", "the channel stands for another account")
 
+	ErrReadMarks      = fault.Bad("read_marks", "channel.unknown_read_marks", "read marks are shown when asked, always or never")
 	ErrCallProvider   = fault.Bad("provider", "channel.unknown_call_provider", "the provider is webhook or whatsapp")
 	ErrWorkspace      = fault.Bad("workspace", "channel.workspace_missing", "a workspace is required")
 	ErrKind           = fault.Bad("kind", "channel.unknown_kind", "the kind is whatsapp")

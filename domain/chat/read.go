@@ -3,7 +3,8 @@ package chat
 import "time"
 
 // MarkRead says that the agent has seen all there is. If nothing is unread, it
-// is no event. With Show the customer is told so, once for what they have written.
+// is no event. With Show, or if the channel always does, the customer is told so, once for
+// what they have written; if it never does, they are not.
 type MarkRead struct {
 	By   AgentID
 	Bot  bool // By is a bot, not a person
@@ -11,6 +12,8 @@ type MarkRead struct {
 	Show bool
 
 	Blocked bool // the customer is, to whom nothing is shown then
+	Always  bool // the channel shows that whatever Show says
+	Never   bool // the channel shows that to nobody
 }
 
 // Decide implements the command.
@@ -27,7 +30,8 @@ func (c MarkRead) Decide(s State) (events []Event, err error) {
 	if s.Unread > 0 {
 		events = append(events, MarkedRead{By: c.By})
 	}
-	if last := s.LastMessage; c.Show && last.ProviderID != "" && s.ReadShown != last.ID {
+	show := (c.Show || c.Always) && !c.Never && !c.Blocked
+	if last := s.LastMessage; show && last.ProviderID != "" && s.ReadShown != last.ID {
 		events = append(events, ReadShown{Message: last.ID, ProviderID: last.ProviderID, By: c.By, Bot: c.Bot, At: c.At})
 	}
 	return events, nil

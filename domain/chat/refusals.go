@@ -39,6 +39,7 @@ var (
 	ErrMediaFetching    = fault.New(fault.Conflict, "chat.media_fetching", "the file is still being fetched; try again in a moment")
 	ErrMediaFailed      = fault.New(fault.Conflict, "chat.media_failed", "the file could not be had")
 	ErrWindowClosed     = fault.New(fault.Conflict, "chat.window_closed", "the customer's last message is too old: only a template can be sent")
+	ErrReadMarksOff     = fault.New(fault.Conflict, "chat.read_marks_off", "the channel never shows that messages were read, without which nothing is shown of somebody who writes")
 	ErrNothingToAnswer  = fault.New(fault.Conflict, "chat.nothing_to_answer", "the customer has written nothing yet that could be answered")
 	ErrBlocked          = fault.New(fault.Conflict, "chat.blocked", "the customer is blocked; unblock the contact first")
 	ErrOptedOut         = fault.New(fault.Conflict, "chat.opted_out", "the customer takes no marketing")

@@ -16,6 +16,7 @@ type ShowTyping struct {
 
 	Blocked bool // as those of SendMessage
 	Window  time.Duration
+	Never   bool // the channel shows no customer that something was read
 }
 
 // Decide implements the command.
@@ -30,6 +31,8 @@ func (c ShowTyping) Decide(s State) ([]Event, error) {
 	switch {
 	case c.Blocked:
 		return nil, ErrBlocked
+	case c.Never:
+		return nil, ErrReadMarksOff
 	case last.ProviderID == "":
 		return nil, ErrNothingToAnswer
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/chatledger/chatledger/projections/bulk"
 	"github.com/chatledger/chatledger/projections/calls"
 	"github.com/chatledger/chatledger/projections/campaigns"
+	"github.com/chatledger/chatledger/projections/channelsettings"
 	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/conversation"
 	"github.com/chatledger/chatledger/projections/customviews"
@@ -55,5 +56,6 @@ func All() []func() projections.Projection {
 		offers.New,
 		permissions.New,
 		customviews.New,
+		channelsettings.New,
 	}
 }
