@@ -1,7 +1,7 @@
 # The commands of everyday work. `make` alone lists them.
 #
-# The product is built without CGO. `make test` needs only Go: it brings its own
-# PostgreSQL, or uses the one that CHATLEDGER_TEST_POSTGRES names.
+# The product is built without CGO. `make test` needs only Go: it brings its own Node.js and
+# PostgreSQL, or uses the PostgreSQL that CHATLEDGER_TEST_POSTGRES names.
 
 export CGO_ENABLED := 0
 
@@ -29,7 +29,7 @@ build: ## build bin/chatledger
 	go build -o bin/chatledger ./cmd/chatledger
 
 .PHONY: test
-test: ## run all tests, on SQLite and PostgreSQL (as root on Debian it installs a missing PostgreSQL)
+test: ## run all tests, on SQLite and PostgreSQL (as root on Debian it installs PostgreSQL and Node.js if they are missing)
 	$(WITH_POSTGRES) $(GOTEST) $(PACKAGES)
 
 .PHONY: race

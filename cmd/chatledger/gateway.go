@@ -35,28 +35,30 @@ func (s Serving) check() error {
 
 // Files of the certificate that the gateway makes for itself, in the data folder.
 const (
-	gatewayCert = "esdb-ca.pem"
-	gatewayKey  = "esdb-key.pem"
+	gatewayAuthority = "esdb-ca.pem"
+	gatewayCert      = "esdb-cert.pem"
+	gatewayKey       = "esdb-key.pem"
 )
 
 // certificate returns certificate and key of the gateway, and the file that clients
-// have to trust, if they do not anyway. selfSigned makes a pair for some hosts.
-func (g Gateway) certificate(data string, selfSigned func(hosts ...string) (cert, key []byte, err error)) (cert, key []byte, trust string, err error) {
-	if g.Cert != "" {
-		if cert, err = os.ReadFile(g.Cert); err == nil {
-			key, err = os.ReadFile(g.Key)
+// have to trust, if they do not anyway. selfSigned makes a certificate for some hosts.
+func (g Gateway) certificate(data string, selfSigned func(hosts ...string) (authority, cert, key []byte, err error)) (cert, key []byte, trust string, err error) {
+	certFile, keyFile := g.Cert, g.Key
+	if certFile == "" {
+		trust, certFile, keyFile = filepath.Join(data, gatewayAuthority), filepath.Join(data, gatewayCert), filepath.Join(data, gatewayKey)
+		if _, err := os.Stat(trust); errors.Is(err, fs.ErrNotExist) {
+			if err := g.makeCertificate(data, trust, certFile, keyFile, selfSigned); err != nil {
+				return nil, nil, "", err
+			}
 		}
-		return cert, key, "", err
 	}
-	trust, keyFile := filepath.Join(data, gatewayCert), filepath.Join(data, gatewayKey)
-	cert, err = os.ReadFile(trust)
-	if err == nil {
+	if cert, err = os.ReadFile(certFile); err == nil {
 		key, err = os.ReadFile(keyFile)
-		return cert, key, trust, err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, "", err
-	}
+	return cert, key, trust, err
+}
+
+func (g Gateway) makeCertificate(data, trust, certFile, keyFile string, selfSigned func(hosts ...string) (authority, cert, key []byte, err error)) error {
 	hosts := []string{"localhost", "127.0.0.1", "::1"}
 	if host, _, err := net.SplitHostPort(g.Listen); err == nil && host != "" && !slices.Contains(hosts, host) {
 		hosts = append(hosts, host)
@@ -64,17 +66,23 @@ func (g Gateway) certificate(data string, selfSigned func(hosts ...string) (cert
 	if name, err := os.Hostname(); err == nil && !slices.Contains(hosts, name) {
 		hosts = append(hosts, name)
 	}
-	if cert, key, err = selfSigned(hosts...); err != nil {
-		return nil, nil, "", err
+	authority, cert, key, err := selfSigned(hosts...)
+	if err != nil {
+		return err
 	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
-		return nil, nil, "", fmt.Errorf("make data folder: %w", err)
+		return fmt.Errorf("make data folder: %w", err)
 	}
-	// The key first: a certificate without its key would be found, and be no use.
-	if err := os.WriteFile(keyFile, key, 0o600); err != nil {
-		return nil, nil, "", err
+	// The authority last: by it the others are known to be there.
+	for _, f := range []struct {
+		name string
+		pem  []byte
+	}{{keyFile, key}, {certFile, cert}, {trust, authority}} {
+		if err := os.WriteFile(f.name, f.pem, 0o600); err != nil {
+			return err
+		}
 	}
-	return cert, key, trust, os.WriteFile(trust, cert, 0o600)
+	return nil
 }
 
 // connection shows how a client connects.

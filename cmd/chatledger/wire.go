@@ -472,7 +472,10 @@ func (p *parts) listenGateway(ctx context.Context, f StoreFlags, g Gateway, t *t
 	if kurrent.IsConnection(f.Log) {
 		return nil, errors.New("--esdb-listen serves a log of sqlite or postgres: a log in KurrentDB is read there")
 	}
-	cert, key, trust, err := g.certificate(f.Data, func(hosts ...string) ([]byte, []byte, error) { return gateway.SelfSigned(now(), hosts...) })
+	cert, key, trust, err := g.certificate(f.Data, func(hosts ...string) (authority, cert, key []byte, err error) {
+		own, err := gateway.SelfSigned(now(), hosts...)
+		return own.Authority, own.Cert, own.Key, err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("certificate of the gateway: %w", err)
 	}

@@ -14,44 +14,71 @@ import (
 	"time"
 )
 
-// certificateLife is how long a certificate of one's own is good.
+// certificateLife is how long a certificate of one's own making is good.
 const certificateLife = 5 * 365 * 24 * time.Hour
 
-// SelfSigned makes a certificate for hosts, names or addresses, and its key, both as
-// PEM. It stands for itself: clients are given it as their authority (tlsCAFile). The
-// official clients send a password over TLS only, so that there is no way without one.
-func SelfSigned(now time.Time, hosts ...string) (cert, key []byte, err error) {
+// Certificate is one of one's own making, as PEM.
+type Certificate struct {
+	Authority []byte // the certificate of the authority, which clients have to trust (tlsCAFile)
+	Cert, Key []byte // what the server shows, and its key
+}
+
+// SelfSigned makes a certificate for hosts, names or addresses, and an authority that
+// has signed it, and whose key is forgotten. There is no way without one: the official
+// clients send passwords over TLS only, and some take no certificate that stands for
+// itself.
+func SelfSigned(now time.Time, hosts ...string) (Certificate, error) {
+	authority := &x509.Certificate{
+		Subject: pkix.Name{CommonName: "chatledger gateway, its own authority"},
+		IsCA:    true, KeyUsage: x509.KeyUsageCertSign, MaxPathLenZero: true,
+	}
 	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, fmt.Errorf("gateway: make a key: %w", err)
+		return Certificate{}, fmt.Errorf("gateway: make a key: %w", err)
 	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
-	if err != nil {
-		return nil, nil, fmt.Errorf("gateway: make a serial number: %w", err)
+	var c Certificate
+	if c.Authority, err = sign(now, authority, authority, &secret.PublicKey, secret); err != nil {
+		return Certificate{}, err
 	}
-	c := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "chatledger gateway"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certificateLife),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		BasicConstraintsValid: true, IsCA: true,
+	leaf := &x509.Certificate{
+		Subject:  pkix.Name{CommonName: "chatledger gateway"},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
 	for _, h := range hosts {
 		if ip := net.ParseIP(h); ip != nil {
-			c.IPAddresses = append(c.IPAddresses, ip)
+			leaf.IPAddresses = append(leaf.IPAddresses, ip)
 		} else {
-			c.DNSNames = append(c.DNSNames, h)
+			leaf.DNSNames = append(leaf.DNSNames, h)
 		}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, c, c, &secret.PublicKey, secret)
+	own, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, nil, fmt.Errorf("gateway: make a certificate: %w", err)
+		return Certificate{}, fmt.Errorf("gateway: make a key: %w", err)
 	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(secret)
+	if c.Cert, err = sign(now, leaf, authority, &own.PublicKey, secret); err != nil {
+		return Certificate{}, err
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(own)
 	if err != nil {
-		return nil, nil, fmt.Errorf("gateway: encode the key: %w", err)
+		return Certificate{}, fmt.Errorf("gateway: encode the key: %w", err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), nil
+	c.Key = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
+	return c, nil
+}
+
+// sign completes a certificate and returns it as PEM, signed by another or by itself.
+func sign(now time.Time, c, by *x509.Certificate, key *ecdsa.PublicKey, secret *ecdsa.PrivateKey) ([]byte, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, fmt.Errorf("gateway: make a serial number: %w", err)
+	}
+	c.SerialNumber, c.BasicConstraintsValid = serial, true
+	c.NotBefore, c.NotAfter = now.Add(-time.Hour), now.Add(certificateLife)
+	der, err := x509.CreateCertificate(rand.Reader, c, by, key, secret)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: make a certificate: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), nil
 }
 
 // TLS returns the settings of a server with a certificate and its key.

@@ -48,19 +48,19 @@ func (s *Server) Connection(secret, settings string) string {
 // Start serves a log until the test ends, with appends allowed if they are to be.
 func Start(t testing.TB, store eventstore.Store, appends bool) *Server {
 	t.Helper()
-	cert, key, err := gateway.SelfSigned(time.Now(), "127.0.0.1", "localhost")
+	own, err := gateway.SelfSigned(time.Now(), "127.0.0.1", "localhost")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &Server{Address: "127.0.0.1:0", CAFile: filepath.Join(t.TempDir(), "ca.pem"), t: t}
-	if err := os.WriteFile(s.CAFile, cert, 0o600); err != nil {
+	if err := os.WriteFile(s.CAFile, own.Authority, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.cfg = gateway.Config{
 		Store: store, Authenticate: authenticate, Now: time.Now, Appends: appends,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
-	if s.cfg.TLS, err = gateway.TLS(cert, key); err != nil {
+	if s.cfg.TLS, err = gateway.TLS(own.Cert, own.Key); err != nil {
 		t.Fatal(err)
 	}
 	s.run()

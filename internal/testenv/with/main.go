@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	install := flag.Bool("install", false, "as root on Debian, install PostgreSQL if it is missing")
+	install := flag.Bool("install", false, "as root on Debian, install PostgreSQL and Node.js if they are missing")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: with [-install] command [argument...]")
 		flag.PrintDefaults()
@@ -46,7 +46,7 @@ func run(install bool, args []string) (code int, err error) {
 	cmd.Env = os.Environ()
 	if os.Getenv(testenv.Variable) == "" {
 		if install {
-			if err := installPostgres(); err != nil {
+			if err := installMissing(); err != nil {
 				return 1, err
 			}
 		}
@@ -82,15 +82,26 @@ func run(install bool, args []string) (code int, err error) {
 	}
 }
 
-func installPostgres() error {
-	if _, err := testenv.Programs(); !errors.Is(err, testenv.ErrMissing) {
-		return err
+// installMissing installs what tests need and the machine has not.
+func installMissing() error {
+	var missing []string
+	_, lack := testenv.Programs()
+	if errors.Is(lack, testenv.ErrMissing) {
+		missing = append(missing, "postgresql")
+	} else if lack != nil {
+		return lack
+	}
+	if err := testenv.HasNode(); err != nil {
+		missing, lack = append(missing, "nodejs", "npm"), errors.Join(lack, err)
+	}
+	if missing == nil {
+		return nil
 	}
 	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
-		return testenv.ErrMissing
+		return lack
 	}
-	for _, args := range [][]string{{"update"}, {"install", "-y", "postgresql"}} {
-		fmt.Fprintln(os.Stderr, "with: no PostgreSQL found; running apt-get", args)
+	for _, args := range [][]string{{"update"}, append([]string{"install", "-y", "--no-install-recommends"}, missing...)} {
+		fmt.Fprintln(os.Stderr, "with: running apt-get", args)
 		cmd := exec.Command("apt-get", args...)
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
