@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/sqldb"
@@ -161,20 +160,26 @@ func (t *Tree) check(ctx context.Context, s stateRow, head eventstore.Head) erro
 	case s.Size == 0:
 		return nil
 	}
-	for r, err := range t.cfg.Store.ReadAll(ctx, eventstore.AllQuery{After: s.Position - 1, Limit: 1}) {
-		if err != nil {
-			return fmt.Errorf("read log: %w", err)
-		}
-		if r.Position != s.Position {
-			return ErrAltered
-		}
-		hashed, err := t.reader(ctx).ReadHashes([]int64{tlog.StoredHashIndex(0, s.Size-1)})
+	// Not s.Position - 1: positions may have holes, and a store may want one that
+	// there is.
+	var before eventstore.Position
+	if s.Size > 1 {
+		n := s.Size - 2
+		l, err := t.tile(ctx, 0, n/tileWidth, int(n%tileWidth)+1)
 		if err != nil {
 			return err
 		}
-		if LeafHash(r) != hashed[0] {
-			return ErrAltered
-		}
+		before = positionAt(l.positions, int(n%tileWidth))
 	}
-	return nil
+	for r, err := range t.cfg.Store.ReadAll(ctx, eventstore.AllQuery{After: before, Limit: 1}) {
+		if err != nil {
+			return fmt.Errorf("read log: %w", err)
+		}
+		hashed, err := t.Hashed(ctx, s.Size-1)
+		if err == nil && (r.Position != s.Position || LeafHash(r) != hashed) {
+			err = ErrAltered
+		}
+		return err
+	}
+	return ErrAltered
 }

@@ -49,20 +49,21 @@ const patience = 30 * time.Second
 // ledger is a whole server but for its ports and files: a log, commands, the
 // real runner on real views, accounts, and both halves of the API.
 type ledger struct {
-	t        testing.TB
-	store    *memory.Store
-	commands *commands.Commands
-	accounts *accounts.Accounts
-	read     *readapi.API
-	web      *web.API
-	log      *logBuffer
-	workers  *projectionsControl
-	views    projections.Config
-	files    *dir.Store
-	tree     *audit.Tree
-	agents   map[agent.Role]string // ids
-	tokens   map[agent.Role]string // secrets
-	tokenIDs map[agent.Role]string
+	t         testing.TB
+	store     *memory.Store
+	commands  *commands.Commands
+	accounts  *accounts.Accounts
+	read      *readapi.API
+	web       *web.API
+	log       *logBuffer
+	workers   *projectionsControl
+	views     projections.Config
+	files     *dir.Store
+	tree      *audit.Tree
+	stopAudit func()
+	agents    map[agent.Role]string // ids
+	tokens    map[agent.Role]string // secrets
+	tokenIDs  map[agent.Role]string
 }
 
 type projectionsControl struct {
@@ -138,14 +139,15 @@ func newLedger(t testing.TB, change ...func(*readapi.Config, *web.Config)) *ledg
 	}); err != nil {
 		t.Fatal(err)
 	}
-	l.web = web.New(wc, slices.Concat(commandapi.Endpoints(l.commands, l.store, l.files, time.Now), l.read.Endpoints(), viewsapi.Endpoints(l.views), auditapi.Endpoints(l.tree))...)
+	l.web = web.New(wc, slices.Concat(commandapi.Endpoints(l.commands, l.store, l.files, l.tree, time.Now), l.read.Endpoints(), viewsapi.Endpoints(l.views), auditapi.Endpoints(l.tree))...)
 	l.web.Handle("GET /metrics", l.read.MetricsHandler())
 
 	l.workers = &projectionsControl{pause: background(t, runner.Run)}
-	stop, stopAudit := background(t, l.read.Run), background(t, l.tree.Run)
+	stop := background(t, l.read.Run)
+	l.stopAudit = background(t, l.tree.Run)
 	t.Cleanup(func() {
 		stop()
-		stopAudit()
+		l.stopAudit()
 		l.workers.pause()
 		if err := l.store.Close(); err != nil {
 			t.Error(err)

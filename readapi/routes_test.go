@@ -70,6 +70,7 @@ a b s . . A  DELETE /v1/chats/{chat}/messages/{message}/reactions
 . . s . . A  DELETE /v1/chats/{chat}
 . . s . . A  POST /v1/chats/{chat}/restore
 a b s u y A  GET /v1/chats/{chat}/transcript
+. . . u . A  GET /v1/chats/{chat}/proof
 . . . u . A  GET /v1/audit
 . . . u . A  GET /v1/audit/checkpoints
 . . . u . A  GET /v1/audit/checkpoint

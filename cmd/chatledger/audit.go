@@ -18,6 +18,8 @@ type AuditCmd struct {
 	Key         AuditKeyCmd         `cmd:"" help:"Print the public key that checks what was signed."`
 	Status      AuditStatusCmd      `cmd:"" help:"Show how far the proof of the log is."`
 	Checkpoint  AuditCheckpointCmd  `cmd:"" help:"Print a signed checkpoint, to be kept elsewhere."`
+	Verify      AuditVerifyCmd      `cmd:"" help:"Check the proof of a chat, and a transcript against it, without a server."`
+	VerifyLog   AuditVerifyLogCmd   `cmd:"" name:"verify-log" help:"Check the whole log against signed checkpoints."`
 	Consistency AuditConsistencyCmd `cmd:"" help:"Check, without a server, that a newer checkpoint has all that an older one had."`
 	Restart     AuditRestartCmd     `cmd:"" help:"After a restore: begin another proof, of the present log, under another key."`
 }
@@ -123,7 +125,7 @@ func (c AuditRestartCmd) Run(ctx context.Context, t *terminal) (err error) {
 
 // AuditConsistencyCmd is `audit consistency`.
 type AuditConsistencyCmd struct {
-	Older string `arg:"" type:"existingfile" help:"A checkpoint that was kept."`
+	Older string `arg:"" type:"existingfile" help:"A checkpoint that was kept, or a proof, which begins with one."`
 	Newer string `arg:"" type:"existingfile" help:"A later one."`
 	Proof string `type:"existingfile" required:"" placeholder:"FILE" help:"The answer of GET /v1/audit/consistency for the sizes of the two: the second lines of the checkpoints."`
 	KeyFlag
@@ -146,17 +148,18 @@ func (k KeyFlag) read() (string, error) {
 	return strings.TrimSpace(string(key)), nil
 }
 
-// checkpoint returns the checkpoint that a file has.
+// checkpoint returns the checkpoint that a file has, or that a proof begins with.
 func (k KeyFlag) checkpoint(file string) (audit.Checkpoint, error) {
 	key, err := k.read()
 	if err != nil {
 		return audit.Checkpoint{}, err
 	}
-	text, err := os.ReadFile(file)
+	in, err := os.Open(file)
 	if err != nil {
 		return audit.Checkpoint{}, fmt.Errorf("read checkpoint: %w", err)
 	}
-	c, err := audit.OpenCheckpoint(string(text), key)
+	defer in.Close()
+	c, err := audit.ReadCheckpoint(in, key)
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", file, err)
 	}

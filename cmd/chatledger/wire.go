@@ -386,7 +386,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, what Serving, t *ter
 	})
 	endpoints := read.Probes()
 	if what.has(roleAPI) {
-		endpoints = slices.Concat(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, p.files, now), viewsapi.Endpoints(cfg), auditapi.Endpoints(tree))
+		endpoints = slices.Concat(read.Endpoints(), commandapi.Endpoints(p.commands, p.log, p.files, tree, now), viewsapi.Endpoints(cfg), auditapi.Endpoints(tree))
 	}
 	api := web.New(web.Config{
 		Authenticate: p.authenticate, Now: now, Log: t.logger, Metrics: metrics,

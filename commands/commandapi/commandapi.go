@@ -1,7 +1,7 @@
 // Package commandapi is the POST, PUT, PATCH and DELETE side of the HTTP API:
 // each route turns a request into one command and its Result into an answer.
 //
-// A transcript is a GET of it, since its download is an event.
+// A transcript is a GET of it, and so is a proof, since their download is an event.
 //
 // It decides nothing and reads no view. An answer is a function of the request
 // and the Result alone, so that the repeat of a request is answered alike.
@@ -32,16 +32,17 @@ var ErrNoAgent = fault.New(fault.Forbidden, "auth.no_agent", "the token belongs 
 
 type api struct {
 	*commands.Commands
-	store eventstore.Store
-	files Files
-	now   func() time.Time
+	store  eventstore.Store
+	files  Files
+	proofs Proofs
+	now    func() time.Time
 
 	downloads *downloads
 }
 
 // Endpoints returns the routes that change something.
-func Endpoints(c *commands.Commands, store eventstore.Store, files Files, now func() time.Time) []web.Endpoint {
-	a := &api{c, store, files, now, &downloads{underWay: map[string]int{}}}
+func Endpoints(c *commands.Commands, store eventstore.Store, files Files, proofs Proofs, now func() time.Time) []web.Endpoint {
+	a := &api{c, store, files, proofs, now, &downloads{underWay: map[string]int{}}}
 	return slices.Concat(a.routes(), []web.Endpoint{a.uploadFile()}, a.quickReplies(), a.savedViews(), a.customViews(), a.groups(), a.campaigns(), a.templates(), a.schedules(), a.settings(), a.offers())
 }
 

@@ -121,6 +121,7 @@ func (a *api) routes() []web.Endpoint {
 				return a.Chats.Restore(ctx, c.Origin, in.Chat, chat.Restore{By: c.By})
 			}),
 		a.transcript(),
+		a.proof(),
 		respond(a, "POST /v1/chats/{chat}/calls", staff, "Call the customer",
 			func(ctx ctx, c caller, in *chatWith[*CallBody]) (result, error) {
 				return a.Calls.Request(ctx, c.Origin, in.Chat, in.Body.command(c))

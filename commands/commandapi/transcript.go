@@ -79,7 +79,7 @@ func (d *downloads) enter(token string) (leave func(), ok bool) {
 // writeTime is how long a client may take for a part of a transcript.
 const writeTime = 30 * time.Second
 
-// transcript is the one route that both records and shows: who takes a
+// transcript is a route that both records and shows, as proof is: who takes a
 // transcript with them is in the log before the first byte is sent.
 func (a *api) transcript() web.Endpoint {
 	route := web.Route{
@@ -111,7 +111,7 @@ func (a *api) transcript() web.Endpoint {
 		if err != nil {
 			return nil, err
 		}
-		if cmd.AsOf, err = a.asOf(ctx, r.Workspace, in); err != nil {
+		if cmd.AsOf, err = a.asOf(ctx, r.Workspace, in.Chat, in.AsOf); err != nil {
 			return nil, refusal(err)
 		}
 		res, err := a.Chats.DownloadTranscript(ctx, c.Origin, in.Chat, cmd)
@@ -160,29 +160,29 @@ func (a *api) transcript() web.Endpoint {
 
 // asOf returns the position that a transcript is to reflect, if the chat was
 // there by then. A chat that is not there at all is left to the command.
-func (a *api) asOf(ctx context.Context, workspace string, in *inTranscript) (int64, error) {
+func (a *api) asOf(ctx context.Context, workspace string, id chat.ID, asked int64) (int64, error) {
 	head, err := a.store.Head(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("%w: read the head: %w", commands.ErrUnavailable, err)
 	}
 	switch {
-	case in.AsOf == 0:
+	case asked == 0:
 		return int64(head.Position), nil
-	case in.AsOf > int64(head.Position):
+	case asked > int64(head.Position):
 		return 0, chat.ErrAsOf.With(fmt.Sprintf("the log ends at %d", head.Position))
 	}
-	err = a.Chats.Look(ctx, workspace, in.Chat, func(chat.State) error { return nil })
+	err = a.Chats.Look(ctx, workspace, id, func(chat.State) error { return nil })
 	if errors.Is(err, chat.ErrNotFound) {
-		return in.AsOf, nil
+		return asked, nil
 	}
 	if err != nil {
 		return 0, err
 	}
-	owner, err := transcript.Opened(ctx, a.store, string(in.Chat), eventstore.Position(in.AsOf))
+	owner, err := transcript.Opened(ctx, a.store, string(id), eventstore.Position(asked))
 	if err == nil && owner == "" {
 		err = chat.ErrAsOf.With("the chat was not there yet")
 	}
-	return in.AsOf, err
+	return asked, err
 }
 
 // downloaded returns what the log has about the download c asks for, which may

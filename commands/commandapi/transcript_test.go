@@ -53,7 +53,7 @@ func newServer(t testing.TB, store eventstore.Store) *server {
 			}
 			return web.Principal{Workspace: workspace, Role: agent.Role(role), Agent: ids.Agent(workspace, role), TokenID: role}, nil
 		},
-	}, commandapi.Endpoints(s.commands, store, nil, time.Now)...)
+	}, commandapi.Endpoints(s.commands, store, nil, nil, time.Now)...)
 	if _, err := s.commands.Workspaces.Create(t.Context(), s.origin(), workspace.Create{Name: "Acme"}); err != nil {
 		t.Fatal(err)
 	}

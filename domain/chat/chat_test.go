@@ -415,6 +415,8 @@ func TestShareDetails(t *testing.T) {
 func TestDownloadTranscript(t *testing.T) {
 	in := chat.DownloadTranscript{Format: chat.TranscriptHTML, Notes: true, Zone: "Europe/Berlin", AsOf: 7, By: "bob"}
 	got := chat.TranscriptDownloaded{Format: "html", Notes: true, Zone: "Europe/Berlin", AsOf: 7, By: "bob"}
+	proof := got
+	proof.Format = "proof"
 	with := func(change func(*chat.DownloadTranscript)) chat.DownloadTranscript { c := in; change(&c); return c }
 	run(t, cases{
 		{Name: "taken", Given: past{opened}, When: in, Then: past{got}, Anew: true},
@@ -422,6 +424,10 @@ func TestDownloadTranscript(t *testing.T) {
 		{Name: "of a deleted chat", Given: past{opened, gone}, When: in, Err: chat.ErrNotFound},
 		{Name: "of a deleted chat, by an auditor", Given: past{opened, gone}, When: with(func(c *chat.DownloadTranscript) { c.Hidden = true }), Then: past{got}, Anew: true},
 		{Name: "of no chat", When: with(func(c *chat.DownloadTranscript) { c.Hidden = true }), Err: chat.ErrNotFound},
+		{
+			Name: "the events with their proofs", Given: past{opened}, When: with(func(c *chat.DownloadTranscript) { c.Format = chat.TranscriptProof }),
+			Then: past{proof}, Anew: true,
+		},
 		{Name: "in no format", Given: past{opened}, When: with(func(c *chat.DownloadTranscript) { c.Format = "pdf" }), Err: chat.ErrTranscriptFormat},
 		{Name: "by nobody", Given: past{opened}, When: with(func(c *chat.DownloadTranscript) { c.By = "" }), Err: chat.ErrByMissing},
 		{Name: "before the log", Given: past{opened}, When: with(func(c *chat.DownloadTranscript) { c.AsOf = 0 }), Err: chat.ErrAsOf},

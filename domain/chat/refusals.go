@@ -89,7 +89,7 @@ var (
 	ErrContactReason     = fault.Bad("reason", "chat.unknown_contact_reason", "the reason is contact_card, form, import, typed_in or chatflow")
 	ErrNoDetails         = fault.Bad("name", "chat.no_details", "a name, an e-mail address or a phone number is required")
 	ErrDetailsInvalid    = fault.Bad("name", "chat.details_invalid", "a detail is too long, is not UTF-8 or holds U+0000")
-	ErrTranscriptFormat  = fault.Bad("format", "chat.unknown_transcript_format", "the format is json, csv, txt or html")
+	ErrTranscriptFormat  = fault.Bad("format", "chat.unknown_transcript_format", "the format is json, csv, txt, html or proof")
 	ErrAsOf              = fault.Bad("as_of", "chat.bad_as_of", "want a position of the log at which the chat was there")
 	ErrSnoozeMissing     = fault.Bad("until", "chat.snooze_until_missing", "want a time, or until_reply")
 	ErrSnoozeUntil       = fault.Bad("until", "chat.bad_snooze_until", "want a time to come, within a year")

@@ -9,9 +9,12 @@ const (
 	TranscriptCSV  TranscriptFormat = "csv"
 	TranscriptText TranscriptFormat = "txt"
 	TranscriptHTML TranscriptFormat = "html"
+
+	TranscriptProof TranscriptFormat = "proof" // the events themselves, each with its proof
 )
 
-// DownloadTranscript records that somebody takes a transcript with them. Each
+// DownloadTranscript records that somebody takes a transcript with them, or what it
+// is made from. Each
 // time is an event; a repeat is told by the id of the command.
 type DownloadTranscript struct {
 	Format TranscriptFormat
@@ -26,7 +29,7 @@ type DownloadTranscript struct {
 // Decide implements the command.
 func (c DownloadTranscript) Decide(s State) ([]Event, error) {
 	switch c.Format {
-	case TranscriptJSON, TranscriptCSV, TranscriptText, TranscriptHTML:
+	case TranscriptJSON, TranscriptCSV, TranscriptText, TranscriptHTML, TranscriptProof:
 	default:
 		return nil, ErrTranscriptFormat
 	}

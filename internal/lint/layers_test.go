@@ -37,7 +37,7 @@ var layers = []struct{ pkg, may string }{
 	{"audit/auditapi", "audit domain/** eventstore internal/web projections/cursor " + http},
 
 	{"commands", "domain/** eventstore eventstore/codec internal/ids github.com/google/uuid golang.org/x/sync/**"},
-	{"commands/commandapi", "commands internal/viewscript internal/blob internal/csvtext internal/transcript domain/** eventstore eventstore/codec internal/ids internal/web " + http},
+	{"commands/commandapi", "commands audit internal/viewscript internal/blob internal/csvtext internal/transcript domain/** eventstore eventstore/codec internal/ids internal/web " + http},
 
 	{"internal/transcript", "domain/** eventstore eventstore/codec internal/ids internal/csvtext"},
 	{"internal/csvtext", ""},

@@ -129,7 +129,7 @@ func (s *stamped) later(v stamped) {
 	}
 }
 
-func readIndex(ctx context.Context, store eventstore.Store, chatID string, o Options) (*index, error) {
+func readIndex(ctx context.Context, store Streams, chatID string, o Options) (*index, error) {
 	x := &index{
 		revision: eventstore.NoStream, notes: map[string]*note{}, sent: map[string]*progress{}, reports: map[string]*progress{},
 		message: map[string]string{}, provider: map[string]string{}, reactions: map[string][]reaction{}, answered: map[string]answered{}, replies: map[string]struct{}{},

@@ -31,7 +31,7 @@ type names struct {
 
 // readNames reads the names that an index needs from the streams of what has
 // them: one for each agent, one for all teams, tags or statuses.
-func readNames(ctx context.Context, store eventstore.Store, x *index, asOf eventstore.Position) (n names, err error) {
+func readNames(ctx context.Context, store Streams, x *index, asOf eventstore.Position) (n names, err error) {
 	own := x.state.Workspace
 	n = names{agents: map[string]string{}, teams: map[string]string{}, tags: map[string]Ref{}, statuses: map[string]Ref{}}
 	for _, id := range slices.Sorted(maps.Keys(x.agents)) {
@@ -108,7 +108,7 @@ func readNames(ctx context.Context, store eventstore.Store, x *index, asOf event
 
 // contactName returns the name of the contact that the customer was, or was a part
 // of; "" if there was none.
-func contactName(ctx context.Context, store eventstore.Store, x *index, asOf eventstore.Position) (string, error) {
+func contactName(ctx context.Context, store Streams, x *index, asOf eventstore.Position) (string, error) {
 	id := contact.ID(ids.Contact(x.state.Workspace, x.state.Customer))
 	for range 2 {
 		var s contact.State
@@ -127,7 +127,7 @@ func contactName(ctx context.Context, store eventstore.Store, x *index, asOf eve
 }
 
 // fold calls use with the events of a stream up to a position.
-func fold[E codec.Event](ctx context.Context, store eventstore.Store, stream string, asOf eventstore.Position, catalogue []E, use func(E)) error {
+func fold[E codec.Event](ctx context.Context, store Streams, stream string, asOf eventstore.Position, catalogue []E, use func(E)) error {
 	c := codec.New(catalogue)
 	for r, err := range store.ReadStream(ctx, stream, eventstore.StreamQuery{}) {
 		if err != nil {

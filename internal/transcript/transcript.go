@@ -52,7 +52,7 @@ func ContentType(f chat.TranscriptFormat) string {
 // Transcript is ready to be written. It holds an index of the chat, about 400
 // bytes for each message, and reads the messages again as it writes them.
 type Transcript struct {
-	store eventstore.Store
+	store Streams
 	opts  Options
 	index *index
 	names names
@@ -61,7 +61,7 @@ type Transcript struct {
 
 // Opened returns the workspace of a chat, and "" if there was no such chat yet at
 // a position.
-func Opened(ctx context.Context, store eventstore.Store, chatID string, asOf eventstore.Position) (workspace string, err error) {
+func Opened(ctx context.Context, store Streams, chatID string, asOf eventstore.Position) (workspace string, err error) {
 	for r, err := range store.ReadStream(ctx, streamOf(chatID), eventstore.StreamQuery{}) {
 		if err != nil {
 			return "", fmt.Errorf("read chat: %w", err)
@@ -83,7 +83,7 @@ func Opened(ctx context.Context, store eventstore.Store, chatID string, asOf eve
 
 // New reads the chat up to the position. One that was not there yet is
 // chat.ErrNotFound.
-func New(ctx context.Context, store eventstore.Store, chatID string, o Options) (*Transcript, error) {
+func New(ctx context.Context, store Streams, chatID string, o Options) (*Transcript, error) {
 	x, err := readIndex(ctx, store, chatID, o)
 	if err != nil {
 		return nil, err
