@@ -241,6 +241,7 @@ func (l *teller) story() {
 		status.Created{Status: "NEW", Name: "New", Category: status.Open}, status.Remapped{Status: "OPEN", To: "NEW"})
 	l.by("system", "setup", "channel-shop", channel.Renamed{Name: "Big shop"})
 	l.by("system", "setup", "workspace-acme", workspace.Renamed{Name: "ACME Ltd"})
+	l.system(chat.FileDiscarded{File: "f0", SHA256: strings.Repeat("0c", 32), At: l.now()})
 }
 
 func (l *teller) contact(unique string, facts ...codec.Event) {
