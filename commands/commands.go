@@ -228,6 +228,16 @@ func add[E codec.Event](all *[]codec.Event, events []E) {
 	}
 }
 
+// IsEvent reports whether there is a type of events with this name.
+func IsEvent(name string) bool {
+	for _, e := range Events() {
+		if e.EventType() == name {
+			return true
+		}
+	}
+	return false
+}
+
 // Codec returns the codec of the whole catalogue.
 func Codec() codec.Codec[codec.Event] { return codec.New(Events()) }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,14 +35,24 @@ import (
 	"github.com/chatledger/chatledger/internal/blob/dir"
 	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/internal/viewscript"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/scripted"
 	"github.com/chatledger/chatledger/projections/views"
 	"github.com/chatledger/chatledger/projections/viewsapi"
 	"github.com/chatledger/chatledger/readapi"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == viewscript.Command {
+		if err := viewscript.Serve(os.Stdin, os.Stdout, time.Now); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds every wait of a test; a busy machine is slow.
 const patience = 30 * time.Second
@@ -129,6 +140,8 @@ func newLedger(t testing.TB, change ...func(*readapi.Config, *web.Config)) *ledg
 	})
 	rc := readapi.Config{DB: db, Apart: apart, Store: l.store, Waiter: waiter, Files: l.files, Now: time.Now, Log: logger, Status: runner.Status, Metrics: metrics}
 	wc := web.Config{Now: time.Now, Log: logger, Metrics: metrics, Authenticate: l.authenticate, Limits: web.Limits{Rate: 1e6, Burst: 1e6, FailureBurst: 1e6}}
+	var custom *scripted.Runner
+	rc.Custom, custom = l.custom(t)
 	for _, c := range change {
 		c(&rc, &wc)
 	}
@@ -143,10 +156,11 @@ func newLedger(t testing.TB, change ...func(*readapi.Config, *web.Config)) *ledg
 	l.web.Handle("GET /metrics", l.read.MetricsHandler())
 
 	l.workers = &projectionsControl{pause: background(t, runner.Run)}
-	stop := background(t, l.read.Run)
+	stop, stopCustom := background(t, l.read.Run), background(t, custom.Run)
 	l.stopAudit = background(t, l.tree.Run)
 	t.Cleanup(func() {
 		stop()
+		stopCustom()
 		l.stopAudit()
 		l.workers.pause()
 		if err := l.store.Close(); err != nil {
@@ -165,6 +179,23 @@ func newLedger(t testing.TB, change ...func(*readapi.Config, *web.Config)) *ledg
 		l.tokens[role], l.tokenIDs[role] = l.token(acme, role, id)
 	}
 	return l
+}
+
+// custom returns what custom views need, and what builds them.
+func (l *ledger) custom(t testing.TB) (readapi.Custom, *scripted.Runner) {
+	t.Helper()
+	db := openDB(t, "custom.db")
+	c := viewscript.Config{Processes: 1, Limit: 500 * time.Millisecond, Silence: time.Second}
+	build, try := viewscript.NewPool(c), viewscript.NewPool(c)
+	t.Cleanup(build.Close)
+	t.Cleanup(try.Close)
+	runner, err := scripted.New(t.Context(), scripted.Config{
+		Store: l.store, DB: db, Decode: l.views.Decode, Scripts: build, Now: time.Now, Logger: l.views.Logger, Poll: 10 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return readapi.Custom{DB: db, Scripts: try, Known: commands.IsEvent}, runner
 }
 
 func openDB(t testing.TB, name string) sqldb.DB {

@@ -37,6 +37,8 @@ type Config struct {
 	Status  func(context.Context) ([]projections.Status, error) // of every view
 	Metrics prometheus.Gatherer                                 // what MetricsHandler shows
 
+	Custom Custom // the rows of custom views
+
 	// MaxLag is how long a view may be behind the log before the server calls
 	// itself not ready; default 30 s.
 	MaxLag time.Duration

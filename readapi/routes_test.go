@@ -92,6 +92,10 @@ a b s u y A  GET /v1/attributes
 . . . . y A  GET /v1/custom-views
 . . . . y A  GET /v1/custom-views/{view}
 . . . . y A  GET /v1/custom-views/{view}/versions/{version}
+. . . . y A  POST /v1/custom-views/dry-run
+. . . . y A  GET /v1/custom-views/{view}/tables/{table}/rows
+. . . . y A  GET /v1/custom-views/{view}/tables/{table}/rows/{key}
+. . . . y A  GET /v1/custom-views/{view}/tables/{table}/difference
 . . s . . A  POST /v1/campaigns
 . . s . . A  POST /v1/campaigns/{campaign}/launch
 . . s . . A  POST /v1/campaigns/{campaign}/pause

@@ -23,6 +23,8 @@ type CLI struct {
 	Audit       AuditCmd       `cmd:"" help:"Prove that nothing in the log was altered, and check such proofs."`
 	Doctor      DoctorCmd      `cmd:"" help:"Check an installation and say what to do."`
 
+	ViewScripts ViewScriptsCmd `cmd:"" hidden:"" help:"Run the scripts of custom views, for a server that starts it."`
+
 	Logging Logging          `embed:"" group:"log"`
 	Version kong.VersionFlag `help:"Print the version and exit." env:"-"`
 }

@@ -40,11 +40,13 @@ import (
 	"github.com/chatledger/chatledger/internal/blob/dir"
 	"github.com/chatledger/chatledger/internal/blob/s3"
 	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/internal/viewscript"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections"
 	bulkview "github.com/chatledger/chatledger/projections/bulk"
 	"github.com/chatledger/chatledger/projections/choosing"
 	"github.com/chatledger/chatledger/projections/contacts"
+	"github.com/chatledger/chatledger/projections/scripted"
 	"github.com/chatledger/chatledger/projections/search"
 	"github.com/chatledger/chatledger/projections/views"
 	"github.com/chatledger/chatledger/projections/viewsapi"
@@ -60,9 +62,11 @@ const (
 	accountsName = "accounts"
 	searchName   = "search"
 	auditName    = "audit"
+	customName   = "custom"
 
-	accountsCache = 8 // MB of pages: it is small, and so is what is used of the tree of proofs
-	searchShare   = 4 // what part of the pages of the views is for the index of words
+	accountsCache = 8  // MB of pages: it is small, and so is what is used of the tree of proofs
+	customCache   = 32 // MB of pages: rows are kept in memory, too, where they are made
+	searchShare   = 4  // what part of the pages of the views is for the index of words
 )
 
 // errNoData refuses to read what is not there, rather than to make it.
@@ -104,6 +108,8 @@ func openDB(ctx context.Context, f StoreFlags, name string, create bool, opts ..
 		switch name {
 		case accountsName, auditName:
 			cache = accountsCache
+		case customName:
+			cache = customCache
 		case searchName:
 			cache /= searchShare
 		default:
@@ -366,7 +372,11 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, what Serving, t *ter
 	if err != nil {
 		return a, err
 	}
-	a.views = dbs
+	custom, err := p.customViews(ctx, f, t)
+	if err != nil {
+		return a, errors.Join(err, dbs.Close())
+	}
+	a.views = closers{dbs, custom}
 	alone := f.alone()
 	cfg := projectionsConfig(p.log, dbs, t)
 	cfg.Alone, cfg.Owner, cfg.CacheRows = alone, processName(), p.caches.CacheRows
@@ -383,6 +393,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, what Serving, t *ter
 
 	read := readapi.New(readapi.Config{
 		DB: dbs.views, Apart: dbs.apart(), Store: p.log, Waiter: cfg.Waiter, Files: p.files, Now: now, Log: t.logger, Status: runner.Status, Metrics: metrics,
+		Custom: readapi.Custom{DB: custom.db, Scripts: custom.try, Known: commands.IsEvent},
 	})
 	endpoints := read.Probes()
 	if what.has(roleAPI) {
@@ -401,7 +412,8 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, what Serving, t *ter
 		a.background = append(a.background, service{name: "changes", run: read.Run})
 	}
 	if what.has(roleProjections) {
-		a.background = append(a.background, service{name: "views", run: runner.Run}, service{name: "audit", run: tree.Run})
+		a.background = append(a.background, service{name: "views", run: runner.Run}, service{name: "audit", run: tree.Run},
+			service{name: "custom views", run: custom.runner.Run})
 	}
 	handled := func() []reactors.Stats { return nil }
 	if what.has(roleReactors) {
@@ -516,6 +528,52 @@ func rightsOf(who web.Principal, appends bool) (gateway.Rights, error) {
 		return gateway.Rights{}, gateway.ErrForbidden
 	}
 	return gateway.Rights{Workspace: who.Workspace}, nil
+}
+
+// customViews is what custom views need. Their rows are in a database of their own, so
+// that no other view waits for scripts.
+type customViews struct {
+	db         sqldb.DB
+	runner     *scripted.Runner
+	build, try *viewscript.Pool // who tries something out does not hold up what is built
+}
+
+func (p *parts) customViews(ctx context.Context, f StoreFlags, t *terminal) (c customViews, err error) {
+	if c.db, err = openDB(ctx, f, customName, true, sqldb.Rebuildable); err != nil {
+		return c, err
+	}
+	c.build, c.try = viewscript.NewPool(viewscript.Config{Processes: customProcesses}), viewscript.NewPool(viewscript.Config{Processes: customProcesses})
+	catalogue := commands.Codec()
+	c.runner, err = scripted.New(ctx, scripted.Config{
+		Store: p.log, DB: c.db, Scripts: c.build, Now: now, Logger: t.logger, Owner: processName(), Workers: customProcesses,
+		Alone:  f.alone(),
+		Decode: func(r eventstore.Recorded) (any, error) { return catalogue.Decode(r) },
+	})
+	if err != nil {
+		return c, errors.Join(fmt.Errorf("start custom views: %w", err), c.db.Close())
+	}
+	return c, nil
+}
+
+// customProcesses is how many processes build custom views at once, and how many try
+// them out.
+const customProcesses = 2
+
+// Close ends the processes of scripts and closes the database.
+func (c customViews) Close() error {
+	c.build.Close()
+	c.try.Close()
+	return c.db.Close()
+}
+
+// closers are closed together.
+type closers []io.Closer
+
+func (all closers) Close() (err error) {
+	for _, c := range all {
+		err = errors.Join(err, c.Close())
+	}
+	return err
 }
 
 // reactors lists what answers events with side effects.

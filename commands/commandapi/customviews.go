@@ -4,15 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/customview"
-	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/eventstore"
-	"github.com/chatledger/chatledger/eventstore/codec"
 	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/internal/viewscript"
 	"github.com/chatledger/chatledger/internal/web"
@@ -79,21 +76,13 @@ func (b CustomViewBody) definition() customview.Definition {
 	return d
 }
 
-// errNoType names a type of events that does not exist. It is no concern of the domain
-// which there are.
-var errNoType = fault.Bad("types", "customview.no_such_event", "there is no such type of events, or scripts may not see it")
-
 // checkDefinition refuses what could never be built.
 func checkDefinition(d customview.Definition) error {
 	if err := d.Check(); err != nil {
 		return err
 	}
-	for i, t := range d.Types {
-		if !scriptable(t) {
-			refusal := *errNoType
-			refusal.Field = "types[" + strconv.Itoa(i) + "]"
-			return &refusal
-		}
+	if err := d.CheckTypes(commands.IsEvent); err != nil {
+		return err
 	}
 	return viewscript.Check(d)
 }
@@ -157,9 +146,4 @@ func savedCustomView(r commands.Result, _ caller, in *customViewWith[CustomViewB
 	version, _ := strconv.ParseInt(r.ID, 10, 64) // as savedVersion wrote it
 	r.ID = string(in.View)
 	return SavedCustomView{written(r), customview.Version(version)}
-}
-
-// scriptable reports whether there is a type of events, and scripts may see it.
-func scriptable(name string) bool {
-	return customview.MaySee(name) && slices.ContainsFunc(commands.Events(), func(e codec.Event) bool { return e.EventType() == name })
 }

@@ -106,6 +106,7 @@ var (
 	ErrDescribed = fault.Bad("description", "customview.bad_description", "the description is longer than 1,000 characters, or holds U+0000")
 	ErrScript    = fault.Bad("script", "customview.bad_script", "a script of 64 KiB of UTF-8 at most is required")
 	ErrNoApply   = fault.Bad("script", "customview.no_apply", "the script has no function apply(event, tables)")
+	ErrNoType    = fault.Bad("types", "customview.no_such_event", "there is no such type of events, or scripts may not see it")
 	ErrTypes     = fault.Bad("types", "customview.bad_types", "100 types of events at most, each once")
 	ErrTables    = fault.Bad("tables", "customview.bad_tables", "1 to 10 tables are required")
 	ErrColumns   = fault.Bad("tables", "customview.bad_columns", "1 to 50 columns are required")
@@ -168,6 +169,16 @@ func (d Definition) equal(other Definition) bool {
 		slices.EqualFunc(d.Tables, other.Tables, func(a, b Table) bool {
 			return a.Name == b.Name && a.Key == b.Key && slices.Equal(a.Columns, b.Columns)
 		})
+}
+
+// CheckTypes refuses types of events that there are not, or that scripts may not see.
+func (d Definition) CheckTypes(known func(string) bool) error {
+	for i, t := range d.Types {
+		if !MaySee(t) || !known(t) {
+			return at(ErrNoType, "types", i)
+		}
+	}
+	return nil
 }
 
 // isName reports whether s is a lower-case letter, then letters, digits and joint.

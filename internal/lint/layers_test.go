@@ -53,9 +53,10 @@ var layers = []struct{ pkg, may string }{
 	{"projections/views/viewstest", "projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb " + forTests},
 	{"projections/viewsapi", "projections projections/cursor domain/** eventstore internal/sqldb internal/web " + http},
 	{"projections/search", "projections projections/** domain/** eventstore internal/sqldb golang.org/x/text/**"},
+	{"projections/scripted", "projections/cursor domain/** eventstore internal/sqldb internal/viewscript github.com/google/uuid"},
 	{"projections", "domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
 	{"projections/**", "projections projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
-	{"readapi", "projections projections/** domain/** eventstore eventstore/codec internal/blob internal/csvtext internal/ids internal/sqldb internal/web " + http},
+	{"readapi", "projections projections/** domain/** eventstore eventstore/codec internal/viewscript internal/blob internal/csvtext internal/ids internal/sqldb internal/web " + http},
 
 	{"reactors/**", "commands domain/** eventstore eventstore/codec eventstore/feed channels/** internal/blob internal/ids " + watermill + " github.com/google/uuid golang.org/x/sync/** golang.org/x/time/rate"},
 	{"channels/**", "channels/** commands domain/** eventstore eventstore/codec internal/ids internal/web github.com/google/uuid github.com/nyaruka/phonenumbers golang.org/x/time/rate"},

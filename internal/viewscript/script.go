@@ -32,7 +32,7 @@ func Check(d customview.Definition) error {
 // compile returns what runs, or why nothing can.
 func compile(script string) (*goja.Program, error) {
 	// A source map would be a file to read.
-	tree, err := goja.Parse(fileName, script, parser.WithDisableSourceMaps)
+	tree, err := parser.ParseFile(nil, fileName, script, 0, parser.WithDisableSourceMaps)
 	if err != nil {
 		return nil, customview.ErrScript.With("the script is not understood: " + parseError(err))
 	}
@@ -41,16 +41,19 @@ func compile(script string) (*goja.Program, error) {
 	}
 	p, err := goja.CompileAST(tree, true)
 	if err != nil {
-		return nil, customview.ErrScript.With("the script is not understood: " + brief(err.Error()))
+		return nil, customview.ErrScript.With("the script is not understood: " + parseError(err))
 	}
 	return p, nil
 }
 
-// parseError returns the first of the errors, which names its line.
+// parseError returns the first of the errors, with its line.
 func parseError(err error) string {
 	if list, ok := errors.AsType[parser.ErrorList](err); ok && len(list) > 0 {
-		first := list[0]
-		return brief(fmt.Sprintf("line %d, column %d: %s", first.Position.Line, first.Position.Column, first.Message))
+		return brief(fmt.Sprintf("line %d, column %d: %s", list[0].Position.Line, list[0].Position.Column, list[0].Message))
+	}
+	if syntax, ok := errors.AsType[*goja.CompilerSyntaxError](err); ok && syntax.File != nil {
+		at := syntax.File.Position(syntax.Offset)
+		return brief(fmt.Sprintf("line %d, column %d: %s", at.Line, at.Column, syntax.Message))
 	}
 	return brief(err.Error())
 }
