@@ -178,6 +178,20 @@ type Store interface {
 	Head(ctx context.Context) (Head, error)
 }
 
+// Importer is a Store that can take over events as another log has recorded them.
+type Importer interface {
+	Store
+
+	// Import adds events behind after, which must be the end of the log: all or
+	// none, in their order, with their revisions, ids and times. Their positions are
+	// not looked at. It returns the position of the last one, when they are durable.
+	//
+	// If after is not the end of the log, a revision is not the next of its stream,
+	// or an id is in its stream already, the error matches ErrConflict and nothing
+	// was added. Any other error leaves the outcome unknown: Head tells.
+	Import(ctx context.Context, after Position, events []Recorded) (Position, error)
+}
+
 // Validate is what every driver's Append checks first. Its errors match
 // ErrInvalid and say what is wrong.
 func Validate(stream string, want Revision, events []Event) error {

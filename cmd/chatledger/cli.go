@@ -18,6 +18,7 @@ type CLI struct {
 	Token       TokenCmd       `cmd:"" help:"Make, list and revoke the tokens of the API."`
 	Channel     ChannelCmd     `cmd:"" help:"Add, list and remove the accounts that customers write to."`
 	Events      EventsCmd      `cmd:"" help:"Read and import the log, as NDJSON."`
+	Log         LogCmd         `cmd:"" help:"Copy the log to another database."`
 	Projections ProjectionsCmd `cmd:"" help:"Look after the views: how far they are, rebuild, verify."`
 	Reactors    ReactorsCmd    `cmd:"" help:"Look after the side effects: how far they are, what is parked."`
 	Audit       AuditCmd       `cmd:"" help:"Prove that nothing in the log was altered, and check such proofs."`

@@ -90,7 +90,7 @@ func openLog(ctx context.Context, f StoreFlags, t *terminal, create bool) (log, 
 		return sqlite.Open(ctx, path, sqlite.Clock(now), sqlite.Logger(t.logger), sqlite.Cache(cache))
 	case isPostgres(f.Log):
 		return postgres.Open(ctx, f.Log, postgres.WithSchema(f.Schema+"_log"), postgres.WithLogger(t.logger))
-	case kurrent.IsConnection(f.Log):
+	case isKurrent(f.Log):
 		return kurrent.Open(ctx, f.Log)
 	}
 	return nil, fmt.Errorf("--log is %q: want sqlite, postgres://… or esdb://…", f.Log)
@@ -118,7 +118,7 @@ func openDB(ctx context.Context, f StoreFlags, name string, create bool, opts ..
 		return sqldb.OpenSQLite(ctx, path, append(opts, sqldb.Cache(cache))...)
 	case isPostgres(where):
 		return sqldb.OpenPostgres(ctx, where, f.Schema+"_"+name, opts...)
-	case kurrent.IsConnection(where):
+	case isKurrent(where):
 		return nil, errors.New("--views is missing: KurrentDB keeps the log alone; want sqlite or postgres://…")
 	default:
 		return nil, fmt.Errorf("--views is %q: want sqlite or postgres://…", where)
@@ -153,6 +153,8 @@ func (f StoreFlags) alone() bool { return f.Log == inFiles && f.views() == inFil
 func isPostgres(where string) bool {
 	return strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://")
 }
+
+func isKurrent(where string) bool { return kurrent.IsConnection(where) }
 
 // withLog opens the log for a command that only reads it.
 func withLog(ctx context.Context, f StoreFlags, t *terminal, do func(eventstore.Store) error) (err error) {

@@ -51,6 +51,10 @@ func TestStore(t *testing.T) {
 	eventstoretest.Run(t, func(t testing.TB) eventstore.Store { return open(t, testenv.Postgres(t)) }, eventstoretest.Dense)
 }
 
+func TestImporter(t *testing.T) {
+	eventstoretest.RunImporter(t, func(t testing.TB) eventstore.Store { return open(t, testenv.Postgres(t)) })
+}
+
 func TestDurable(t *testing.T) {
 	eventstoretest.RunDurable(t, func(t testing.TB) func() eventstore.Store {
 		url := testenv.Postgres(t)

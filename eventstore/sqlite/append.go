@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,9 @@ type request struct {
 	want      eventstore.Revision
 	events    []eventstore.Event
 	size      int
+	imports   bool // it is an Import, of what follows
+	after     eventstore.Position
+	recorded  []eventstore.Recorded
 	abandoned atomic.Bool // its caller has gone
 	res       eventstore.Result
 	err       error
@@ -98,12 +102,17 @@ func (s *Store) Append(ctx context.Context, stream string, want eventstore.Revis
 	if err := eventstore.Validate(stream, want, events); err != nil {
 		return eventstore.Result{}, err
 	}
-	if err := s.err(ctx); err != nil {
-		return eventstore.Result{}, err
-	}
 	r := &request{stream: stream, want: want, events: events, done: make(chan struct{}, 1)}
 	for _, e := range events {
 		r.size += len(e.Data) + len(e.Meta)
+	}
+	return s.queued(ctx, r)
+}
+
+// queued has the writer carry out r, and waits for its outcome.
+func (s *Store) queued(ctx context.Context, r *request) (eventstore.Result, error) {
+	if err := s.err(ctx); err != nil {
+		return eventstore.Result{}, err
 	}
 	if !s.queue.put(r) {
 		return eventstore.Result{}, eventstore.ErrClosed
@@ -249,7 +258,7 @@ func (w *writer) run() {
 		spare = rs
 		for len(rs) > 0 && open {
 			n, size := 0, 0
-			for n < len(rs) && n < maxGroup && (n == 0 || size+rs[n].size <= maxGroupBytes) {
+			for n < len(rs) && n < maxGroup && (n == 0 || size+rs[n].size <= maxGroupBytes && !rs[n].imports && !rs[0].imports) {
 				size += rs[n].size
 				n++
 			}
@@ -288,7 +297,7 @@ func (w *writer) group(rs []*request) {
 		return
 	default:
 		for _, r := range rs {
-			r.res, r.err = eventstore.Result{}, fmt.Errorf("sqlite: append to %s: %w", r.stream, err)
+			r.res, r.err = eventstore.Result{}, fmt.Errorf("sqlite: append to %s: %w", cmp.Or(r.stream, "the log"), err)
 		}
 	}
 	for _, r := range rs {
@@ -334,7 +343,12 @@ func (w *writer) transact(rs []*request) (err error) {
 		if r.abandoned.Load() {
 			continue // nobody is told
 		}
-		if err := w.append(r, rs[:i]); err != nil {
+		if r.imports {
+			err = w.takeOver(r)
+		} else {
+			err = w.append(r, rs[:i])
+		}
+		if err != nil {
 			return err
 		}
 	}

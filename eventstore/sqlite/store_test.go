@@ -34,6 +34,10 @@ func TestStore(t *testing.T) {
 	eventstoretest.Run(t, func(t testing.TB) eventstore.Store { return open(t, file(t)) }, eventstoretest.Dense)
 }
 
+func TestImporter(t *testing.T) {
+	eventstoretest.RunImporter(t, func(t testing.TB) eventstore.Store { return open(t, file(t)) })
+}
+
 func TestDurable(t *testing.T) {
 	eventstoretest.RunDurable(t, func(t testing.TB) func() eventstore.Store {
 		path := file(t)

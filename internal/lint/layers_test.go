@@ -44,6 +44,8 @@ var layers = []struct{ pkg, may string }{
 	{"internal/viewscript", "domain/** github.com/dop251/goja/**"},
 	{"internal/eventline", "eventstore github.com/google/uuid " + jsonv2},
 
+	{"internal/logcopy", "eventstore golang.org/x/sync/**"},
+
 	{"internal/blob", ""},
 	{"internal/blob/blobtest", "internal/blob " + forTests},
 	{"internal/blob/dir", "internal/blob"},
