@@ -84,7 +84,9 @@ func importInto(ctx context.Context, tx pgx.Tx, after eventstore.Position, event
 	_, err = tx.CopyFrom(ctx, pgx.Identifier{"events"}, columns, pgx.CopyFromSlice(len(events), func(i int) ([]any, error) {
 		e := &events[i]
 		return []any{
-			int64(head) + int64(i) + 1, e.Stream, int64(e.Revision), pgtype.UUID{Bytes: e.ID, Valid: true}, e.Type,
+			int64(head) + int64(i) + 1, e.Stream, int64(e.Revision),
+			pgtype.UUID{Bytes: e.ID, Valid: true},
+			e.Type,
 			e.Time, notNull(e.Data), notNull(e.Meta), origins[i],
 		}, nil
 	}))
