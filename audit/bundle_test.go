@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -181,4 +182,22 @@ func TestEveryByteOfABundleCounts(t *testing.T) {
 			rt.Errorf("byte %d can be %q:\n%s", at, b[at], b[max(0, at-40):min(len(b), at+40)])
 		}
 	})
+}
+
+// What was given out once can be checked for ever: this bundle is of the first
+// version, and stays as it is.
+func TestBundleOfTheFirstVersion(t *testing.T) {
+	key, err := os.ReadFile("testdata/key.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle, err := os.Open("testdata/bundle.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bundle.Close()
+	v, err := VerifyBundle(bundle, string(key), nothing)
+	if want := []VerifiedStream{{"chat-a", 10}, {"tags-acme", 0}, {"agent-ann", 10}}; err != nil || !slices.Equal(v.Streams, want) {
+		t.Errorf("%+v, %v", v, err)
+	}
 }

@@ -31,7 +31,37 @@ type tile struct {
 	level     int
 	n         int64
 	hashes    []byte
-	positions []byte // of level 0 only
+	positions []byte        // of level 0 only
+	above     [][]tlog.Hash // of a tile that is kept in memory: what lies over its hashes
+}
+
+// above computes the hashes over those of a tile, level by level.
+func above(hashes []byte) (levels [][]tlog.Hash) {
+	level := split(hashes)
+	for len(level) > 1 {
+		next := make([]tlog.Hash, len(level)/2)
+		for i := range next {
+			next[i] = tlog.NodeHash(level[2*i], level[2*i+1])
+		}
+		levels, level = append(levels, next), next
+	}
+	return levels
+}
+
+func split(hashes []byte) []tlog.Hash {
+	out := make([]tlog.Hash, len(hashes)/tlog.HashSize)
+	for i := range out {
+		copy(out[i][:], hashes[i*tlog.HashSize:])
+	}
+	return out
+}
+
+// hash returns a hash of a tile that is kept in memory, at a level above its own.
+func (l tile) hash(level, i int) tlog.Hash {
+	if level == 0 {
+		return tlog.Hash(l.hashes[i*tlog.HashSize:][:tlog.HashSize])
+	}
+	return l.above[level-1][i]
 }
 
 // add adds a leaf.
@@ -78,18 +108,7 @@ func (e *edge) take() []tile {
 }
 
 // rootOf returns the root of a full tile.
-func rootOf(hashes []byte) tlog.Hash {
-	level := make([]tlog.Hash, len(hashes)/tlog.HashSize)
-	for i := range level {
-		copy(level[i][:], hashes[i*tlog.HashSize:])
-	}
-	for n := len(level); n > 1; n /= 2 {
-		for i := range n / 2 {
-			level[i] = tlog.NodeHash(level[2*i], level[2*i+1])
-		}
-	}
-	return level[0]
-}
+func rootOf(hashes []byte) tlog.Hash { return above(hashes)[tileHeight-1][0] }
 
 // widthAt returns how many hashes of a tile a tree of some size has, and the number
 // of the tile behind the last full one of the level.

@@ -233,7 +233,7 @@ type tileCache struct {
 	tiles  map[[2]int64]tile
 }
 
-// cachedTiles bounds the cache: it is emptied when it holds as many, 10 KB each.
+// cachedTiles bounds the cache: it is emptied when it holds as many, 18 KB each.
 const cachedTiles = 512
 
 // of says which tree is read.
@@ -266,6 +266,7 @@ func (t *Tree) tile(ctx context.Context, level int, n int64, width int) (tile, e
 	if t.tiles.tiles == nil || len(t.tiles.tiles) >= cachedTiles {
 		t.tiles.tiles = map[[2]int64]tile{}
 	}
+	l.above = above(l.hashes)
 	t.tiles.tiles[key] = l
 	return l, nil
 }
@@ -280,10 +281,9 @@ func (t *Tree) reader(ctx context.Context) tlog.HashReader {
 			if err != nil {
 				return nil, err
 			}
-			want.W = len(l.hashes) / tlog.HashSize
-			if out[i], err = tlog.HashFromTile(want, l.hashes, index); err != nil {
-				return nil, fmt.Errorf("read hash: %w", err)
-			}
+			level, n := tlog.SplitStoredHashIndex(index)
+			level -= want.L * tileHeight
+			out[i] = l.hash(level, int(n-want.N<<(tileHeight-level)))
 		}
 		return out, nil
 	})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/chatledger/chatledger/audit"
 	"github.com/chatledger/chatledger/projections"
 	"github.com/chatledger/chatledger/reactors"
 )
@@ -24,6 +25,9 @@ var (
 	viewOwner     = prometheus.NewDesc("chatledger_view_owner", "1 for the process that moves the view.", []string{"view", "owner"}, nil)
 	reactorUp     = prometheus.NewDesc("chatledger_reactor_running", "1 if this process runs the reactor.", []string{"reactor"}, nil)
 	reactorEvents = prometheus.NewDesc("chatledger_reactor_events_total", "Events handled by this process.", []string{"reactor", "outcome"}, nil)
+	auditEvents   = prometheus.NewDesc("chatledger_audit_hashed_events", "Events in the tree of proofs.", nil, nil)
+	auditLag      = prometheus.NewDesc("chatledger_audit_lag_positions", "How far the log goes on behind the tree of proofs.", nil, nil)
+	auditBroken   = prometheus.NewDesc("chatledger_audit_broken", "1 if the log is not the one that was hashed: swapped, restored or altered.", nil, nil)
 	reactorParked = prometheus.NewDesc("chatledger_reactor_parked_events", "Events that are parked, as far as this process knows.", []string{"reactor"}, nil)
 )
 
@@ -34,13 +38,14 @@ const scrapeTime = 3 * time.Second
 type state struct {
 	views    func(context.Context) ([]projections.Status, error)
 	reactors func() []reactors.Stats
+	audit    func(context.Context) (audit.Status, error)
 }
 
 // Describe implements prometheus.Collector.
 func (state) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		viewsUp, viewLag, viewLagTime, viewParked, viewStreams, viewSkipped, viewProgress, viewUp, viewFailing, viewOwner,
-		reactorUp, reactorEvents, reactorParked,
+		reactorUp, reactorEvents, reactorParked, auditEvents, auditLag, auditBroken,
 	} {
 		to <- d
 	}
@@ -67,6 +72,11 @@ func (s state) Collect(to chan<- prometheus.Metric) {
 		if v.Owner != "" {
 			gauge(viewOwner, 1, v.Name, v.Owner)
 		}
+	}
+	if tree, err := s.audit(ctx); err == nil {
+		gauge(auditEvents, float64(tree.Size))
+		gauge(auditLag, float64(max(0, tree.Head-tree.Position)))
+		gauge(auditBroken, number(tree.Problem != nil))
 	}
 	for _, r := range s.reactors() {
 		gauge(reactorUp, number(r.Running), r.Reactor)

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/chatledger/chatledger/audit"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/projections"
@@ -100,6 +101,9 @@ func scrape(t *testing.T, cfg projections.Config) map[string]float64 {
 	registry.MustRegister(state{
 		views:    func(ctx context.Context) ([]projections.Status, error) { return projections.ReadStatus(ctx, cfg) },
 		reactors: func() []reactors.Stats { return nil },
+		audit: func(context.Context) (audit.Status, error) {
+			return audit.Status{Size: 7, Position: 9, Head: 12, Problem: audit.ErrAltered}, nil
+		},
 	})
 	families, err := registry.Gather()
 	if err != nil {
@@ -142,7 +146,8 @@ func TestAStuckViewIsSeen(t *testing.T) {
 	stop := follow(t, cfg)
 	seen("all is well", cfg, func(m map[string]float64) bool {
 		return m["view_lag_events"] == 0 && m["view_running"] == 1 && m["view_failing"] == 0 && m["view_owner"] == 1 &&
-			m["view_progress_timestamp_seconds"] > 1e9 && m["views_readable"] == 1
+			m["view_progress_timestamp_seconds"] > 1e9 && m["views_readable"] == 1 &&
+			m["audit_hashed_events"] == 7 && m["audit_lag_positions"] == 3 && m["audit_broken"] == 1
 	})
 
 	note(t, store, "1")

@@ -426,7 +426,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, what Serving, t *ter
 		handled = host.Stats
 		a.background = append(a.background, service{name: "reactors", first: true, run: run})
 	}
-	metrics.MustRegister(state{views: runner.Status, reactors: handled})
+	metrics.MustRegister(state{views: runner.Status, reactors: handled, audit: tree.Status})
 	a.caughtUp = func(ctx context.Context) error {
 		head, err := p.log.Head(ctx)
 		if err != nil {

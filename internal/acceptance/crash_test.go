@@ -2,6 +2,8 @@ package acceptance
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,8 +21,8 @@ func containsAll(s string, parts ...string) bool {
 	return true
 }
 
-// Killed under load, restarted: whatever was acknowledged is there, and every
-// view equals its rebuild from event zero.
+// Killed under load, restarted: whatever was acknowledged is there, every view equals
+// its rebuild from event zero, and the log is what was signed on the way.
 func TestKillUnderLoad(t *testing.T) {
 	const kills, writers, enough = 5, 8, 150
 	onBoth(t, func(t *testing.T, s *server) {
@@ -29,6 +31,7 @@ func TestKillUnderLoad(t *testing.T) {
 		files, _ := fixtures(t)
 		var mu sync.Mutex
 		acknowledged := map[string]bool{} // texts of notes and messages
+		var signed []string               // checkpoints that an auditor has kept
 		var next, done atomic.Int64
 		for round := range kills {
 			done.Store(0)
@@ -65,6 +68,7 @@ func TestKillUnderLoad(t *testing.T) {
 				})
 			}
 			s.until(fmt.Sprintf("%d writes are acknowledged", enough*(round+1)), func() bool { return done.Load() >= enough })
+			signed = append(signed, s.checkpoint(admin))
 			s.kill()
 			wg.Wait()
 			s.start()
@@ -96,8 +100,10 @@ func TestKillUnderLoad(t *testing.T) {
 		}
 		t.Logf("%d writes acknowledged over %d kills", len(acknowledged), kills)
 		s.verifyAll()
+		s.verifySigned(append(signed, s.checkpoint(admin)))
 		s.stop()
 		s.verifyAll()
+		s.verifySigned(signed)
 	})
 }
 
@@ -112,6 +118,31 @@ func (s *server) verifyAll() {
 			s.t.Log(out)
 		}
 	}
+}
+
+// checkpoint has the log signed as it is now, and keeps what was signed in a file.
+func (s *server) checkpoint(admin client) (file string) {
+	s.t.Helper()
+	var state struct {
+		Head int64 `json:"head"`
+	}
+	admin.must(200, "GET", "/v1/audit", "").into(s.t, &state)
+	text := admin.must(200, "GET", fmt.Sprintf("/v1/audit/checkpoint?min_position=%d&wait=10", state.Head), "").body
+	file = filepath.Join(s.t.TempDir(), fmt.Sprintf("checkpoint-%d.txt", state.Head))
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return file
+}
+
+// verifySigned checks the log against checkpoints.
+func (s *server) verifySigned(files []string) {
+	s.t.Helper()
+	args := []string{"audit", "verify-log", "--key", s.run("audit", "key")}
+	for _, f := range files {
+		args = append(args, "--checkpoint", f)
+	}
+	s.t.Log(s.run(args...))
 }
 
 // ensureChat returns the id of the first chat, which is made if there is none.
