@@ -100,8 +100,12 @@ func (s *server) start() {
 	}
 	s.until("the server says where it listens", func() bool {
 		_, after, found := strings.Cut(s.log.String(), "chatledger listens on http://")
-		s.addr, _, _ = strings.Cut(after, " ")
-		return found
+		if !found { // a process without the API says where its health can be seen
+			_, after, found = strings.Cut(s.log.String(), "how it is: http://")
+		}
+		s.addr, _, _ = strings.Cut(strings.TrimSpace(after), " ")
+		s.addr, _, _ = strings.Cut(s.addr, "/")
+		return found && s.addr != ""
 	})
 	s.until("the server is ready", func() bool {
 		resp, err := http.Get("http://" + s.addr + "/readyz")
