@@ -96,11 +96,22 @@ type StreamQuery struct {
 // forwards, and stops at its end.
 type AllQuery struct {
 	After      Position // forwards: yield what is behind it. Backwards: yield what is before it; 0 means from the end
+	From       Position // forwards: begin with the event at this position (After is ignored); 0 means no such thing
 	Backwards  bool
 	Limit      int      // events to yield at most (marks do not count); 0 means no limit
 	Categories []string // if not empty: only streams of these categories
 	Types      []string // if not empty: only events of these types
 	Follow     bool     // do not stop at the end: wait for more. Forwards only
+}
+
+// Dense returns the query for a log whose positions have no holes: what begins with
+// a position comes after the one before it.
+func (q AllQuery) Dense() AllQuery {
+	if q.From > 0 && !q.Backwards {
+		q.After = q.From - 1
+	}
+	q.From = 0
+	return q
 }
 
 // Filtered reports whether the query leaves events out.
@@ -116,6 +127,7 @@ func (q AllQuery) Match(stream, typ string) bool {
 type Head struct {
 	Store    uuid.UUID // names this log: a restored or swapped store has another
 	Position Position  // of the last event; 0 if there is none
+	Sparse   bool      // positions have holes: a distance is no number of events
 }
 
 // Errors of every driver. Test with errors.Is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/chatledger/chatledger/eventstore"
@@ -26,7 +27,8 @@ type Status struct {
 	State      string
 	Checkpoint eventstore.Position
 	Head       eventstore.Position
-	Lag        int64         // positions between the two: events, where positions are dense
+	Lag        int64         // events between the two
+	Estimated  bool          // Lag is an estimate, since positions have holes
 	LagTime    time.Duration // age of the oldest event behind the checkpoint
 	Unapplied  time.Duration // age of the oldest event that is not in the tables: behind the checkpoint, or parked
 	Rate       float64       // events a second, lately
@@ -42,6 +44,14 @@ type Status struct {
 	ErrorAt    time.Time
 	Rebuild    *RebuildStatus       // nil if there is none
 	Old        *eventstore.Position // where Rollback would go back to; nil if it cannot
+}
+
+// Behind returns the lag to be read by people.
+func (out *Status) Behind() string {
+	if out.Estimated {
+		return fmt.Sprintf("about %d", out.Lag)
+	}
+	return strconv.FormatInt(out.Lag, 10)
 }
 
 // RebuildStatus says how a rebuild is that runs, or can be resumed.
@@ -110,7 +120,9 @@ func readStatus(ctx context.Context, cfg *Config, p Projection) (Status, error) 
 		return out, fmt.Errorf("read head of the log: %w", err)
 	}
 	out.Checkpoint, out.Head, out.Epoch, out.Generation = s.Checkpoint, head.Position, s.Epoch, s.Generation
-	out.Lag = max(0, int64(head.Position-s.Checkpoint))
+	if out.Lag, out.Estimated, err = eventsBetween(ctx, cfg, s.Checkpoint, head); err != nil {
+		return out, err
+	}
 	out.Error = s.Error
 	if s.Error != "" {
 		out.ErrorAt = time.UnixMicro(s.ErrorAt).UTC()
@@ -123,7 +135,7 @@ func readStatus(ctx context.Context, cfg *Config, p Projection) (Status, error) 
 	switch {
 	case errors.Is(other, ErrOtherLog):
 		// Nothing of this log is in the tables, as far as anybody knows.
-		out.State, out.Error, out.Lag, oldest = StateOtherLog, errorText(other), int64(head.Position), 0
+		out.State, out.Error, out.Lag, out.Estimated, oldest = StateOtherLog, errorText(other), int64(head.Position), head.Sparse, 0
 		s.Checkpoint, s.Rate = 0, 0
 	case s.Shape != shapeOf(p):
 		out.State, out.Error = StateOtherShape, errorText(ErrOtherShape)
@@ -141,7 +153,7 @@ func readStatus(ctx context.Context, cfg *Config, p Projection) (Status, error) 
 	}
 	out.Unapplied = out.LagTime
 	if oldest > 0 {
-		parked, err := ageOf(ctx, cfg, eventstore.AllQuery{After: oldest - 1, Limit: 1})
+		parked, err := ageOf(ctx, cfg, eventstore.AllQuery{From: oldest, Limit: 1})
 		if err != nil {
 			return out, err
 		}
@@ -180,6 +192,32 @@ func (out *Status) countStuck(ctx context.Context, tx sqldb.Tx, s state, oldest 
 
 // oldestWaiting returns the age of the first event behind a checkpoint that the
 // projection reads.
+// sampled is how many events are looked at to guess how many there are.
+const sampled = 200
+
+// eventsBetween returns how many events are behind a checkpoint. Where positions have
+// holes, and there are many, the first of them tell how far one is from the next.
+func eventsBetween(ctx context.Context, cfg *Config, after eventstore.Position, head eventstore.Head) (n int64, estimated bool, err error) {
+	distance := max(0, head.Position-after)
+	if !head.Sparse || distance == 0 {
+		return int64(distance), false, nil
+	}
+	last := after
+	for r, err := range cfg.Store.ReadAll(ctx, eventstore.AllQuery{After: after, Limit: sampled}) {
+		if err != nil {
+			return 0, false, fmt.Errorf("read the log: %w", err)
+		}
+		if r.Position > head.Position {
+			return n, false, nil
+		}
+		n, last = n+1, r.Position
+	}
+	if n < sampled || last >= head.Position {
+		return n, false, nil
+	}
+	return int64(float64(n) * float64(distance) / float64(last-after)), true, nil
+}
+
 func oldestWaiting(ctx context.Context, cfg *Config, p Projection, after eventstore.Position) (time.Duration, error) {
 	return ageOf(ctx, cfg, eventstore.AllQuery{After: after, Limit: 1, Categories: p.Categories()})
 }

@@ -153,7 +153,11 @@ func (c DoctorCmd) checkStores(ctx context.Context, d *diagnosis, moved bool) {
 		if err != nil {
 			return fmt.Errorf("read its head: %w", err)
 		}
-		d.okf("log", "%d events, store %s", head.Position, head.Store)
+		if head.Sparse {
+			d.okf("log", "ends at position %d, store %s", head.Position, head.Store)
+		} else {
+			d.okf("log", "%d events, store %s", head.Position, head.Store)
+		}
 		return nil
 	})
 	if err != nil {
@@ -199,14 +203,14 @@ func checkView(d *diagnosis, s projections.Status, moved bool) {
 	case s.State == projections.StateFailing:
 		d.failf(s.Name, "fails and is tried again: %s", s.Error)
 	case s.Lag > 0 && !moved:
-		d.warnf(s.Name, "%d events behind; it catches up when a server runs", s.Lag)
+		d.warnf(s.Name, "%s events behind; it catches up when a server runs", s.Behind())
 	case s.LagTime > stuckView:
-		d.failf(s.Name, "%d events and %s behind: see `chatledger projections status`", s.Lag, s.LagTime.Round(time.Second))
+		d.failf(s.Name, "%s events and %s behind: see `chatledger projections status`", s.Behind(), s.LagTime.Round(time.Second))
 	case s.LagTime > slowView:
-		d.warnf(s.Name, "%d events and %s behind", s.Lag, s.LagTime.Round(time.Second))
+		d.warnf(s.Name, "%s events and %s behind", s.Behind(), s.LagTime.Round(time.Second))
 	case s.Skipped > 0:
-		d.warnf(s.Name, "at %d, %d events behind, and %d left out on an operator's word: see `chatledger projections parked %s`", s.Checkpoint, s.Lag, s.Skipped, s.Name)
+		d.warnf(s.Name, "at %d, %s events behind, and %d left out on an operator's word: see `chatledger projections parked %s`", s.Checkpoint, s.Behind(), s.Skipped, s.Name)
 	default:
-		d.okf(s.Name, "at %d, %d events behind", s.Checkpoint, s.Lag)
+		d.okf(s.Name, "at %d, %s events behind", s.Checkpoint, s.Behind())
 	}
 }

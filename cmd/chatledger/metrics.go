@@ -14,7 +14,7 @@ import (
 // What can be seen of views and reactors from outside.
 var (
 	viewsUp       = prometheus.NewDesc("chatledger_views_readable", "1 if the state of the views can be read; if not, nothing else is said of them.", nil, nil)
-	viewLag       = prometheus.NewDesc("chatledger_view_lag_events", "Events that are not in the view: behind its checkpoint, or parked.", []string{"view"}, nil)
+	viewLag       = prometheus.NewDesc("chatledger_view_lag_events", "Events that are not in the view: behind its checkpoint, or parked. An estimate where the log is in KurrentDB.", []string{"view"}, nil)
 	viewLagTime   = prometheus.NewDesc("chatledger_view_lag_seconds", "Age of the oldest of these events.", []string{"view"}, nil)
 	viewParked    = prometheus.NewDesc("chatledger_view_parked_events", "Events that the view could not take, or that wait behind one.", []string{"view"}, nil)
 	viewStreams   = prometheus.NewDesc("chatledger_view_parked_streams", "Streams that these are of.", []string{"view"}, nil)

@@ -46,7 +46,7 @@ func (c ProjectionsStatusCmd) Run(ctx context.Context, t *terminal) error {
 		const head = "VIEW\tSTATE\tCHECKPOINT\tHEAD\tLAG\tSTALE\tSTREAMS\tPARKED\tSKIPPED\tPROGRESS\tOWNER\tREBUILD"
 		err = table(t.stdout, head, func(line func(string, ...any)) {
 			for _, s := range list {
-				line("%s\t%s\t%d\t%d\t%d\t%.1fs\t%d\t%d\t%d\t%s\t%s\t%s", s.Name, s.State, s.Checkpoint, s.Head, s.Lag, s.Unapplied.Seconds(),
+				line("%s\t%s\t%d\t%d\t%s\t%.1fs\t%d\t%d\t%d\t%s\t%s\t%s", s.Name, s.State, s.Checkpoint, s.Head, s.Behind(), s.Unapplied.Seconds(),
 					s.Streams, s.Parked, s.Skipped, s.ProgressAt.Format(time.RFC3339), orDash(s.Owner), rebuildState(s.Rebuild))
 			}
 		})

@@ -162,7 +162,7 @@ func (r reading) all(ctx context.Context, v virtualStream, f *filter) error {
 		}
 		q.After = at
 	case !r.q.backwards && !r.q.from.start:
-		q.After = max(at, 1) - 1
+		q.From = at
 	}
 	left := r.q.count
 	for e, err := range r.cfg.Store.ReadAll(ctx, q) {

@@ -34,6 +34,23 @@ func (s *Store) follow(ctx context.Context, q eventstore.AllQuery, yield func(ev
 		return err
 	}
 	f := &follower{store: s, q: q, at: max(q.After, 0), marked: -1, yield: yield}
+	if q.From > 0 { // a subscription begins behind a position: the event at it is read first
+		f.at = q.From - 1
+		first := q
+		first.Follow, first.Limit = false, 1
+		done := false
+		err := s.readAll(within, first, func(r eventstore.Recorded) bool {
+			if r.Position == q.From && q.Match(r.Stream, r.Type) {
+				done = !yield(r)
+				f.seen++
+			}
+			return false
+		})
+		if err != nil || done || f.seen > 0 && f.seen == q.Limit {
+			return s.because(ctx, err)
+		}
+		f.at, f.q.From = q.From, 0
+	}
 	lost := time.Time{}
 	for attempt := 0; ; attempt++ {
 		from := f.at

@@ -210,6 +210,9 @@ func (s *Store) readAll(ctx context.Context, q eventstore.AllQuery, yield func(e
 		return nil
 	}
 	at, left := max(q.After, 0), q.Limit
+	if q.From > 0 && !q.Backwards {
+		at, q.After = q.From, q.From-1
+	}
 	for {
 		p, err := s.pageWithin(ctx, readAll(q.Backwards, at, pageEvents, f))
 		if err != nil {

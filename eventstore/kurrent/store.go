@@ -173,7 +173,7 @@ func (s *Store) Head(ctx context.Context) (eventstore.Head, error) {
 	}
 	defer end()
 	at, err := s.head(within)
-	return eventstore.Head{Store: s.id, Position: at}, s.because(ctx, err)
+	return eventstore.Head{Store: s.id, Position: at, Sparse: true}, s.because(ctx, err)
 }
 
 // head returns the position of the last event that is not the server's own.

@@ -146,6 +146,7 @@ func (s *Store) ReadStream(ctx context.Context, name string, q eventstore.Stream
 
 // ReadAll implements eventstore.Store.
 func (s *Store) ReadAll(ctx context.Context, q eventstore.AllQuery) iter.Seq2[eventstore.Recorded, error] {
+	q = q.Dense()
 	return func(yield func(eventstore.Recorded, error) bool) {
 		if err := s.readAll(ctx, q, func(r eventstore.Recorded) bool { return yield(r, nil) }); err != nil {
 			yield(eventstore.Recorded{}, err)

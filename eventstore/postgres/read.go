@@ -117,6 +117,7 @@ func (s *Store) readStream(ctx context.Context, stream string, q eventstore.Stre
 
 // ReadAll implements eventstore.Store.
 func (s *Store) ReadAll(ctx context.Context, q eventstore.AllQuery) iter.Seq2[eventstore.Recorded, error] {
+	q = q.Dense()
 	read := s.forwards
 	if q.Backwards {
 		read = s.backwards

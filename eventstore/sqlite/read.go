@@ -492,6 +492,7 @@ func (s *Store) endsBefore(ctx context.Context, name string, rev eventstore.Revi
 
 // ReadAll implements eventstore.Store.
 func (s *Store) ReadAll(ctx context.Context, q eventstore.AllQuery) iter.Seq2[eventstore.Recorded, error] {
+	q = q.Dense()
 	return func(yield func(eventstore.Recorded, error) bool) {
 		var err error
 		each := func(r eventstore.Recorded) bool { return yield(r, nil) }

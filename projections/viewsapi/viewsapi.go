@@ -81,6 +81,7 @@ type View struct {
 	Position   int64     `json:"position" doc:"Every event up to here is in the view, or parked, or left out."`
 	Head       int64     `json:"head" doc:"Where the log ends."`
 	Lag        int64     `json:"lag" doc:"Events between the two."`
+	Estimated  bool      `json:"lag_estimated,omitempty" doc:"The lag is an estimate: the positions of this log have holes."`
 	Stale      float64   `json:"stale_seconds" doc:"Age of the oldest event that is not in the view, parked ones among them."`
 	Parked     int64     `json:"parked_events" doc:"In all workspaces, as is the next."`
 	Streams    int64     `json:"parked_streams"`
@@ -170,7 +171,7 @@ func (a *api) list(ctx context.Context, _ *web.Request, _ *struct{}) (out web.Li
 	items := make([]View, len(list))
 	for i, s := range list {
 		items[i] = View{
-			s.Name, s.State, int64(s.Checkpoint), int64(s.Head), s.Lag, s.Unapplied.Seconds(), s.Parked, s.Streams, s.Skipped,
+			s.Name, s.State, int64(s.Checkpoint), int64(s.Head), s.Lag, s.Estimated, s.Unapplied.Seconds(), s.Parked, s.Streams, s.Skipped,
 			s.ProgressAt, s.Owner, s.Rebuild != nil,
 		}
 		if i == 0 || s.Checkpoint < at {
