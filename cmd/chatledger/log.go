@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,16 +17,22 @@ import (
 
 // LogCmd moves the log.
 type LogCmd struct {
-	Copy LogCopyCmd `cmd:"" help:"Copy the log to another database, or compare two."`
+	Copy         LogCopyCmd         `cmd:"" help:"Copy the log to another database, or compare two."`
+	CopyAccounts LogCopyAccountsCmd `cmd:"" help:"Copy what servers need to go on with the copy of a log: tokens, channel secrets, timers, checkpoints."`
+}
+
+// LogPair says which log is copied, and to where.
+type LogPair struct {
+	From       string `required:"" placeholder:"WHERE" help:"The log to copy: sqlite:FOLDER, postgres://…, or esdb://… for KurrentDB."`
+	To         string `required:"" placeholder:"WHERE" help:"The log to copy to, in the same way. Made if missing."`
+	FromSchema string `default:"chatledger" placeholder:"PREFIX" help:"--schema of what is copied, in PostgreSQL (default: ${default})."`
+	ToSchema   string `default:"chatledger" placeholder:"PREFIX" help:"--schema of what it is copied to, in PostgreSQL (default: ${default})."`
 }
 
 // LogCopyCmd is `log copy`.
 type LogCopyCmd struct {
-	From       string `required:"" placeholder:"WHERE" help:"The log to copy: sqlite:FOLDER, postgres://…, or esdb://… for KurrentDB."`
-	To         string `required:"" placeholder:"WHERE" help:"The log to copy to, in the same way. Made if missing."`
-	FromSchema string `default:"chatledger" placeholder:"PREFIX" help:"--schema of the log to copy, in PostgreSQL (default: ${default})."`
-	ToSchema   string `default:"chatledger" placeholder:"PREFIX" help:"--schema of the log to copy to, in PostgreSQL (default: ${default})."`
-	Verify     bool   `help:"Only compare the two, event for event."`
+	LogPair
+	Verify bool `help:"Only compare the two, event for event."`
 }
 
 // Help explains what help's one line cannot.
@@ -44,24 +51,29 @@ Stop the servers of both logs before, or copy once while they run and again when
 const exitGrowing = exitError(3)
 
 // Run implements the command.
-func (c LogCopyCmd) Run(ctx context.Context, t *terminal) (err error) {
-	from, err := storeAt("--from", c.From, c.FromSchema)
+func (c LogCopyCmd) Run(ctx context.Context, t *terminal) error {
+	return c.open(ctx, t, !c.Verify, func(from, to log) error { return c.run(ctx, t, from, to) })
+}
+
+// open opens both logs and keeps servers of their folders out.
+func (p LogPair) open(ctx context.Context, t *terminal, create bool, do func(from, to log) error) (err error) {
+	from, err := storeAt("--from", p.From, p.FromSchema)
 	if err != nil {
 		return err
 	}
-	to, err := storeAt("--to", c.To, c.ToSchema)
+	to, err := storeAt("--to", p.To, p.ToSchema)
 	if err != nil {
 		return err
 	}
 	if from == to {
-		return errors.New("--from and --to are the same log")
+		return errSameLog
 	}
 	source, err := openAlone(ctx, from, t, false)
 	if err != nil {
 		return fmt.Errorf("--from: %w", err)
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	target, err := openAlone(ctx, to, t, !c.Verify)
+	target, err := openAlone(ctx, to, t, create)
 	if err != nil {
 		return fmt.Errorf("--to: %w", err)
 	}
@@ -69,8 +81,14 @@ func (c LogCopyCmd) Run(ctx context.Context, t *terminal) (err error) {
 	if err := distinct(ctx, from, to, source, target); err != nil {
 		return err
 	}
+	return do(source.log, target.log)
+}
+
+var errSameLog = errors.New("--from and --to are the same log")
+
+func (c LogCopyCmd) run(ctx context.Context, t *terminal, from, to log) error {
 	shown := &progress{to: t.stderr, terminal: isTerminal(t.stderr), began: now()}
-	copier := logcopy.Copier{From: source.log, To: target.log, Report: shown.report}
+	copier := logcopy.Copier{From: from, To: to, Report: shown.report}
 	do := copier.Copy
 	if c.Verify {
 		do = copier.Verify
@@ -100,6 +118,73 @@ func dated(n int) string {
 		return ""
 	}
 	return fmt.Sprintf(", but for recorded_at of %d, which is when the target took them", n)
+}
+
+// LogCopyAccountsCmd is `log copy-accounts`.
+type LogCopyAccountsCmd struct {
+	LogPair
+	FromAccounts string `placeholder:"WHERE" help:"Where tokens and channel secrets are (--views of the servers): sqlite:FOLDER or postgres://… (default: the same as --from)."`
+	ToAccounts   string `placeholder:"WHERE" help:"Where they are to be, in the same way (default: the same as --to)."`
+}
+
+// Help explains what help's one line cannot.
+func (LogCopyAccountsCmd) Help() string {
+	return `To be run after log copy, before the first server starts on the target: it has to be empty, and gets all or nothing. ` +
+		`Reactors go on there where they were here. The key that signs proofs stays behind: the proof of the copy is another one.`
+}
+
+// Run implements the command.
+func (c LogCopyAccountsCmd) Run(ctx context.Context, t *terminal) error {
+	from, err := accountsAt("--from-accounts", cmp.Or(c.FromAccounts, c.From), c.FromSchema)
+	if err != nil {
+		return err
+	}
+	to, err := accountsAt("--to-accounts", cmp.Or(c.ToAccounts, c.To), c.ToSchema)
+	if err != nil {
+		return err
+	}
+	if from == to {
+		return errors.New("--from-accounts and --to-accounts are the same")
+	}
+	return c.open(ctx, t, false, func(source, target log) error {
+		for _, f := range []StoreFlags{from, to} {
+			lock, err := lockAccounts(f, c.LogPair)
+			if err != nil {
+				return err
+			}
+			if lock != nil {
+				defer func() { _ = lock.release() }() // it is let go of anyway when this process ends
+			}
+		}
+		if err := copyAccounts(ctx, from, to, source, target); err != nil {
+			return err
+		}
+		fmt.Fprintln(t.stdout, "tokens, channel secrets, timers and checkpoints copied")
+		return nil
+	})
+}
+
+// lockAccounts keeps servers out of the folder of accounts, unless open has done so.
+func lockAccounts(f StoreFlags, p LogPair) (*serverLock, error) {
+	if f.Log != inFiles {
+		return nil, nil //nolint:nilnil // there is nothing to lock
+	}
+	for _, where := range []string{p.From, p.To} {
+		if log, err := storeAt("", where, ""); err == nil && log.Data == f.Data {
+			return nil, nil //nolint:nilnil // it is locked
+		}
+	}
+	return lockServer(f.Data)
+}
+
+// accountsAt returns where accounts are that are named by a flag.
+func accountsAt(flag, where, schema string) (StoreFlags, error) {
+	f, err := storeAt(flag, where, schema)
+	if err == nil && isKurrent(f.Log) {
+		err = fmt.Errorf("%s is missing: KurrentDB keeps the log alone; want sqlite:FOLDER or postgres://…", flag)
+	}
+	f.Views = f.Log
+	return f, err
 }
 
 // storeAt returns where a log is that is named by a flag.
@@ -165,7 +250,7 @@ func distinct(ctx context.Context, from, to StoreFlags, source, target eventstor
 		return fmt.Errorf("read head of target: %w", err)
 	}
 	if a.Store == b.Store && (from.Log != inFiles || to.Log != inFiles) {
-		return errors.New("--from and --to are the same log")
+		return errSameLog
 	}
 	return nil
 }

@@ -39,6 +39,7 @@ import (
 	"github.com/chatledger/chatledger/internal/blob"
 	"github.com/chatledger/chatledger/internal/blob/dir"
 	"github.com/chatledger/chatledger/internal/blob/s3"
+	"github.com/chatledger/chatledger/internal/logcopy"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/viewscript"
 	"github.com/chatledger/chatledger/internal/web"
@@ -278,6 +279,35 @@ func withParts(ctx context.Context, f StoreFlags, t *terminal, create bool, do f
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
 	return do(p)
+}
+
+// copyAccounts copies the accounts that belong to a log for the copy of it.
+func copyAccounts(ctx context.Context, from, to StoreFlags, source, target eventstore.Store) (err error) {
+	var open [2]*accounts.Accounts
+	for i, f := range []StoreFlags{from, to} {
+		db, err := openDB(ctx, f, accountsName, i == 1)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = db.Close() }() // what was written is committed
+		if open[i], err = accounts.Open(ctx, db, now); err != nil {
+			return fmt.Errorf("open accounts: %w", err)
+		}
+	}
+	here, err := source.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("read head of source: %w", err)
+	}
+	there, err := target.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("read head of target: %w", err)
+	}
+	return open[0].CopyTo(ctx, open[1], accounts.Move{
+		From: here.Store, To: there.Store,
+		Position: func(ctx context.Context, at eventstore.Position) (eventstore.Position, error) {
+			return logcopy.Position(ctx, source, target, at)
+		},
+	})
 }
 
 // openAudit opens the tree of proofs of the log.

@@ -5,9 +5,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -173,4 +175,20 @@ func TestWrongSignatureStoresNothing(t *testing.T) {
 		t.Errorf("%d events were stored", after-before)
 	}
 	s.stop()
+}
+
+// writesNow has the customer of a chat write at this moment. The fixtures are old: only
+// if she writes now, she can be answered freely.
+func (s *server) writesNow(c client, channel, chat string, files map[string][]byte) {
+	s.t.Helper()
+	now := regexp.MustCompile(`"timestamp": "[0-9]+"`).ReplaceAll(files["01-text.json"], fmt.Appendf(nil, `"timestamp": "%d"`, time.Now().Unix()))
+	now = regexp.MustCompile(`"id": "wamid[^"]*"`).ReplaceAll(now, []byte(`"id": "wamid.now"`))
+	if status := s.deliver(channel, now); status != 200 {
+		s.t.Fatalf("a message of now: %d", status)
+	}
+	s.until("she can be answered", func() bool {
+		at, _ := c.must(200, "GET", chat, "").object(s.t)["window_closes_at"].(string)
+		closes, err := time.Parse(time.RFC3339, at)
+		return err == nil && closes.After(time.Now())
+	})
 }

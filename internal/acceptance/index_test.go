@@ -2,10 +2,8 @@ package acceptance
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // chatOf returns the row of the customer's chat, or nil.
@@ -261,17 +259,7 @@ func TestDeliveryReports(t *testing.T) {
 			}
 			return fmt.Sprint(got)
 		}
-		// The fixtures are old: only if she writes now, she can be answered freely.
-		now := regexp.MustCompile(`"timestamp": "[0-9]+"`).ReplaceAll(files["01-text.json"], fmt.Appendf(nil, `"timestamp": "%d"`, time.Now().Unix()))
-		now = regexp.MustCompile(`"id": "wamid[^"]*"`).ReplaceAll(now, []byte(`"id": "wamid.now"`))
-		if status := s.deliver(channel, now); status != 200 {
-			t.Fatalf("a message of now: %d", status)
-		}
-		s.until("she can be answered", func() bool {
-			at, _ := c.must(200, "GET", chat, "").object(t)["window_closes_at"].(string)
-			closes, err := time.Parse(time.RFC3339, at)
-			return err == nil && closes.After(time.Now())
-		})
+		s.writesNow(c, channel, chat, files)
 		// The stand-in calls our first message OUT1, the second OUT2, and so on.
 		c.must(202, "POST", chat+"/messages", `{"text":"yes we do"}`)
 		s.until("the first is read", func() bool { return states() == "[read <nil>]" })

@@ -385,3 +385,35 @@ type headless struct {
 }
 
 func (h headless) Head(context.Context) (eventstore.Head, error) { return eventstore.Head{}, h.err }
+
+// Whatever positions are in each of two logs, they are found in the other.
+func TestPosition(t *testing.T) {
+	for name, kind := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, b := inMemory(t), kind.open(t)
+			if at, err := logcopy.Position(t.Context(), a, b, 5); err != nil || at != 0 {
+				t.Errorf("in an empty log: %d, %v", at, err)
+			}
+			fill(t, a, 30)
+			if _, err := logcopy.Position(t.Context(), a, b, 5); err == nil || !strings.Contains(err.Error(), "the target ends before") {
+				t.Errorf("in a target that lacks it: %v", err)
+			}
+			if _, err := (&logcopy.Copier{From: a, To: b}).Copy(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			there := all(t, b)
+			for i, e := range all(t, a) {
+				if at, err := logcopy.Position(t.Context(), a, b, e.Position); err != nil || at != there[i].Position {
+					t.Errorf("event %d: %d, %v; want %d", i, at, err, there[i].Position)
+				}
+				if at, err := logcopy.Position(t.Context(), b, a, there[i].Position); err != nil || at != e.Position {
+					t.Errorf("event %d, back: %d, %v; want %d", i, at, err, e.Position)
+				}
+			}
+			if at, err := logcopy.Position(t.Context(), a, b, 1000); err != nil || at != there[29].Position {
+				t.Errorf("behind the end: %d, %v", at, err)
+			}
+		})
+	}
+}
