@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/group"
+	"github.com/chatledger/chatledger/domain/media"
 	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/template"
 	"github.com/chatledger/chatledger/domain/workspace"
@@ -42,11 +44,32 @@ func (c Campaigns) Create(ctx context.Context, o Origin, id campaign.ID, cmd cam
 		if err != nil || len(events) == 0 {
 			return events, err
 		}
-		if err := c.ready(ctx, cmd.Workspace, events[0].(campaign.Created), false); err != nil {
+		created := events[0].(campaign.Created)
+		if created.Values.Media, err = c.file(ctx, cmd.Workspace, created.Values.Media, cmd.At); err != nil {
 			return nil, err
 		}
-		return events, nil
+		return []campaign.Event{created}, c.ready(ctx, cmd.Workspace, created, false)
 	})
+}
+
+// file returns a file that was uploaded to a chat with all that is known of it. From then
+// on the campaign has it, whatever becomes of the chat.
+func (c Campaigns) file(ctx context.Context, workspace string, named *campaign.File, at time.Time) (*campaign.File, error) {
+	if named == nil {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	var f chat.FileUse
+	err := c.chats.Look(ctx, workspace, chat.ID(named.Chat), func(s chat.State) (err error) {
+		f, err = s.Uploaded(chat.FileID(named.ID), at)
+		return err
+	})
+	switch {
+	case errors.Is(err, chat.ErrNotFound), errors.Is(err, chat.ErrFileNotFound):
+		return nil, campaign.ErrNoMedia
+	case err != nil:
+		return nil, err
+	}
+	return &campaign.File{Chat: named.Chat, ID: named.ID, Kind: string(f.Kind), SHA256: f.SHA256, Size: f.Size, MIMEType: f.MIMEType}, nil
 }
 
 // ready refuses a campaign whose group or template is not there. One that is to be
@@ -70,7 +93,10 @@ func (c Campaigns) ready(ctx context.Context, workspace string, s campaign.Creat
 			}
 		}
 		// Whatever stands for the placeholders: every variable has to have a value.
-		_, err := t.Components.Fill(values(s.Values, func(s string) string { return s }))
+		f, err := t.Components.Fill(values(s.Values, func(s string) string { return s }))
+		if m := s.Values.Media; err == nil && m != nil && m.Kind != string(f.Header.Kind) {
+			return campaign.ErrMediaKind.With("the header takes a file of kind " + string(f.Header.Kind) + ", and this one is of kind " + m.Kind)
+		}
 		return err
 	})
 }
@@ -85,7 +111,10 @@ func values(v campaign.Values, with func(string) string) (out template.Values) {
 		return out
 	}
 	out = template.Values{Header: each(v.Header), Body: each(v.Body), Buttons: each(v.Buttons)}
-	if v.Link != "" {
+	switch {
+	case v.Media != nil:
+		out.Media = &template.File{ID: v.Media.ID, Filename: v.Filename}
+	case v.Link != "":
 		out.Media = &template.File{Link: v.Link, Filename: v.Filename}
 	}
 	return out
@@ -306,6 +335,11 @@ func (c Campaigns) Send(ctx context.Context, o Origin, id campaign.ID, s campaig
 			return nil, err
 		}
 		cmd.Outgoing, _, err = c.templates.Fill(ctx, o.Workspace, UseTemplate{Template: template.ID(s.Content.Template), Values: filled}, true)
+		if m := s.Content.Values.Media; err == nil && m != nil { // of another chat, which need not have it any more
+			cmd.Outgoing.Template.Header.File = &chat.FileUse{
+				ID: chat.FileID(m.ID), Kind: media.Kind(m.Kind), SHA256: m.SHA256, Size: m.Size, MIMEType: m.MIMEType, Filename: s.Content.Values.Filename,
+			}
+		}
 		return after(err, cmd.Decide, ch)
 	})
 	var refused *fault.Error

@@ -3,15 +3,20 @@ package reactors_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/campaign"
+	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/group"
+	"github.com/chatledger/chatledger/domain/media"
 	"github.com/chatledger/chatledger/domain/members"
 	"github.com/chatledger/chatledger/domain/template"
 	"github.com/chatledger/chatledger/eventstore"
@@ -223,5 +228,68 @@ func TestACampaignSeesWholeContacts(t *testing.T) {
 	got := f.became(id)
 	if got[root] != "sent" || got[other] != string(campaign.Blocked) || got[later] != string(campaign.Blocked) {
 		t.Errorf("%v", got)
+	}
+}
+
+// A file that was uploaded to one chat goes to all of the audience, also once that chat
+// is gone, and is kept for that.
+func TestACampaignWithAFile(t *testing.T) {
+	f := newFair(t)
+	res, err := f.commands.Templates.Define(t.Context(), someone, template.Define{
+		Channel: f.channel, Name: "look", Language: "en", Category: template.Marketing,
+		Components: template.Components{Header: &template.Header{Kind: template.ImageHeader}, Body: "Hello {{1}}"},
+	})
+	f.done(res, err)
+	f.template = res.ID
+	f.done(f.commands.Templates.Report(t.Context(), someone, template.Report{Channel: f.channel, Name: "look", Language: "en", Status: template.Approved, At: time.Now().UTC()}))
+	began := time.Now().UTC()
+	id := f.open("15551")
+	picture := string(f.upload(id, jpeg, began))
+	draft := func(name, in, file, link string) error {
+		_, err := f.commands.Campaigns.Create(t.Context(), someone, campaign.ID(name), campaign.Create{
+			Workspace: workspace, Name: name, Filter: []byte(`{"field":"name","op":"exists"}`), Channel: f.channel, Template: f.template, PerMinute: campaign.MaxRate,
+			Values: campaign.Values{Body: map[string]string{"1": "{{contact.name}}"}, Link: link, Media: &campaign.File{Chat: in, ID: file, SHA256: "made up"}}, By: "sue", At: began,
+		})
+		return err
+	}
+	film := chat.FileUse{Kind: media.Video, SHA256: f.put(workspace, "a film"), Size: 6, MIMEType: "video/mp4"}
+	res, err = f.commands.Chats.UploadFile(t.Context(), someone, id, chat.UploadFile{FileUploaded: chat.FileUploaded{File: film, By: "ana", At: began}})
+	f.done(res, err)
+	for name, tc := range map[string]struct {
+		chat, file, link string
+		want             error
+	}{
+		"no such file": {string(id), "nothing", "", campaign.ErrNoMedia},
+		"no such chat": {"nowhere", picture, "", campaign.ErrNoMedia},
+		"no chat":      {"", picture, "", campaign.ErrMedia},
+		"a film":       {string(id), res.ID, "", campaign.ErrMediaKind},
+		"and a link":   {string(id), picture, "https://example.com/a.jpg", campaign.ErrMedia},
+	} {
+		if err := draft(name, tc.chat, tc.file, tc.link); !errors.Is(err, tc.want) {
+			t.Errorf("%s: %v, want %v", name, err, tc.want)
+		}
+	}
+	f.done(commands.Result{}, draft("sale", string(id), picture, ""))
+	f.done(f.commands.Chats.Delete(t.Context(), someone, id, chat.Delete{By: "sue"}))
+
+	// Long after it was uploaded it is there yet.
+	f.sweep(f.sweeper(began.Add(chat.UploadSpared + day)))
+	if kept := f.kept(); len(kept) != 1 || kept[0] != "acme "+jpeg {
+		t.Fatalf("kept are %q", kept)
+	}
+
+	f.audience = []string{f.contact("Ann", "+15551230002"), f.contact("Bob", "+15551230003")}
+	f.done(f.commands.Campaigns.Launch(t.Context(), someone, "sale", campaign.Launch{By: "sue", At: time.Now().UTC()}))
+	f.start()
+	f.shop.start()
+	f.await("sale", campaign.Completed)
+	until(t, "both were sent", func() bool { return len(f.graph.Taken()) == 2 })
+	for _, taken := range f.graph.Taken() {
+		if !strings.Contains(taken.Payload, `{"type":"header","parameters":[{"type":"image","image":{"id":"`) {
+			t.Errorf("sent %s", taken.Payload)
+		}
+	}
+	if asked := f.graph.MediaRequests(); !slices.Equal(asked, []string{"upload " + phoneID, "upload " + phoneID}) {
+		t.Errorf("asked %q", asked)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/campaign"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/workspace"
 	"github.com/chatledger/chatledger/eventstore"
@@ -219,6 +220,7 @@ func place(f fileName, seed uint64) uint64 {
 func filesFacts() []codec.Event {
 	return []codec.Event{
 		workspace.Created{},
+		campaign.Created{},
 		chat.MediaStored{},
 		chat.FileUploaded{},
 		chat.FileDiscarded{},
@@ -233,7 +235,7 @@ func filesFacts() []codec.Event {
 // mark takes from the files those that the log needs.
 func (s SweepFiles) mark(ctx context.Context, w *sweeping) error {
 	facts := codec.New(filesFacts())
-	q := eventstore.AllQuery{Categories: []string{"chat", "workspace"}, Types: facts.Types()}
+	q := eventstore.AllQuery{Categories: []string{"chat", "campaign", "workspace"}, Types: facts.Types()}
 	queued, hash := chat.MessageQueued{}.EventType(), []byte(`"sha256"`)
 	for e, err := range s.Store.ReadAll(ctx, q) {
 		switch {
@@ -279,6 +281,10 @@ func (w *sweeping) apply(e eventstore.Recorded, in string, fact codec.Event) {
 		}
 	}
 	switch f := fact.(type) {
+	case campaign.Created:
+		if m := f.Values.Media; m != nil {
+			delete(w.files, fileName{in, m.SHA256})
+		}
 	case chat.MediaStored:
 		delete(w.files, fileName{in, f.SHA256})
 	case chat.MessageQueued:

@@ -27,7 +27,7 @@ type CampaignBody struct {
 	Filter    json.RawMessage `json:"filter,omitempty" doc:"Or what chooses the audience, as POST /v1/contacts/query takes it; {} means every contact. At most 200,000."`
 	Channel   string          `json:"channel"`
 	Template  string          `json:"template" doc:"The id of a template of the channel; to launch, it has to be approved."`
-	Values    campaign.Values `json:"values,omitzero" doc:"What its variables get: header and body by the variable's name, buttons by their place, each a text that may have placeholders such as {{contact.first_name}}. Who lacks one is left out, unless fallbacks has something in its place: {\"contact.first_name\": \"there\"}."`
+	Values    campaign.Values `json:"values,omitzero" doc:"What its variables get: header and body by the variable's name, buttons by their place, each a text that may have placeholders such as {{contact.first_name}}. Who lacks one is left out, unless fallbacks has something in its place: {\"contact.first_name\": \"there\"}. A header that is no text gets a link, or as media the chat and the id of a file that was uploaded to a chat of the workspace within 30 days; the rest of media is filled in."`
 	PerMinute int             `json:"per_minute,omitempty" minimum:"1" maximum:"60000" doc:"At most so many are queued in a minute; 600 if it is not given."`
 }
 

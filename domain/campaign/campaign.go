@@ -58,7 +58,19 @@ type Values struct {
 	Buttons   map[string]string `json:"buttons,omitempty"`
 	Link      string            `json:"link,omitempty"` // of a file in the header
 	Filename  string            `json:"filename,omitempty"`
+	Media     *File             `json:"media,omitempty"`     // in the header, instead of a link
 	Fallbacks map[string]string `json:"fallbacks,omitempty"` // by placeholder, such as "contact.first_name": what stands in for a value that is missing
+}
+
+// File is a file that was uploaded to a chat of the workspace. Whoever asks for a campaign
+// names it; what it is was found out then.
+type File struct {
+	Chat     string `json:"chat"`
+	ID       string `json:"id"`
+	Kind     string `json:"kind,omitempty"`
+	SHA256   string `json:"sha256,omitempty"` // in hex: it is kept under that
+	Size     int64  `json:"size,omitempty"`   // bytes
+	MIMEType string `json:"mime_type,omitempty"`
 }
 
 // SkipReason says why somebody in the audience was sent nothing.
@@ -141,6 +153,9 @@ var (
 	ErrTemplate    = fault.Bad("template", "campaign.template_missing", "a template is required")
 	ErrOther       = fault.Bad("template", "campaign.template_of_another_channel", "the template is one of another channel")
 	ErrValues      = fault.Bad("values", "campaign.bad_value", "a value is text with placeholders of the contact or the workspace, and at most 1,024 characters")
+	ErrMedia       = fault.Bad("values.media", "campaign.bad_media", "name the chat that the file was uploaded to and its id, and no link besides")
+	ErrNoMedia     = fault.Bad("values.media.id", "campaign.unknown_media", "no such file was uploaded to the chat")
+	ErrMediaKind   = fault.Bad("values.media", "campaign.media_kind", "the header takes a file of another kind")
 	ErrFallback    = fault.Bad("values.fallbacks", "campaign.bad_fallback", "a fallback is for a placeholder that a value has, and is not empty")
 	ErrRate        = fault.Bad("per_minute", "campaign.bad_rate", "the rate is 1 to 60,000 a minute")
 	ErrSchedule    = fault.Bad("schedule_at", "campaign.bad_schedule", "want a time to come, within a year")
@@ -171,6 +186,9 @@ func (v Values) Each(visit func(s string) error) error {
 func (v Values) check() error {
 	if len(v.Header)+len(v.Body)+len(v.Buttons) > maxValues || len(v.Link) > 2_000 || len(v.Filename) > 200 {
 		return ErrValues
+	}
+	if m := v.Media; m != nil && (v.Link != "" || m.Chat == "" || m.ID == "" || len(m.Chat) > 200 || len(m.ID) > 200) {
+		return ErrMedia
 	}
 	var names []string
 	err := v.Each(func(s string) error {

@@ -69,6 +69,18 @@ func (s State) withFile(o Outgoing, at time.Time) (Outgoing, error) {
 	return o, o.check() // now that its kind is known
 }
 
+// Uploaded returns a file that can be put into a message of any chat of the workspace.
+func (s State) Uploaded(id FileID, at time.Time) (FileUse, error) {
+	f, known := s.Files[id]
+	switch {
+	case !known, s.visible() != nil:
+		return FileUse{}, ErrFileNotFound
+	case at.Sub(f.At) > UploadKept:
+		return FileUse{}, ErrFileExpired
+	}
+	return f.FileUse, nil
+}
+
 // withHeaderFile is withFile for the header of a template.
 func (s State) withHeaderFile(o Outgoing, at time.Time) (Outgoing, error) {
 	t, h := *o.Template, *o.Template.Header
