@@ -2,10 +2,9 @@ package chat
 
 import (
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/chatledger/chatledger/domain/internal/text"
 )
 
 // Whether a customer takes marketing belongs to the number and the channel, so it is
@@ -42,29 +41,6 @@ var (
 	inWords = []string{"start", "unstop", "subscribe", "optin", "opt in", "anmelden", "alta", "iniciar", "comecar", "iscrivi", "aanmelden", "abonner"}
 )
 
-// word returns a text as it is compared with the words: case, accents, spaces around
-// it and the points behind it do not count.
-func word(s string) string {
-	const longest = 40 // characters, as the settings of a workspace take them
-	if utf8.RuneCountInString(s) > longest {
-		return ""
-	}
-	plain := map[rune]rune{
-		'á': 'a', 'à': 'a', 'â': 'a', 'ã': 'a', 'ä': 'a', 'å': 'a', 'ç': 'c', 'é': 'e', 'è': 'e', 'ê': 'e', 'ë': 'e', 'í': 'i', 'ì': 'i', 'î': 'i', 'ï': 'i',
-		'ñ': 'n', 'ó': 'o', 'ò': 'o', 'ô': 'o', 'õ': 'o', 'ö': 'o', 'ú': 'u', 'ù': 'u', 'û': 'u', 'ü': 'u',
-	}
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.Is(unicode.Mn, r):
-			return -1
-		case plain[r] != 0:
-			return plain[r]
-		}
-		return r
-	}, strings.ToLower(s))
-	return strings.Join(strings.Fields(strings.TrimRight(s, ".! ")), " ")
-}
-
 // marketing returns what a customer's text says about marketing, if it does: it is
 // one of the words and nothing else.
 func (s State) marketing(words MarketingWords, m MessageID, c Content, at time.Time) []Event {
@@ -74,8 +50,8 @@ func (s State) marketing(words MarketingWords, m MessageID, c Content, at time.T
 	if len(words.Out) == 0 {
 		words = BuiltInWords()
 	}
-	said := word(c.Text)
-	is := func(w string) bool { return word(w) == said }
+	said := text.Word(c.Text)
+	is := func(w string) bool { return text.Word(w) == said }
 	switch {
 	case said == "":
 	case !s.OptedOut && slices.ContainsFunc(words.Out, is):

@@ -221,10 +221,13 @@ func (s Settings) check() error {
 				return ErrWords
 			}
 		}
-		both := slices.Concat(w.Out, w.In)
 		switch {
-		case repeats(both):
+		case repeats(w.Out), repeats(w.In):
 			return ErrWords
+		case slices.ContainsFunc(slices.Concat(w.Out, w.In), func(word string) bool { return text.Word(word) == "" }):
+			return ErrUnheard
+		case repeats(slices.Concat(alike(w.Out), alike(w.In))):
+			return ErrBothWays
 		case len(w.In) > 0 && len(w.Out) == 0:
 			return ErrNoOptOut
 		}
@@ -246,6 +249,16 @@ func InHours(err error) error {
 		return &of
 	}
 	return err
+}
+
+// alike returns each of what some words are when customers write them, once.
+func alike(words []string) []string {
+	heard := make([]string, len(words))
+	for i, w := range words {
+		heard[i] = text.Word(w)
+	}
+	slices.Sort(heard)
+	return slices.Compact(heard)
 }
 
 // repeats reports whether two names of a list are taken for the same.

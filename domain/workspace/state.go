@@ -25,6 +25,8 @@ var (
 	ErrReopenStatus   = fault.Bad("reopening.status", "settings.reopening", "a chat that is reopened has the default status or the previous one")
 	ErrReopenAssignee = fault.Bad("reopening.assignee", "settings.reopening", "a chat that is reopened keeps its assignee (keep) or has none (unassign)")
 	ErrLanguages      = fault.Bad("languages", "settings.languages", "languages are at most 50 different codes such as en or pt_BR")
+	ErrUnheard        = fault.Bad("opt_out", "settings.unheard_word", "a word to opt out or in is more than points and exclamation marks, which do not count")
+	ErrBothWays       = fault.Bad("opt_out.in", "settings.word_both_ways", "a word to opt in is one to opt out, too: case, accents, spaces and points behind it do not count")
 	ErrWords          = fault.Bad("opt_out", "settings.opt_out", "words to opt out and in are at most 50 each, of at most 40 characters, and none is in both lists or twice in one")
 	ErrNoOptOut       = fault.Bad("opt_out.out", "settings.opt_out", "with words to opt in, there have to be some to opt out")
 	ErrRetention      = fault.Bad("retention.closed_days", "settings.retention", "closed chats are kept for 1 to 3650 days, or with 0 for good")
