@@ -127,11 +127,12 @@ func (c Chats) reach(ctx context.Context, s chat.State) (blocked bool, window ti
 
 // Send queues an answer. The reactor that hands it to the provider follows.
 func (c Chats) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.SendMessage) (Result, error) {
+	var err error
+	if cmd.ReplyTo, err = answered(ctx, c.chats, o.Workspace, id, cmd.ReplyTo); err != nil {
+		return Result{}, err
+	}
 	return c.chats.do(ctx, o, "chat.send_message", string(id), func(ctx context.Context, s chat.State) (_ []chat.Event, err error) {
-		if cmd.Blocked, cmd.Window, err = c.reach(ctx, s); err != nil {
-			return nil, err
-		}
-		cmd.ReplyTo, err = answered(ctx, c.chats, id, s, cmd.ReplyTo)
+		cmd.Blocked, cmd.Window, err = c.reach(ctx, s)
 		return after(err, cmd.Decide, s)
 	})
 }

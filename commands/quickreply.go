@@ -203,6 +203,10 @@ func (c QuickReplies) Preview(ctx context.Context, o Origin, id chat.ID, u Use) 
 // Send queues a message made from a quick reply. The text and the version are
 // decided together: what was previewed is what is sent, or it is refused.
 func (c QuickReplies) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.SendMessage, u Use) (Result, error) {
+	var err error
+	if cmd.ReplyTo, err = answered(ctx, c.chats, o.Workspace, id, cmd.ReplyTo); err != nil {
+		return Result{}, err
+	}
 	return c.chats.do(ctx, o, "chat.send_message", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
 		// Whether the chat takes a message at all comes first: of one that does
 		// not, no value is to be told.
@@ -211,9 +215,6 @@ func (c QuickReplies) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.S
 			return nil, err
 		}
 		if cmd.Blocked, err = c.contacts.blocked(ctx, o.Workspace, s.Customer); err != nil {
-			return nil, err
-		}
-		if cmd.ReplyTo, err = answered(ctx, c.chats, id, s, cmd.ReplyTo); err != nil {
 			return nil, err
 		}
 		probe := cmd

@@ -11,12 +11,12 @@ import (
 // hands it to the provider follows.
 func (c Chats) React(ctx context.Context, o Origin, id chat.ID, cmd chat.React) (Result, error) {
 	cmd.ID = ids.Of(o.Command, "reaction")
-	return c.chats.do(ctx, o, "chat.react", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
-		target, err := answered(ctx, c.chats, id, s, &chat.RepliedTo{Message: cmd.Message})
-		if err != nil {
-			return nil, err
-		}
-		cmd.Target = target.ProviderID // of ours it has none
+	target, err := answered(ctx, c.chats, o.Workspace, id, &chat.RepliedTo{Message: cmd.Message})
+	if err != nil {
+		return Result{}, err
+	}
+	cmd.Target = target.ProviderID // of ours it has none
+	return c.chats.do(ctx, o, "chat.react", string(id), func(ctx context.Context, s chat.State) (_ []chat.Event, err error) {
 		cmd.Blocked, cmd.Window, err = c.reach(ctx, s)
 		return after(err, cmd.Decide, s)
 	})

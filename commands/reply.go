@@ -15,10 +15,20 @@ import (
 const replyReach = 50_000
 
 // answered completes what a message is to answer with what the provider calls that, if
-// it is one of the customer. What is not found is for the decision to refuse.
-func answered(ctx context.Context, chats *aggregate[chat.State, chat.Event], id chat.ID, s chat.State, r *chat.RepliedTo) (*chat.RepliedTo, error) {
-	if r == nil || s.Ours(r.Message) {
-		return r, nil
+// it is one of the customer. What is not found is for the decision to refuse. It is found
+// before the decision, which holds the chat: what it is called never changes, and whoever
+// else is at the chat is not to wait for a long look at it.
+func answered(ctx context.Context, chats *aggregate[chat.State, chat.Event], workspace string, id chat.ID, r *chat.RepliedTo) (*chat.RepliedTo, error) {
+	if r == nil {
+		return nil, nil //nolint:nilnil // it answers nothing
+	}
+	known := false
+	err := chats.with(ctx, string(id), func(s chat.State) error {
+		known = s.Workspace != workspace || s.Ours(r.Message)
+		return nil
+	})
+	if err != nil || known {
+		return r, err
 	}
 	out := chat.RepliedTo{Message: r.Message}
 	if r.Message == "" {
