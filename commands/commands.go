@@ -169,7 +169,6 @@ func New(store eventstore.Store, o Options) *Commands {
 	c.Attributes = Attributes{attributes}
 	c.Contacts = Contacts{contacts, chats, c.Attributes, c.Agents, c.Tags, c.Statuses}
 	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses, c.Channels, c.Workspaces, c.Contacts}
-	c.Exports = Exports{exports}
 	c.Groups = Groups{
 		groups:  newAggregate("groups", store, cache, requests, o.Now, group.Events, group.Evolve, nil, nil),
 		members: newAggregate("members", store, cache, requests, o.Now, members.Events, members.Evolve, group.ErrNotFound, func(s members.State) string { return s.Workspace }),
@@ -183,6 +182,7 @@ func New(store eventstore.Store, o Options) *Commands {
 	c.Calls = Calls{calls, chats, channels, c.Contacts}
 	c.SavedViews = SavedViews{newAggregate("savedviews", store, cache, requests, o.Now, savedview.Events, savedview.Evolve, savedview.ErrNotFound, func(s savedview.State) string { return s.Workspace })}
 	c.CustomViews = CustomViews{newAggregate("customviews", store, cache, requests, o.Now, customview.Events, customview.Evolve, nil, nil)}
+	c.Exports = Exports{exports, c.CustomViews.views}
 	c.Templates = Templates{
 		templates: newAggregate("template", store, cache, requests, o.Now, template.Events, template.Evolve, template.ErrNotFound, func(s template.State) string { return s.Workspace }),
 		chats:     chats, channels: c.Channels, spaces: c.Workspaces, contacts: c.Contacts,

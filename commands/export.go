@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 
+	"github.com/chatledger/chatledger/domain/customview"
 	"github.com/chatledger/chatledger/domain/export"
 	"github.com/chatledger/chatledger/internal/ids"
 )
@@ -10,6 +11,7 @@ import (
 // Exports runs the commands of package export.
 type Exports struct {
 	exports *aggregate[export.State, export.Event]
+	views   *aggregate[customview.State, customview.Event]
 }
 
 // Request asks for a file with a list.
@@ -24,6 +26,27 @@ func (c Exports) there(ctx context.Context, workspace string, id export.ID) (the
 		return nil
 	})
 	return there, err
+}
+
+// RequestView asks for a file with a table of a custom view: of the version that is
+// published, if cmd names none. The Result's ID is that of the export.
+func (c Exports) RequestView(ctx context.Context, o Origin, id export.ID, cmd export.RequestView) (Result, error) {
+	return c.exports.do(ctx, o, "export.request_view", string(id), func(ctx context.Context, s export.State) (events []export.Event, err error) {
+		err = c.views.with(ctx, o.Workspace, func(v customview.State) error {
+			l, err := v.Find(customview.Name(cmd.View), customview.Version(cmd.Version))
+			if err != nil {
+				return err
+			}
+			if _, ok := l.Definition.Table(cmd.Table); !ok {
+				return customview.ErrTable
+			}
+			cmd := cmd // another try may find another version published
+			cmd.Version = int64(l.Version)
+			events, err = cmd.Decide(s)
+			return err
+		})
+		return events, err
+	})
 }
 
 // NewExport returns the id of the export that the command o asks for.

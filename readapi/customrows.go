@@ -308,7 +308,7 @@ func newTried(d customview.Definition, tried scripted.Tried, limit int) TriedCus
 				continue
 			}
 			if table.Rows++; len(table.Show) < limit {
-				table.Show = append(table.Show, scripted.WithKey(t, r.Key, r.Data))
+				table.Show = append(table.Show, t.Row(r.Key, r.Data))
 			}
 		}
 		out.Tables = append(out.Tables, table)

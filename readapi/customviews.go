@@ -158,6 +158,7 @@ func (a *API) customViews() []web.Endpoint {
 		customRead(a, "/v1/custom-views/{view}/tables/{table}/rows", "List the rows of a custom view, by key", listCustomRows),
 		customRead(a, "/v1/custom-views/{view}/tables/{table}/rows/{key}", "Get a row of a custom view", getCustomRow),
 		a.compareCustomVersions(),
+		a.customExportFile(),
 	}
 }
 

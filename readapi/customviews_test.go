@@ -221,3 +221,50 @@ func TestTheExampleOfTheDocumentation(t *testing.T) {
 		t.Errorf("rows %v", rows)
 	}
 }
+
+// A table is taken away in each format, as of one position; who took it is in the log.
+func TestCustomViewsAreExported(t *testing.T) {
+	l := newLedger(t)
+	analyst := agent.RoleAnalyst
+	const script = `function apply(e, t) { t.chats.put(e.subject, {said: e.data.content.text, n: -e.revision}) }`
+	l.must(201, analyst, "POST", "/v1/custom-views/talk/versions", fmt.Sprintf(`{"types":["chat.message_received.v1"],"script":%q,"tables":[
+		{"name":"chats","key":"chat","columns":[{"name":"said","type":"text"},{"name":"n","type":"integer"}]}]}`, script))
+	chat := l.receive(acme, "15551", "=1+1")
+	ask := func(body string) string {
+		t.Helper()
+		return l.must(201, analyst, "POST", "/v1/custom-views/talk/exports", body)["file"].(string)
+	}
+	for format, want := range map[string]string{
+		"csv":     "chat,said,n\r\n" + chat + ",'=1+1,-1\r\n",
+		"ndjson":  fmt.Sprintf(`{"chat":%q,"said":"=1+1","n":-1}`+"\n", chat),
+		"parquet": "PAR1",
+	} {
+		file := ask(fmt.Sprintf(`{"version":1,"table":"chats","format":%q}`, format))
+		a := l.do(analyst, "GET", file+"?min_position="+l.head(), "")
+		name := fmt.Sprintf(`attachment; filename="talk-chats-v1-at-%s.%s"`, a.header.Get("Position"), format)
+		if a.status != 200 || !strings.HasPrefix(a.body, want) || format != "parquet" && a.body != want || a.header.Get("Content-Disposition") != name || a.header.Get("Content-Length") != fmt.Sprint(len(a.body)) {
+			t.Errorf("%s: %d %v %q", format, a.status, a.header, a.body)
+		}
+		if format == "parquet" && !strings.Contains(a.body, "chatledger.position") {
+			t.Error("the file does not say of which position it is")
+		}
+	}
+	if events := l.events(); events[len(events)-1] != "export.view_requested.v1" {
+		t.Errorf("events %v", events)
+	}
+	for body, code := range map[string]string{
+		`{"table":"chats","format":"csv"}`:             "customview.not_published",
+		`{"version":1,"table":"none","format":"csv"}`:  "customview.no_table",
+		`{"version":2,"table":"chats","format":"csv"}`: "customview.no_version",
+	} {
+		if got := l.must(404, analyst, "POST", "/v1/custom-views/talk/exports", body); got["code"] != code {
+			t.Errorf("%s: %v", body, got)
+		}
+	}
+	file := ask(`{"version":1,"table":"chats","format":"csv"}`)
+	l.must(404, analyst, "GET", strings.Replace(file, "talk", "other", 1), "")
+	l.must(404, analyst, "GET", strings.Replace(file, "/file", "x/file", 1), "")
+	l.must(404, analyst, "GET", "/v1/exports"+strings.TrimPrefix(file, "/v1/custom-views/talk/exports"), "")
+	l.must(200, analyst, "DELETE", "/v1/custom-views/talk", "")
+	l.must(404, analyst, "GET", file+"?min_position="+l.head(), "")
+}

@@ -71,8 +71,10 @@ func setDefault[T comparable](v *T, to T) {
 // API answers queries.
 type API struct {
 	Config
-	hub   *hub
-	ready readiness
+	hub *hub
+
+	writing chan struct{} // files with custom views: one for each that is being written
+	ready   readiness
 }
 
 // New returns an API. Its streams carry events while Run runs.
@@ -82,7 +84,7 @@ func New(c Config) *API {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &API{Config: c, hub: newHub(c.Store, c.Stream, c.Log)}
+	return &API{Config: c, hub: newHub(c.Store, c.Stream, c.Log), writing: make(chan struct{}, customFiles)}
 }
 
 // Run follows the log for all streams of changes, until ctx ends; then the

@@ -93,6 +93,8 @@ a b s u y A  GET /v1/attributes
 . . . . y A  GET /v1/custom-views/{view}
 . . . . y A  GET /v1/custom-views/{view}/versions/{version}
 . . . . y A  POST /v1/custom-views/dry-run
+. . . . y A  POST /v1/custom-views/{view}/exports
+. . . . y A  GET /v1/custom-views/{view}/exports/{export}/file
 . . . . y A  GET /v1/custom-views/{view}/tables/{table}/rows
 . . . . y A  GET /v1/custom-views/{view}/tables/{table}/rows/{key}
 . . . . y A  GET /v1/custom-views/{view}/tables/{table}/difference

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/customview"
+	"github.com/chatledger/chatledger/domain/export"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/internal/viewscript"
@@ -56,6 +58,17 @@ type CustomColumnOfView struct {
 // CustomVersionBody names a version of a custom view.
 type CustomVersionBody struct {
 	Version customview.Version `json:"version" minimum:"1"`
+}
+
+// CustomExportBody says what of a custom view to put into a file.
+type CustomExportBody struct {
+	Version customview.Version `json:"version,omitempty" minimum:"1" doc:"The one that is published if it is not given."`
+	Table   string             `json:"table" example:"cities"`
+	Format  string             `json:"format" enum:"csv,ndjson,parquet"`
+}
+
+func requestedCustomExport(r commands.Result, _ caller, in *customViewWith[CustomExportBody]) RequestedExport {
+	return RequestedExport{written(r), "/v1/custom-views/" + string(in.View) + "/exports/" + r.ID + "/file", int64(export.Life / time.Second)}
 }
 
 // SavedCustomView is the answer to a new version.
@@ -106,6 +119,13 @@ func (a *api) customViews() []web.Endpoint {
 			func(ctx ctx, c caller, in *inCustomVersion) (result, error) {
 				return a.CustomViews.Drop(ctx, c.Origin, customview.Drop{View: in.View, Version: in.Version})
 			}, "Its rows are deleted. One that is published cannot be dropped. "+revision),
+		respond(a, "POST /v1/custom-views/{view}/exports", analysts, "Ask for a file with a table of a custom view",
+			func(ctx ctx, c caller, in *customViewWith[CustomExportBody]) (result, error) {
+				b := in.Body
+				return a.Exports.RequestView(ctx, c.Origin, commands.NewExport(c.Origin), export.RequestView{
+					Workspace: c.Workspace, View: string(in.View), Version: int64(b.Version), Table: b.Table, Format: export.Format(b.Format), By: string(c.By), At: c.At,
+				})
+			}, requestedCustomExport, answers(201), "Who took what is in the log. The file has the rows as they are when it is fetched, all of one position."),
 		write(a, "DELETE /v1/custom-views/{view}", analysts, "Retire a custom view",
 			func(ctx ctx, c caller, in *inCustomView) (result, error) {
 				return a.CustomViews.Retire(ctx, c.Origin, customview.Retire{View: in.View})

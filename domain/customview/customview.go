@@ -6,7 +6,10 @@
 package customview
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -74,6 +77,22 @@ func (d Definition) Table(name string) (Table, bool) {
 		}
 	}
 	return Table{}, false
+}
+
+// Row returns a row as one object: data, which has a value for each column, with the key
+// before it.
+func (t Table) Row(key string, data json.RawMessage) json.RawMessage {
+	name := strconv.Quote(t.Key)
+	value, err := json.Marshal(key)
+	if err != nil {
+		panic(err) // a string can be encoded
+	}
+	b := make([]byte, 0, len(name)+len(value)+len(data)+2)
+	b = append(append(append(append(b, '{'), name...), ':'), value...)
+	if rest := bytes.TrimPrefix(data, []byte("{")); len(rest) > 1 {
+		return append(append(b, ','), rest...)
+	}
+	return append(b, '}')
 }
 
 // Event is a fact about the custom views of a workspace, sealed by apply.

@@ -88,6 +88,25 @@ func (s State) lookup(n Name, version Version) (*view, *Live, error) {
 	return v, l, nil
 }
 
+// Find returns a version that is kept up to date: the one that is published if version
+// is 0.
+func (s State) Find(n Name, version Version) (Live, error) {
+	v := s.views[n]
+	if v == nil || len(v.live) == 0 {
+		return Live{}, ErrNotFound
+	}
+	if version == 0 {
+		if version = v.published; version == 0 {
+			return Live{}, ErrNothing
+		}
+	}
+	_, l, err := s.lookup(n, version)
+	if err != nil {
+		return Live{}, err
+	}
+	return *l, nil
+}
+
 // Refusals.
 var (
 	ErrNotFound  = fault.New(fault.NotFound, "customview.not_found", "there is no such custom view")

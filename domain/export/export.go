@@ -24,6 +24,8 @@ type Format string
 const (
 	CSV    Format = "csv"
 	NDJSON Format = "ndjson"
+
+	Parquet Format = "parquet" // of custom views only
 )
 
 // Life is how long a file can be fetched after it was asked for.
@@ -33,12 +35,14 @@ const Life = time.Hour
 var (
 	ErrNotFound = fault.New(fault.NotFound, "export.not_found", "there is no such export")
 
-	ErrTarget  = fault.Bad("target", "export.unknown_target", "the target is chats, contacts or orders")
-	ErrFormat  = fault.Bad("format", "export.unknown_format", "the format is csv or ndjson")
-	ErrColumns = fault.Bad("columns", "export.unknown_column", "there is no such column, or it is there twice")
-	ErrIDs     = fault.Bad("selection.ids", "export.bad_ids", "name at most 10,000 ids, each of 1 to 200 bytes of text, and no filter besides")
-	ErrExcept  = fault.Bad("selection.except", "export.bad_ids", "name at most 10,000 ids, each of 1 to 200 bytes of text")
-	ErrBy      = fault.Bad("by", "export.by_missing", "who asks is required")
+	ErrTarget     = fault.Bad("target", "export.unknown_target", "the target is chats, contacts or orders")
+	ErrFormat     = fault.Bad("format", "export.unknown_format", "the format is csv or ndjson")
+	ErrColumns    = fault.Bad("columns", "export.unknown_column", "there is no such column, or it is there twice")
+	ErrIDs        = fault.Bad("selection.ids", "export.bad_ids", "name at most 10,000 ids, each of 1 to 200 bytes of text, and no filter besides")
+	ErrExcept     = fault.Bad("selection.except", "export.bad_ids", "name at most 10,000 ids, each of 1 to 200 bytes of text")
+	ErrViewFormat = fault.Bad("format", "export.unknown_format", "the format is csv, ndjson or parquet")
+
+	ErrBy = fault.Bad("by", "export.by_missing", "who asks is required")
 )
 
 // Columns returns what a file of a target can have, in the order it has them.

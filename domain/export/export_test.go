@@ -24,6 +24,12 @@ func TestDecisions(t *testing.T) {
 	all.Target, all.Format, all.Columns, all.Filter = "orders", export.NDJSON, export.Columns("orders"), json.RawMessage(`{}`)
 	some := requested
 	some.IDs, some.Except = []string{"c1", "c2"}, []string{"c3"}
+	view := func(change func(*export.RequestView)) export.RequestView {
+		r := export.RequestView{Workspace: "acme", View: "sales", Version: 2, Table: "cities", Format: export.Parquet, By: "ann", At: at}
+		change(&r)
+		return r
+	}
+	taken := export.ViewRequested{Workspace: "acme", View: "sales", Version: 2, Table: "cities", Format: export.Parquet, By: "ann", At: at, Until: at.Add(time.Hour)}
 	domaintest.Run(t, export.Evolve, []domaintest.Case[export.State, export.Event]{
 		{Name: "request", When: request(none), Then: []export.Event{requested}},
 		{Name: "again", Given: []export.Event{requested}, When: request(none)},
@@ -40,5 +46,9 @@ func TestDecisions(t *testing.T) {
 		{Name: "a column twice", When: request(func(r *export.Request) { r.Columns = []string{"id", "id"} }), Err: export.ErrColumns},
 		{Name: "no such column", When: request(func(r *export.Request) { r.Columns = []string{"total"} }), Err: export.ErrColumns},
 		{Name: "nobody", When: request(func(r *export.Request) { r.By = "" }), Err: export.ErrBy},
+		{Name: "a view", When: view(func(*export.RequestView) {}), Then: []export.Event{taken}},
+		{Name: "a view again", Given: []export.Event{taken}, When: view(func(*export.RequestView) {})},
+		{Name: "a view on paper", When: view(func(r *export.RequestView) { r.Format = "pdf" }), Err: export.ErrViewFormat},
+		{Name: "a view for nobody", When: view(func(r *export.RequestView) { r.By = "" }), Err: export.ErrBy},
 	})
 }

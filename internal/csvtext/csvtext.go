@@ -10,14 +10,34 @@ import (
 	"unicode/utf8"
 )
 
+// Cell is a cell that may be a number: one that was written by a program and not by
+// people, so that a sign before it begins no formula.
+type Cell struct {
+	Value  string
+	Number bool
+}
+
 // Line returns a line of cells, with its line break.
 func Line(cells []string) []byte {
+	list := make([]Cell, len(cells))
+	for i, c := range cells {
+		list[i].Value = c
+	}
+	return Cells(list)
+}
+
+// Cells is Line for cells that may be numbers.
+func Cells(cells []Cell) []byte {
 	var b []byte
 	for i, c := range cells {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, cell(c)...)
+		if c.Number {
+			b = append(b, c.Value...)
+		} else {
+			b = append(b, cell(c.Value)...)
+		}
 	}
 	return append(b, "\r\n"...)
 }

@@ -41,6 +41,7 @@ var layers = []struct{ pkg, may string }{
 
 	{"internal/transcript", "domain/** eventstore eventstore/codec internal/ids internal/csvtext"},
 	{"internal/csvtext", ""},
+	{"internal/rowfile", "domain/** internal/csvtext github.com/parquet-go/parquet-go/**"},
 	{"internal/viewscript", "domain/** github.com/dop251/goja/**"},
 	{"internal/eventline", "eventstore github.com/google/uuid " + jsonv2},
 
@@ -58,7 +59,7 @@ var layers = []struct{ pkg, may string }{
 	{"projections/scripted", "projections/cursor domain/** eventstore internal/sqldb internal/viewscript github.com/google/uuid"},
 	{"projections", "domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
 	{"projections/**", "projections projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
-	{"readapi", "projections projections/** domain/** eventstore eventstore/codec internal/viewscript internal/blob internal/csvtext internal/ids internal/sqldb internal/web " + http},
+	{"readapi", "projections projections/** domain/** eventstore eventstore/codec internal/viewscript internal/rowfile internal/blob internal/csvtext internal/ids internal/sqldb internal/web " + http},
 
 	{"reactors/**", "commands domain/** eventstore eventstore/codec eventstore/feed channels/** internal/blob internal/ids " + watermill + " github.com/google/uuid golang.org/x/sync/** golang.org/x/time/rate"},
 	{"channels/**", "channels/** commands domain/** eventstore eventstore/codec internal/ids internal/web github.com/google/uuid github.com/nyaruka/phonenumbers golang.org/x/time/rate"},

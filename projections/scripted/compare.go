@@ -70,11 +70,11 @@ func Compare(ctx context.Context, tx sqldb.Tx, from, to Side, after string, limi
 		switch {
 		case !oky || okx && x.Key < y.Key:
 			key = x.Key
-			d.Items = append(d.Items, Difference{Key: key, From: WithKey(from.Table, key, json.RawMessage(x.Data))})
+			d.Items = append(d.Items, Difference{Key: key, From: from.Table.Row(key, json.RawMessage(x.Data))})
 			a.skip()
 		case !okx || y.Key < x.Key:
 			key = y.Key
-			d.Items = append(d.Items, Difference{Key: key, To: WithKey(to.Table, key, json.RawMessage(y.Data))})
+			d.Items = append(d.Items, Difference{Key: key, To: to.Table.Row(key, json.RawMessage(y.Data))})
 			b.skip()
 		default:
 			key = x.Key
@@ -83,7 +83,7 @@ func Compare(ctx context.Context, tx sqldb.Tx, from, to Side, after string, limi
 				return d, err
 			}
 			if len(columns) > 0 {
-				d.Items = append(d.Items, Difference{key, WithKey(from.Table, key, json.RawMessage(x.Data)), WithKey(to.Table, key, json.RawMessage(y.Data)), columns})
+				d.Items = append(d.Items, Difference{key, from.Table.Row(key, json.RawMessage(x.Data)), to.Table.Row(key, json.RawMessage(y.Data)), columns})
 			}
 			a.skip()
 			b.skip()

@@ -1,11 +1,9 @@
 package scripted
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/chatledger/chatledger/domain/customview"
@@ -161,7 +159,7 @@ func Rows(ctx context.Context, tx sqldb.Tx, q Query) (p Page, err error) {
 	rows, err := entries(ctx, tx, q.Status.id, q.Table.Name, after, limit+1)
 	cut := cursor.Cut(list, rows, limit, func(e *entry) any { return e.Key })
 	for _, e := range cut.Items {
-		p.Rows = append(p.Rows, WithKey(q.Table, e.Key, json.RawMessage(e.Data)))
+		p.Rows = append(p.Rows, q.Table.Row(e.Key, json.RawMessage(e.Data)))
 	}
 	p.Next = cut.Next
 	return p, err
@@ -176,7 +174,7 @@ func Row(ctx context.Context, tx sqldb.Tx, s Status, t customview.Table, key str
 	if data == nil {
 		return nil, customview.ErrRow
 	}
-	return WithKey(t, key, data), nil
+	return t.Row(key, data), nil
 }
 
 // All calls do for each row of a table, by key.
@@ -184,21 +182,4 @@ func All(ctx context.Context, tx sqldb.Tx, s Status, t customview.Table, do func
 	return tx.Query(ctx, "SELECT row_key, data FROM scripted_rows WHERE id = $1 AND tbl = $2 ORDER BY row_key", []any{s.id, t.Name}, func(r sqldb.Row) error {
 		return do(r.Text(0), json.RawMessage(r.Text(1)))
 	})
-}
-
-// WithKey returns a row as an object that begins with its key.
-func WithKey(t customview.Table, key string, data json.RawMessage) json.RawMessage {
-	name := strconv.Quote(t.Key)
-	value, err := json.Marshal(key)
-	if err != nil {
-		panic(err) // a string can be encoded
-	}
-	b := make([]byte, 0, len(name)+len(value)+len(data)+2)
-	b = append(append(append(append(b, '{'), name...), ':'), value...)
-	if rest := bytes.TrimPrefix(data, []byte("{")); len(rest) > 1 {
-		b = append(append(b, ','), rest...)
-	} else {
-		b = append(b, '}')
-	}
-	return b
 }

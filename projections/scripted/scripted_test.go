@@ -33,6 +33,12 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if folder := os.Getenv(victim); folder != "" {
+		if err := buildUntilKilled(folder); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -176,7 +182,7 @@ func (b *bench) rows(s scripted.Status) (list []string) {
 	b.t.Helper()
 	err := b.db.Read(b.t.Context(), func(tx sqldb.Tx) error {
 		return scripted.All(b.t.Context(), tx, s, table, func(key string, data json.RawMessage) error {
-			list = append(list, string(scripted.WithKey(table, key, data)))
+			list = append(list, string(table.Row(key, data)))
 			return nil
 		})
 	})
