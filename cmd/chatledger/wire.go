@@ -51,6 +51,8 @@ import (
 	"github.com/chatledger/chatledger/projections/search"
 	"github.com/chatledger/chatledger/projections/views"
 	"github.com/chatledger/chatledger/projections/viewsapi"
+	"github.com/chatledger/chatledger/publishing"
+	"github.com/chatledger/chatledger/publishing/nats"
 	"github.com/chatledger/chatledger/reactors"
 	"github.com/chatledger/chatledger/readapi"
 )
@@ -449,7 +451,7 @@ func (p *parts) assemble(ctx context.Context, f StoreFlags, what Serving, t *ter
 	}
 	handled := func() []reactors.Stats { return nil }
 	if what.has(roleReactors) {
-		host, run, err := p.react(t, alone, choosing.From{DB: dbs.views, Waiter: cfg.Waiter})
+		host, run, err := p.react(t, alone, choosing.From{DB: dbs.views, Waiter: cfg.Waiter}, what.Publish)
 		if err != nil {
 			return a, err
 		}
@@ -493,22 +495,49 @@ func (p *parts) takeReports(api *web.API, metrics prometheus.Registerer, t *term
 	})
 }
 
-// react returns what runs the reactors, and how.
-func (p *parts) react(t *terminal, alone bool, from choosing.From) (*reactors.Host, func(context.Context) error, error) {
+// react returns what runs the reactors, and how. publish is where events are published
+// to, if they are.
+func (p *parts) react(t *terminal, alone bool, from choosing.From, publish string) (*reactors.Host, func(context.Context) error, error) {
 	client, phone := whatsapp.NewClient(nil, now), calling.NewClient(p.callSettings, nil, now)
+	list := p.reactors(t, client, phone, from)
+	broker, closeBroker, err := p.publishTo(publish, t)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--publish: %w", err)
+	}
+	if broker.To != nil {
+		list = append(list, broker.Reactor())
+	}
 	host, err := reactors.New(reactors.Config{
 		Store: p.log, Leases: p.accounts, Parking: p.accounts, Logger: t.logger, Now: now,
 		Holder: processName(), Alone: alone,
-		Drain: reactorTime, Reactors: p.reactors(t, client, phone, from),
+		Drain: reactorTime, Reactors: list,
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("start reactors: %w", err)
+		return nil, nil, errors.Join(fmt.Errorf("start reactors: %w", err), closeBroker())
 	}
 	return host, func(ctx context.Context) error {
 		defer client.Close()
 		defer phone.Close()
-		return host.Run(ctx)
+		return errors.Join(host.Run(ctx), closeBroker())
 	}, nil
+}
+
+// publishTo returns what publishes events to a broker, without To if there is none, and
+// what closes the connection.
+func (p *parts) publishTo(address string, t *terminal) (r reactors.Publish, closeBroker func() error, err error) {
+	r.Store = p.log
+	switch {
+	case address == "":
+		return r, func() error { return nil }, nil
+	case nats.IsAddress(address):
+		to, err := nats.Open(nats.Config{Address: address, InLog: publishing.InLog(p.log), Logger: t.logger})
+		if err != nil {
+			return r, nil, err
+		}
+		r.To, r.InOrder = to, true
+		return r, to.Close, nil
+	}
+	return r, nil, errors.New("want nats://HOST:PORT/PREFIX; see docs/publishing.md")
 }
 
 // listenGateway listens for clients of KurrentDB, and returns what serves them.
@@ -872,6 +901,9 @@ func (p *parts) reactorStatus(ctx context.Context) (list []reactorState, err err
 		if err != nil {
 			return nil, fmt.Errorf("count what %s has parked: %w", name, err)
 		}
+		if name == reactors.PublishName && at.Store == uuid.Nil {
+			continue // nothing was ever published: see --publish
+		}
 		other := at.Store != uuid.Nil && (at.Store != head.Store || at.Position > head.Position)
 		list = append(list, reactorState{name, at.Position, head.Position, other, parked})
 	}
@@ -931,5 +963,5 @@ func (p *parts) parkedEvents(ctx context.Context, reactor string) ([]reactors.Pa
 }
 
 func reactorNames() []string {
-	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.FillGroupsName, reactors.RunCampaignsName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName, reactors.PlaceCallsName, reactors.KeepTimeName, reactors.FetchMediaName, reactors.SendSignalsName, reactors.SweepFilesName}
+	return []string{reactors.TranslateWebhooksName, reactors.SendMessagesName, reactors.RunBulkName, reactors.FillGroupsName, reactors.RunCampaignsName, reactors.NotifyCustomersName, reactors.AssignChatsName, reactors.KeepContactsName, reactors.PlaceCallsName, reactors.KeepTimeName, reactors.FetchMediaName, reactors.SendSignalsName, reactors.SweepFilesName, reactors.PublishName}
 }

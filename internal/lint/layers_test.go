@@ -61,7 +61,10 @@ var layers = []struct{ pkg, may string }{
 	{"projections/**", "projections projections/** domain/** eventstore eventstore/codec internal/ids internal/sqldb github.com/google/uuid golang.org/x/sync/**"},
 	{"readapi", "projections projections/** domain/** eventstore eventstore/codec internal/viewscript internal/rowfile internal/blob internal/csvtext internal/ids internal/sqldb internal/web " + http},
 
-	{"reactors/**", "commands domain/** eventstore eventstore/codec eventstore/feed channels/** internal/blob internal/ids " + watermill + " github.com/google/uuid golang.org/x/sync/** golang.org/x/time/rate"},
+	{"publishing", "eventstore github.com/google/uuid " + watermill},
+	{"publishing/nats", "publishing eventstore " + watermill + " github.com/ThreeDotsLabs/watermill-nats/v2/** github.com/nats-io/nats.go/**"},
+	{"publishing/nats/natstest", "publishing github.com/nats-io/**"},
+	{"reactors/**", "commands domain/** eventstore eventstore/codec eventstore/feed channels/** publishing internal/blob internal/ids " + watermill + " github.com/google/uuid golang.org/x/sync/** golang.org/x/time/rate"},
 	{"channels/**", "channels/** commands domain/** eventstore eventstore/codec internal/ids internal/web github.com/google/uuid github.com/nyaruka/phonenumbers golang.org/x/time/rate"},
 	{"internal/accounts", "domain/** eventstore eventstore/feed reactors internal/ids internal/sqldb github.com/google/uuid github.com/pressly/goose/v3/**"},
 
@@ -116,7 +119,7 @@ func TestLayers(t *testing.T) {
 // concrete lists what is chosen in one place: drivers, databases, views, the
 // message router and what hangs on it.
 const concrete = "eventstore/memory eventstore/sqlite eventstore/postgres eventstore/kurrent eventstore/gateway eventstore/feed internal/sqldb projections/* " +
-	"channels/whatsapp commands/commandapi readapi internal/blob/* " +
+	"channels/whatsapp commands/commandapi readapi internal/blob/* publishing/* " +
 	"zombiezen.com/go/sqlite/** github.com/jackc/pgx/v5/** " + watermill
 
 // In cmd, one file knows every concrete type; the others work on what it hands them.
