@@ -25,7 +25,7 @@ type ServeCmd struct {
 type Serving struct {
 	Listen  string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on (default: ${default}); port 0 takes a free one."`
 	Roles   []role `default:"api,projections,reactors" enum:"api,projections,reactors" placeholder:"ROLE,…" help:"What this process does, of api, projections and reactors (default: all). A log and views on PostgreSQL can be shared by many processes; one without api answers to /healthz, /readyz and /metrics only."`
-	Publish string `placeholder:"WHERE" help:"Have the reactors publish events as CloudEvents: nats://HOST:PORT/PREFIX for NATS JetStream. See docs/publishing.md."`
+	Publish string `placeholder:"WHERE" help:"Have the reactors publish events as CloudEvents: nats://HOST:PORT/PREFIX for NATS JetStream, kafka://HOST:PORT/TOPIC for Kafka. See docs/publishing.md."`
 	Gateway `group:"gateway" prefix:"esdb-"`
 }
 

@@ -52,6 +52,7 @@ import (
 	"github.com/chatledger/chatledger/projections/views"
 	"github.com/chatledger/chatledger/projections/viewsapi"
 	"github.com/chatledger/chatledger/publishing"
+	"github.com/chatledger/chatledger/publishing/kafka"
 	"github.com/chatledger/chatledger/publishing/nats"
 	"github.com/chatledger/chatledger/reactors"
 	"github.com/chatledger/chatledger/readapi"
@@ -536,8 +537,15 @@ func (p *parts) publishTo(address string, t *terminal) (r reactors.Publish, clos
 		}
 		r.To, r.InOrder = to, true
 		return r, to.Close, nil
+	case kafka.IsAddress(address):
+		to, err := kafka.Open(address, t.logger)
+		if err != nil {
+			return r, nil, err
+		}
+		r.To = to
+		return r, to.Close, nil
 	}
-	return r, nil, errors.New("want nats://HOST:PORT/PREFIX; see docs/publishing.md")
+	return r, nil, errors.New("want nats://HOST:PORT/PREFIX or kafka://HOST:PORT/TOPIC; see docs/publishing.md")
 }
 
 // listenGateway listens for clients of KurrentDB, and returns what serves them.

@@ -63,6 +63,7 @@ var layers = []struct{ pkg, may string }{
 
 	{"publishing", "eventstore github.com/google/uuid " + watermill},
 	{"publishing/nats", "publishing eventstore " + watermill + " github.com/ThreeDotsLabs/watermill-nats/v2/** github.com/nats-io/nats.go/**"},
+	{"publishing/kafka", "publishing github.com/IBM/sarama " + watermill + " github.com/ThreeDotsLabs/watermill-kafka/v3/**"},
 	{"publishing/nats/natstest", "publishing github.com/nats-io/**"},
 	{"reactors/**", "commands domain/** eventstore eventstore/codec eventstore/feed channels/** publishing internal/blob internal/ids " + watermill + " github.com/google/uuid golang.org/x/sync/** golang.org/x/time/rate"},
 	{"channels/**", "channels/** commands domain/** eventstore eventstore/codec internal/ids internal/web github.com/google/uuid github.com/nyaruka/phonenumbers golang.org/x/time/rate"},
