@@ -1,0 +1,105 @@
+package acceptance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/chatledger/chatledger/publishing/nats/natstest"
+)
+
+// A server publishes under load, while NATS is away and comes back, and is itself killed:
+// afterwards the stream holds each event once, in the order of the log.
+func TestPublishing(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		const writers, enough = 4, 40
+		broker := natstest.Start(t, nil)
+		s.serve = []string{"--publish", "nats://" + broker.Host() + "/shop"}
+		channel, admin := s.channel("http://127.0.0.1:1"), s.token("admin", "Root")
+		if out := s.run("reactors", "status"); strings.Contains(out, "publish.v1") {
+			t.Errorf("a reactor that never ran is shown:\n%s", out)
+		}
+		s.start()
+		files, _ := fixtures(t)
+		text := string(files["01-text.json"])
+		var sent atomic.Int64
+		load := func(during func(more func())) {
+			var done atomic.Int64
+			stop := make(chan struct{})
+			var wg sync.WaitGroup
+			for range writers {
+				wg.Go(func() {
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						n := sent.Add(1)
+						body := strings.NewReplacer("wamid.HBgLMTU1NTEyMzAwMD01A", fmt.Sprint("wamid.", n), "15551230001", fmt.Sprint(15551230000+n%7)).Replace(text)
+						if s.deliver(channel, []byte(body)) == 200 {
+							done.Add(1)
+						}
+					}
+				})
+			}
+			more := func() {
+				from := done.Load()
+				s.until(fmt.Sprintf("%d more are acknowledged", enough), func() bool { return done.Load() >= from+enough })
+			}
+			more()
+			during(more)
+			more()
+			close(stop)
+			wg.Wait()
+		}
+		load(func(more func()) {
+			broker.Stop()
+			more()
+			broker.Restart()
+		})
+		load(func(func()) {
+			s.kill()
+			s.start()
+		})
+		load(func(more func()) {
+			broker.Stop()
+			s.kill()
+			s.start()
+			more()
+			broker.Restart()
+		})
+		s.settle(admin, channel)
+		want := logged(s)
+		js := broker.Connect()
+		s.until("all is published", func() bool {
+			info, err := js.StreamInfo("shop")
+			return err == nil && info.State.Msgs >= uint64(len(want))
+		})
+		var got []string
+		for _, m := range natstest.Read(t, js, "shop") {
+			got = append(got, fmt.Sprintf("%d %s %s@%d", m.Event.Position, m.Event.ID, m.Event.Subject, m.Event.Revision))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the stream holds %d events, want %d, or another order", len(got), len(want))
+		}
+		if out := s.run("reactors", "status"); !strings.Contains(out, "publish.v1") || strings.Contains(out, "publish.v1: parked") {
+			t.Errorf("status:\n%s", out)
+		}
+		s.stop()
+	})
+}
+
+// logged lists what is to be published of the log, in its order.
+func logged(s *server) (list []string) {
+	s.t.Helper()
+	for _, e := range s.events() {
+		if stream := e["stream"].(string); !strings.HasPrefix(stream, "webhook-") && !strings.HasPrefix(stream, "request-") {
+			list = append(list, fmt.Sprintf("%.0f %s %s@%.0f", e["position"], e["id"], stream, e["revision"]))
+		}
+	}
+	return list
+}
