@@ -40,7 +40,7 @@ func (s *Server) Restart() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	go srv.Start()
+	srv.Start()
 	if !srv.ReadyForConnections(20 * time.Second) {
 		s.t.Fatal("the NATS server is not ready")
 	}
