@@ -179,7 +179,7 @@ func numbers(text string, least int) (ns []int, err error) {
 
 // known lists the sections in the order of the page.
 func known() []string {
-	return []string{"appends", "batches", "scan", "rebuild", "latency", "list", "search", "growth"}
+	return []string{"appends", "batches", "scan", "rebuild", "latency", "list", "search", "growth", "gateway"}
 }
 
 // bench is one run.
@@ -200,6 +200,7 @@ func (b *bench) sections() map[string]func(context.Context) (*report, error) {
 		"list":    b.list,
 		"search":  b.search,
 		"growth":  b.growth,
+		"gateway": b.gateway,
 	}
 }
 
