@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,6 +28,9 @@ type Keys interface {
 	// SigningKey returns the key called name. If there is none it keeps and
 	// returns what generate makes, unless somebody else has been faster.
 	SigningKey(ctx context.Context, name string, generate func() (string, error)) (string, error)
+
+	// SigningKeyNames returns the names of the keys that begin so.
+	SigningKeyNames(ctx context.Context, prefix string) ([]string, error)
 }
 
 // Leases lets one of several processes extend the tree. The methods are those of
@@ -96,7 +101,11 @@ func Open(ctx context.Context, cfg Config) (*Tree, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read head of log: %w", err)
 	}
-	return t, t.begin(ctx, head.Store, originOf(head.Store, 1))
+	generation, err := t.lastGeneration(ctx, head.Store)
+	if err != nil {
+		return nil, err
+	}
+	return t, t.begin(ctx, head.Store, generation)
 }
 
 // OpenExisting is Open for those who change nothing. Without a tree it is ErrNoTree.
@@ -120,6 +129,24 @@ func OpenExisting(ctx context.Context, cfg Config) (*Tree, error) {
 // another of the same log has another name: nobody can take the two for one.
 func originOf(store uuid.UUID, generation int64) string {
 	return fmt.Sprintf("chatledger/%s/%d", store, generation)
+}
+
+// lastGeneration returns the highest for which there is a key: a tree that is made
+// again, since its database was lost, must not take up the name of one before it. It
+// is 1 for a log that was never signed.
+func (t *Tree) lastGeneration(ctx context.Context, store uuid.UUID) (int64, error) {
+	last := int64(1)
+	if t.cfg.Keys == nil {
+		return last, nil
+	}
+	prefix := fmt.Sprintf("chatledger/%s/", store)
+	names, err := t.cfg.Keys.SigningKeyNames(ctx, prefix)
+	for _, name := range names {
+		if n, err := strconv.ParseInt(strings.TrimPrefix(name, prefix), 10, 64); err == nil {
+			last = max(last, n)
+		}
+	}
+	return last, err
 }
 
 // Status says how far the tree is.

@@ -106,10 +106,10 @@ func wrap(what string, err error) error {
 }
 
 // begin makes an empty tree, unless there is one.
-func (t *Tree) begin(ctx context.Context, store uuid.UUID, origin string) error {
+func (t *Tree) begin(ctx context.Context, store uuid.UUID, generation int64) error {
 	err := t.cfg.DB.Write(ctx, func(tx sqldb.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO tree (id, store, origin, generation, size, position, updated_at) VALUES (1, $1, $2, 1, 0, 0, $3)
-			ON CONFLICT (id) DO NOTHING`, store.String(), origin, t.cfg.Now().UnixMicro())
+		_, err := tx.Exec(ctx, `INSERT INTO tree (id, store, origin, generation, size, position, updated_at) VALUES (1, $1, $2, $3, 0, 0, $4)
+			ON CONFLICT (id) DO NOTHING`, store.String(), originOf(store, generation), generation, t.cfg.Now().UnixMicro())
 		return err
 	})
 	return wrap("begin tree", err)
@@ -128,19 +128,27 @@ func (t *Tree) Restart(ctx context.Context) (origin string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("read head of log: %w", err)
 	}
+	before, err := t.state(ctx)
+	if err != nil {
+		return "", err
+	}
+	generation, err := t.lastGeneration(ctx, head.Store)
+	if err != nil {
+		return "", err
+	}
+	generation = max(generation, before.Generation) + 1
+	origin = originOf(head.Store, generation)
+	if _, err := t.secret(ctx, origin); err != nil { // first, so that the name is taken
+		return "", err
+	}
 	err = sqldb.WriteAlone(ctx, t.cfg.DB, func(tx sqldb.Tx) error {
-		s, err := readState(ctx, tx)
-		if err != nil {
-			return err
-		}
-		origin = originOf(head.Store, s.Generation+1)
 		for _, sql := range []string{"DELETE FROM leaves", "DELETE FROM nodes"} {
 			if _, err := tx.Exec(ctx, sql); err != nil {
 				return err
 			}
 		}
-		_, err = tx.Exec(ctx, "UPDATE tree SET store = $1, origin = $2, generation = generation + 1, size = 0, position = 0, updated_at = $3 WHERE id = 1",
-			head.Store.String(), origin, t.cfg.Now().UnixMicro())
+		_, err = tx.Exec(ctx, "UPDATE tree SET store = $1, origin = $2, generation = $3, size = 0, position = 0, updated_at = $4 WHERE id = 1",
+			head.Store.String(), origin, generation, t.cfg.Now().UnixMicro())
 		return err
 	})
 	return origin, wrap("restart tree", err)

@@ -78,6 +78,17 @@ func (k *keyring) SigningKey(_ context.Context, name string, generate func() (st
 	return k.keys[name], nil
 }
 
+func (k *keyring) SigningKeyNames(_ context.Context, prefix string) (names []string, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for name := range k.keys {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
 func (k *keyring) Acquire(_ context.Context, _, _ string, ttl time.Duration) (int64, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -563,6 +574,43 @@ func (t *Tree) extendOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
 	return t.extend(ctx)
+}
+
+// A tree that is made again, since its database was lost, is the one that was lost:
+// of the same name, and after the same events with the same checkpoint.
+func TestTreeIsMadeAgain(t *testing.T) {
+	store, keys := newLog(t, 300), &keyring{}
+	made := func(restart bool) Checkpoint {
+		t.Helper()
+		db, err := sqldb.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "audit.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		tree := openTree(t, config(store, db, keys))
+		if restart {
+			if _, err := tree.Restart(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		grow(t, tree)
+		c, err := tree.Covering(t.Context(), 300)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	first, again := made(false), made(false)
+	if first.Note != again.Note {
+		t.Errorf("%s\nis made again as\n%s", first.Note, again.Note)
+	}
+	second, again := made(true), made(false)
+	if second.Origin == first.Origin || second.Note != again.Note {
+		t.Errorf("after a restart %s\nis made again as\n%s", second.Note, again.Note)
+	}
+	if third := made(true); third.Origin == first.Origin || third.Origin == second.Origin {
+		t.Errorf("%s is there twice", third.Origin)
+	}
 }
 
 func TestOpenCheckpointRefuses(t *testing.T) {

@@ -470,6 +470,11 @@ func TestSigningKey(t *testing.T) {
 		if err != nil || other != "other key" {
 			t.Errorf("of another name: %q, %v", other, err)
 		}
+		for prefix, want := range map[string]int{"": 2, "log": 1, "o": 1, "x": 0} {
+			if names, err := open().SigningKeyNames(t.Context(), prefix); err != nil || len(names) != want {
+				t.Errorf("names with %q: %q, %v", prefix, names, err)
+			}
+		}
 		if _, err := open().SigningKey(t.Context(), "none", func() (string, error) { return "", errors.New("no luck") }); err == nil {
 			t.Error("a key that could not be made is no error")
 		}

@@ -31,6 +31,18 @@ func (a *Accounts) SigningKey(ctx context.Context, name string, generate func() 
 	return a.signingKey(ctx, name)
 }
 
+// SigningKeyNames returns the names of the keys that begin with prefix.
+func (a *Accounts) SigningKeyNames(ctx context.Context, prefix string) (names []string, err error) {
+	err = a.db.Read(ctx, func(tx sqldb.Tx) error {
+		names, err = sqldb.Select[string](ctx, tx, "SELECT name FROM signing_keys WHERE substr(name, 1, length($1)) = $1 ORDER BY name", prefix)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list signing keys: %w", err)
+	}
+	return names, nil
+}
+
 func (a *Accounts) signingKey(ctx context.Context, name string) (secret string, err error) {
 	err = a.db.Read(ctx, func(tx sqldb.Tx) error {
 		secret, err = sqldb.Get[string](ctx, tx, "SELECT secret FROM signing_keys WHERE name = $1", name)
