@@ -43,7 +43,7 @@ func TestSettings(t *testing.T) {
 		`{"reopening":{"status":"OPEN"}}`:                     "body.reopening.status",
 		`{"retention":{"closed_days":-1}}`:                    "body.retention.closed_days",
 		`{"languages":{"offered":["english"]}}`:               "body.languages",
-		`{"opt_out":{"out":["halt"],"in":["halt"]}}`:          "body.opt_out",
+		`{"opt_out":{"out":["halt"],"in":["Halt."]}}`:         "body.opt_out.in",
 		`{"transfers":{"minutes":20000}}`:                     "body.transfers.minutes",
 		`{"retention":{"closed_days":1},"transfers":{"a":1}}`: "body.transfers.a",
 	} {
