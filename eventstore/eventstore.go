@@ -6,6 +6,7 @@
 package eventstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,22 @@ type Event struct {
 	Type string    // such as "chat.assigned.v1"
 	Data []byte    // JSON
 	Meta []byte    // JSON: a Metadata
+}
+
+// Difference names the field in which two events differ: id, type, data or metadata.
+// It is empty if they are the same.
+func (e Event) Difference(other Event) string {
+	switch {
+	case e.ID != other.ID:
+		return "id"
+	case e.Type != other.Type:
+		return "type"
+	case !bytes.Equal(e.Data, other.Data):
+		return "data"
+	case !bytes.Equal(e.Meta, other.Meta):
+		return "metadata"
+	}
+	return ""
 }
 
 // Recorded is a fact as the log keeps it. Data and Meta belong to the caller.

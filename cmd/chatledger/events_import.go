@@ -224,7 +224,7 @@ func (i *importer) compare(ctx context.Context, batch []imported) error {
 		if err != nil {
 			return fmt.Errorf("line %d: %w", batch[0].line, err)
 		}
-		if field := differing(batch[n].Recorded, r); field != "" {
+		if field := batch[n].Difference(r.Event); field != "" {
 			return fmt.Errorf("line %d: %s: revision %d of %s is event %s in the log, with another one", batch[n].line, field, r.Revision, r.Stream, r.ID)
 		}
 		n++
@@ -233,21 +233,6 @@ func (i *importer) compare(ctx context.Context, batch []imported) error {
 		return fmt.Errorf("line %d: revision: event %s is in %s at another one", batch[n].line, batch[n].ID, batch[n].Stream)
 	}
 	return nil
-}
-
-// differing names the field in which two events at the same place differ.
-func differing(a, b eventstore.Recorded) string {
-	switch {
-	case a.ID != b.ID:
-		return "id"
-	case a.Type != b.Type:
-		return "type"
-	case !bytes.Equal(a.Data, b.Data):
-		return "data"
-	case !bytes.Equal(a.Meta, b.Meta):
-		return "metadata"
-	}
-	return ""
 }
 
 func (i *importer) tally() string {

@@ -44,12 +44,9 @@ func (a *api) proof() web.Endpoint {
 		Roles: []agent.Role{agent.RoleAuditor, agent.RoleAdmin}, Stream: true, Records: true, ContentType: "application/x-ndjson",
 	}
 	return web.NewEndpoint(route, func(ctx context.Context, r *web.Request, in *inProof) (_ *web.Stream, err error) {
-		if r.Method != http.MethodGet {
-			return nil, web.NewProblem(http.StatusMethodNotAllowed, web.CodeMethod, "this route takes GET")
-		}
-		leave, ok := a.downloads.enter(r.TokenID)
-		if !ok {
-			return nil, web.NewProblem(http.StatusTooManyRequests, codeDownloads, fmt.Sprintf("a token may download %d transcripts at once", maxDownloads))
+		leave, err := a.beginDownload(r)
+		if err != nil {
+			return nil, err
 		}
 		defer func() {
 			if err != nil {

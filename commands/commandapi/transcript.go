@@ -76,6 +76,19 @@ func (d *downloads) enter(token string) (leave func(), ok bool) {
 	}), true
 }
 
+// beginDownload counts a download of the caller's, and refuses one too many, or one that
+// is only looked for: each is an event.
+func (a *api) beginDownload(r *web.Request) (leave func(), err error) {
+	if r.Method != http.MethodGet {
+		return nil, web.NewProblem(http.StatusMethodNotAllowed, web.CodeMethod, "this route takes GET")
+	}
+	leave, ok := a.downloads.enter(r.TokenID)
+	if !ok {
+		return nil, web.NewProblem(http.StatusTooManyRequests, codeDownloads, fmt.Sprintf("a token may download %d transcripts at once", maxDownloads))
+	}
+	return leave, nil
+}
+
 // writeTime is how long a client may take for a part of a transcript.
 const writeTime = 30 * time.Second
 
@@ -91,12 +104,9 @@ func (a *api) transcript() web.Endpoint {
 		Roles: readers, Stream: true, Records: true, ContentType: "application/json",
 	}
 	return web.NewEndpoint(route, func(ctx context.Context, r *web.Request, in *inTranscript) (_ *web.Stream, err error) {
-		if r.Method != http.MethodGet {
-			return nil, web.NewProblem(http.StatusMethodNotAllowed, web.CodeMethod, "this route takes GET")
-		}
-		leave, ok := a.downloads.enter(r.TokenID)
-		if !ok {
-			return nil, web.NewProblem(http.StatusTooManyRequests, codeDownloads, fmt.Sprintf("a token may download %d transcripts at once", maxDownloads))
+		leave, err := a.beginDownload(r)
+		if err != nil {
+			return nil, err
 		}
 		defer func() {
 			if err != nil {

@@ -68,7 +68,8 @@ func (s *gossipService) Read(context.Context, *shared.Empty) (*gossip.ClusterInf
 	}}}, nil
 }
 
-// What is not served is answered as not implemented: clients say so.
+// Persistent subscriptions and projections keep at the server what a client can keep
+// itself. They are refused in the way that clients understand.
 
 type persistentService struct {
 	persistent.UnimplementedPersistentSubscriptionsServer

@@ -49,45 +49,25 @@ func TestLogInKurrentDB(t *testing.T) {
 	chat := "/v1/chats/" + s.ensureChat(admin, channel, files)
 	var mu sync.Mutex
 	acknowledged := map[string]bool{}
-	var next, done atomic.Int64
+	var next atomic.Int64
+	write := func(n int64) (ok bool) {
+		text := fmt.Sprintf("unique-%06d", n)
+		if n%2 == 0 {
+			r, err := admin.do("POST", chat+"/notes", fmt.Sprintf(`{"text":%q}`, text))
+			ok = err == nil && r.status == 201
+		} else {
+			body := strings.NewReplacer("wamid.HBgLMTU1NTEyMzAwMD01A", "wamid."+text, "Hi, do you deliver on Sundays? 🙂", text).Replace(string(files["01-text.json"]))
+			ok = s.deliver(channel, []byte(body)) == 200
+		}
+		if ok {
+			mu.Lock()
+			defer mu.Unlock()
+			acknowledged[text] = true
+		}
+		return ok
+	}
 	load := func(during func()) {
-		stop := make(chan struct{})
-		var wg sync.WaitGroup
-		for range writers {
-			wg.Go(func() {
-				for {
-					select {
-					case <-stop:
-						return
-					default:
-					}
-					text := fmt.Sprintf("unique-%06d", next.Add(1))
-					var ok bool
-					if next.Load()%2 == 0 {
-						r, err := admin.do("POST", chat+"/notes", fmt.Sprintf(`{"text":%q}`, text))
-						ok = err == nil && r.status == 201
-					} else {
-						body := strings.NewReplacer("wamid.HBgLMTU1NTEyMzAwMD01A", "wamid."+text, "Hi, do you deliver on Sundays? 🙂", text).Replace(string(files["01-text.json"]))
-						ok = s.deliver(channel, []byte(body)) == 200
-					}
-					if ok {
-						mu.Lock()
-						acknowledged[text] = true
-						mu.Unlock()
-						done.Add(1)
-					}
-				}
-			})
-		}
-		more := func() {
-			from := done.Load()
-			s.until(fmt.Sprintf("%d more writes are acknowledged", enough), func() bool { return done.Load() >= from+enough })
-		}
-		more()
-		during()
-		more()
-		close(stop)
-		wg.Wait()
+		s.underLoad(writers, enough, &next, write, func(func()) { during() })
 	}
 	load(func() {
 		behind.kill()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -26,36 +25,11 @@ func TestPublishing(t *testing.T) {
 		files, _ := fixtures(t)
 		text := string(files["01-text.json"])
 		var sent atomic.Int64
-		load := func(during func(more func())) {
-			var done atomic.Int64
-			stop := make(chan struct{})
-			var wg sync.WaitGroup
-			for range writers {
-				wg.Go(func() {
-					for {
-						select {
-						case <-stop:
-							return
-						default:
-						}
-						n := sent.Add(1)
-						body := strings.NewReplacer("wamid.HBgLMTU1NTEyMzAwMD01A", fmt.Sprint("wamid.", n), "15551230001", fmt.Sprint(15551230000+n%7)).Replace(text)
-						if s.deliver(channel, []byte(body)) == 200 {
-							done.Add(1)
-						}
-					}
-				})
-			}
-			more := func() {
-				from := done.Load()
-				s.until(fmt.Sprintf("%d more are acknowledged", enough), func() bool { return done.Load() >= from+enough })
-			}
-			more()
-			during(more)
-			more()
-			close(stop)
-			wg.Wait()
+		write := func(n int64) bool {
+			body := strings.NewReplacer("wamid.HBgLMTU1NTEyMzAwMD01A", fmt.Sprint("wamid.", n), "15551230001", fmt.Sprint(15551230000+n%7)).Replace(text)
+			return s.deliver(channel, []byte(body)) == 200
 		}
+		load := func(during func(more func())) { s.underLoad(writers, enough, &sent, write, during) }
 		load(func(more func()) {
 			broker.Stop()
 			more()

@@ -9,7 +9,6 @@
 package logcopy
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -191,16 +190,8 @@ func differing(a, b eventstore.Recorded) string {
 		return "stream"
 	case a.Revision != b.Revision:
 		return "revision"
-	case a.ID != b.ID:
-		return "id"
-	case a.Type != b.Type:
-		return "type"
-	case !bytes.Equal(a.Data, b.Data):
-		return "data"
-	case !bytes.Equal(a.Meta, b.Meta):
-		return "metadata"
 	}
-	return ""
+	return a.Difference(b.Event)
 }
 
 // add adds what the source has up to a position. It leaves the target to be compared.
