@@ -91,13 +91,22 @@ func openLog(ctx context.Context, f StoreFlags, t *terminal, create bool) (log, 
 			return nil, err
 		}
 		cache, _ := f.sqliteCache()
-		return sqlite.Open(ctx, path, sqlite.Clock(now), sqlite.Logger(t.logger), sqlite.Cache(cache))
+		return opened(sqlite.Open(ctx, path, sqlite.Clock(now), sqlite.Logger(t.logger), sqlite.Cache(cache)))
 	case isPostgres(f.Log):
-		return postgres.Open(ctx, f.Log, postgres.WithSchema(f.Schema+"_log"), postgres.WithLogger(t.logger))
+		return opened(postgres.Open(ctx, f.Log, postgres.WithSchema(f.Schema+"_log"), postgres.WithLogger(t.logger)))
 	case isKurrent(f.Log):
-		return kurrent.Open(ctx, f.Log)
+		return opened(kurrent.Open(ctx, f.Log))
 	}
 	return nil, fmt.Errorf("--log is %q: want sqlite, postgres://… or esdb://…", f.Log)
+}
+
+// opened returns a driver's store as a log. One that was not opened is no log, not even
+// an empty one that could be closed.
+func opened[L log](l L, err error) (log, error) {
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // openDB opens one of the databases of --views.

@@ -188,7 +188,7 @@ func explain(trailer metadata.MD, err error) error {
 	case codes.Unauthenticated:
 		return fmt.Errorf("kurrent: the server does not accept the user and password of the connection string: %w", err)
 	case codes.DeadlineExceeded:
-		return fmt.Errorf("kurrent: no answer from the server in time: %w", context.DeadlineExceeded)
+		return fmt.Errorf("kurrent: no answer from the server in time: %w: %s", context.DeadlineExceeded, status.Convert(err).Message())
 	default:
 		return fmt.Errorf("kurrent: %w", err)
 	}

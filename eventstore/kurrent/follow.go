@@ -210,6 +210,9 @@ func (s *Store) subscribe(ctx context.Context, req *streams.ReadReq) (<-chan mes
 	patience := time.AfterFunc(answerTime, cancel)
 	call, err := streams.NewStreamsClient(conn).Read(calling, req)
 	if err != nil {
+		if !patience.Stop() {
+			err = status.Error(codes.Unavailable, "no answer")
+		}
 		cancel()
 		return nil, explain(nil, err)
 	}

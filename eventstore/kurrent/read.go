@@ -53,6 +53,9 @@ func (s *Store) pageOnce(ctx context.Context, req *streams.ReadReq) (p page, err
 	defer patience.Stop()
 	call, err := streams.NewStreamsClient(conn).Read(ctx, req)
 	if err != nil {
+		if !patience.Stop() {
+			err = status.Error(codes.DeadlineExceeded, status.Convert(err).Message())
+		}
 		return p, explain(nil, err)
 	}
 	size := 0

@@ -85,7 +85,9 @@ func Open(ctx context.Context, connection string) (*Store, error) {
 	}
 	//nolint:contextcheck // what the store does ends with it, not with its opening
 	s.life, s.close = context.WithCancel(context.Background())
-	if s.id, err = s.identify(ctx); err != nil {
+	opening, cancel := context.WithTimeout(ctx, s.wait)
+	defer cancel()
+	if s.id, err = s.identify(opening); err != nil {
 		return nil, errors.Join(fmt.Errorf("open KurrentDB: %w", err), s.Close())
 	}
 	return s, nil
