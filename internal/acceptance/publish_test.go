@@ -1,14 +1,21 @@
 package acceptance
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/chatledger/chatledger/publishing/nats/natstest"
 )
+
+// In passing NATS is away while some writes are acknowledged; a real outage is
+//
+//	go test ./internal/acceptance -run Publishing -publish.outage 30s -v
+var publishOutage = flag.Duration("publish.outage", 0, "how long NATS is away in TestPublishing, at least")
 
 // A server publishes under load, while NATS is away and comes back, and is itself killed:
 // afterwards the stream holds each event once, in the order of the log.
@@ -32,7 +39,10 @@ func TestPublishing(t *testing.T) {
 		load := func(during func(more func())) { s.underLoad(writers, enough, &sent, write, during) }
 		load(func(more func()) {
 			broker.Stop()
+			began, from := time.Now(), sent.Load()
 			more()
+			s.until("the outage is over", func() bool { return time.Since(began) >= *publishOutage })
+			t.Logf("NATS was away for %.1f s, while %d webhooks were sent", time.Since(began).Seconds(), sent.Load()-from)
 			broker.Restart()
 		})
 		load(func(func()) {
@@ -57,6 +67,7 @@ func TestPublishing(t *testing.T) {
 		for _, m := range natstest.Read(t, js, "shop") {
 			got = append(got, fmt.Sprintf("%d %s %s@%d", m.Event.Position, m.Event.ID, m.Event.Subject, m.Event.Revision))
 		}
+		t.Logf("%d events are in the stream", len(got))
 		if !slices.Equal(got, want) {
 			t.Errorf("the stream holds %d events, want %d, or another order", len(got), len(want))
 		}
