@@ -86,26 +86,15 @@ type BulkCounts struct {
 	Waiting   int64 `json:"waiting" doc:"Not worked, or not yet."`
 }
 
-// Progress is how far the present attempt is, or the undo.
-type Progress struct {
-	Items   int64    `json:"items" doc:"It has to do."`
-	Done    int64    `json:"done" doc:"Of these, whatever became of them."`
-	PerSec  float64  `json:"per_second" doc:"Since it began."`
-	ETASecs *float64 `json:"eta_seconds" doc:"Until its end at the pace of late; null if it has ended, or not begun."`
-}
-
-// maxAhead is how long a job is taken to have gone on since the last that the view shows
-// of it: longer than a busy view is behind, and little if the job stands still.
-const maxAhead = 5 * time.Second
-
-func newJob(j *bulkview.Job, now time.Time) BulkJob {
+// newJob shows a job as the view has it, and its progress as of live, which may be further.
+func newJob(j, live *bulkview.Job, now time.Time) BulkJob {
 	out := BulkJob{
 		ID: j.ID, Revision: j.Revision, Action: j.Action, Target: j.Target,
 		Chosen: BulkChosen{IDs: j.Named, Except: j.Except},
 		Status: j.Status, Agent: j.Agent, Tags: j.Tags, Reason: j.Reason, By: j.By, State: j.Phase, Attempt: j.Attempt,
 		Position: j.Position, Items: j.Items,
 		Outcomes: BulkCounts{Done: j.Done, NoChange: j.NoChange, Conflict: j.Conflict, Forbidden: j.Forbidden, Missing: j.Missing, Undone: j.Undone, Touched: j.Touched},
-		Progress: Progress{Items: j.Todo, Done: j.Did},
+		Progress: newProgress(live, now),
 
 		RequestedAt: moment(j.RequestedAt), StartedAt: momentOrNull(j.StartedAt), EndedAt: momentOrNull(j.EndedAt),
 		CancelledBy: j.CancelledBy, UndoneBy: j.UndoneBy,
@@ -118,27 +107,7 @@ func newJob(j *bulkview.Job, now time.Time) BulkJob {
 	}
 	c := &out.Outcomes
 	c.Waiting = j.Items - c.Done - c.NoChange - c.Conflict - c.Forbidden - c.Missing - c.Undone - c.Touched
-	if took := j.LastAt - j.StartedAt; took > 0 && j.Did > 0 {
-		out.Progress.PerSec = float64(j.Did) / float64(took) * float64(time.Second/time.Microsecond)
-	}
-	if j.EndedAt == 0 && j.Pace > 0 {
-		since := min(max(0, now.Sub(moment(j.LastAt))), maxAhead)
-		eta := max(0, time.Duration(j.Todo-j.Did)*pace(j)-since).Seconds()
-		out.Progress.ETASecs = &eta
-	}
 	return out
-}
-
-// pace is how long an item is likely to take: halfway between how long they took of
-// late, which jumps about, and how long they took altogether, which a long pause
-// spoils, so that it counts within 40 % of the other.
-func pace(j *bulkview.Job) time.Duration {
-	late := time.Duration(j.Pace)
-	if j.Did == 0 {
-		return late
-	}
-	whole := time.Duration(j.LastAt-j.StartedAt) * time.Microsecond / time.Duration(j.Did)
-	return (late + min(max(whole, late*6/10), late*14/10)) / 2
 }
 
 func (a *API) listJobs(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inJobs) (web.List[BulkJob], eventstore.Revision, error) {
@@ -148,7 +117,11 @@ func (a *API) listJobs(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inJ
 	}
 	items := make([]BulkJob, len(page.Items))
 	for i := range page.Items {
-		items[i] = newJob(&page.Items[i], a.Now())
+		live, err := a.liveJob(ctx, page.Items[i])
+		if err != nil {
+			return web.List[BulkJob]{}, none, err
+		}
+		items[i] = newJob(&page.Items[i], &live, a.Now())
 	}
 	return web.NewList(items, page.Next), none, nil
 }
@@ -160,7 +133,11 @@ func (a *API) getJob(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inJob
 			err = bulk.ErrNotFound.With("this is an export, which is no job: its file is at /v1/exports/" + in.Job + "/file")
 		}
 	}
-	return newJob(&j, a.Now()), eventstore.Revision(j.Revision), err
+	if err != nil {
+		return BulkJob{}, none, err
+	}
+	live, err := a.liveJob(ctx, j)
+	return newJob(&j, &live, a.Now()), eventstore.Revision(j.Revision), err
 }
 
 // BulkItem is what became of one item.

@@ -75,6 +75,7 @@ type API struct {
 
 	writing chan struct{} // files with custom views: one for each that is being written
 	ready   readiness
+	live    liveJobs
 }
 
 // New returns an API. Its streams carry events while Run runs.

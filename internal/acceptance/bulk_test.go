@@ -154,12 +154,21 @@ func TestBulkCloseWhileAgentsWork(t *testing.T) {
 		took := time.Since(asked)
 		t.Logf("%d chats closed in %.1f s with two kills, %.0f a second by the job's own count", end.Outcomes["done"], took.Seconds(), end.Progress.PerSecond)
 		worked := s.bulkWork()
+		near, all := 0, 0 // guesses within 20 % of what was left, unless that was less than a second
 		for i, g := range guesses {
+			if left := end.EndedAt.Sub(g.at); left >= time.Second {
+				all++
+				if g.end.Sub(end.EndedAt).Abs() <= left/5 {
+					near++
+				}
+			}
 			if i%max(1, len(guesses)/8) == 0 {
 				t.Logf("%.1f s after the last kill, %.1f s were left; the ETA was %.1f s; %d were done and %d shown",
 					g.at.Sub(after).Seconds(), end.EndedAt.Sub(g.at).Seconds(), g.end.Sub(g.at).Seconds(), worked(g.at), g.done)
 			}
 		}
+
+		t.Logf("%d of %d guesses were within 20 %%", near, all)
 
 		if o := end.Outcomes; o["done"]+o["conflict"] != n || o["waiting"] != 0 || end.Items != n || o["done"] == 0 {
 			t.Fatalf("outcomes %v of %d", o, n)

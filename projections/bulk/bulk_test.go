@@ -93,6 +93,6 @@ func TestPace(t *testing.T) {
 	near(200 * time.Microsecond)
 	work(1, 20_000)
 	near(240 * time.Microsecond)
-	work(40, 50)
+	work(200, 50)
 	near(100 * time.Microsecond)
 }
