@@ -113,7 +113,7 @@ type StreamQuery struct {
 // forwards, and stops at its end.
 type AllQuery struct {
 	After      Position // forwards: yield what is behind it. Backwards: yield what is before it; 0 means from the end
-	From       Position // forwards: begin with the event at this position (After is ignored); 0 means no such thing
+	From       Position // forwards: begin with the event at this position, or behind the one right before it (After is ignored); 0 means no such thing
 	Backwards  bool
 	Limit      int      // events to yield at most (marks do not count); 0 means no limit
 	Categories []string // if not empty: only streams of these categories

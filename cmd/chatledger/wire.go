@@ -559,8 +559,8 @@ func (p *parts) publishTo(address string, t *terminal) (r reactors.Publish, clos
 
 // listenGateway listens for clients of KurrentDB, and returns what serves them.
 func (p *parts) listenGateway(ctx context.Context, f StoreFlags, g Gateway, t *terminal) (func(context.Context) error, error) {
-	if kurrent.IsConnection(f.Log) {
-		return nil, errors.New("--esdb-listen serves a log of sqlite or postgres: a log in KurrentDB is read there")
+	if g.AllowAppends && kurrent.IsConnection(f.Log) {
+		return nil, errors.New("--esdb-allow-appends needs a log in sqlite or postgres: one in KurrentDB is written to there")
 	}
 	cert, key, trust, err := g.certificate(f.Data, func(hosts ...string) (authority, cert, key []byte, err error) {
 		own, err := gateway.SelfSigned(now(), hosts...)

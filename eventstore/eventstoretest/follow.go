@@ -16,6 +16,7 @@ var followTests = []test{
 	{"a follower of an empty log gets a mark at once", followEmpty},
 	{"a follower gets what is there, a mark, and what comes later", followMore},
 	{"a follower starts after a position", followAfter},
+	{"a follower begins at an event or right behind it", followFrom},
 	{"a filtered follower's marks pass what does not match", followFiltered},
 	{"a follower ends with its context's error", followCancelled},
 	{"a follower may append in its loop", followReentrant},
@@ -114,6 +115,22 @@ func followAfter(t *suite, s eventstore.Store) {
 	f.mark(all[2].Position)
 
 	f = t.follow(t.ctx(), s, eventstore.AllQuery{After: all[2].Position})
+	f.mark(all[2].Position)
+	t.append(s, "chat-1", 2, es[3])
+	t.same([]eventstore.Recorded{f.event()}, es[3])
+}
+
+func followFrom(t *suite, s eventstore.Store) {
+	es := events(4)
+	t.append(s, "chat-1", eventstore.NoStream, es[:3]...)
+	all := t.all(s)
+	for _, only := range [][]string{nil, {"chat"}} {
+		f := t.follow(t.ctx(), s, eventstore.AllQuery{From: all[1].Position, Categories: only})
+		t.same([]eventstore.Recorded{f.event(), f.event()}, es[1:3]...)
+		f = t.follow(t.ctx(), s, eventstore.AllQuery{From: all[1].Position + 1, Categories: only})
+		t.same([]eventstore.Recorded{f.event()}, es[2])
+	}
+	f := t.follow(t.ctx(), s, eventstore.AllQuery{From: all[2].Position + 1})
 	f.mark(all[2].Position)
 	t.append(s, "chat-1", 2, es[3])
 	t.same([]eventstore.Recorded{f.event()}, es[3])

@@ -17,6 +17,7 @@ import (
 
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/gateway/gatewaytest"
+	"github.com/chatledger/chatledger/eventstore/kurrent"
 	"github.com/chatledger/chatledger/eventstore/memory"
 )
 
@@ -26,6 +27,24 @@ func newLog(t testing.TB) *memory.Store {
 	s := memory.New(time.Now)
 	t.Cleanup(func() { s.Close() })
 	return s
+}
+
+// inKurrentDB returns a log in a KurrentDB, for which another gateway stands: its
+// positions have holes, and nobody may read from within one.
+func inKurrentDB(t testing.TB) eventstore.Store {
+	server := gatewaytest.Start(t, gatewaytest.Sparse(newLog(t)), true)
+	s, err := kurrent.Open(t.Context(), server.Connection(gatewaytest.Writer, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// onEach runs a test with a dense log and with one in KurrentDB.
+func onEach(t *testing.T, test func(*testing.T, eventstore.Store)) {
+	t.Run("dense", func(t *testing.T) { test(t, newLog(t)) })
+	t.Run("KurrentDB", func(t *testing.T) { test(t, inKurrentDB(t)) })
 }
 
 func client(t testing.TB, server *gatewaytest.Server, secret string) *esdb.Client {
@@ -85,8 +104,9 @@ func drain(t testing.TB, read *esdb.ReadStream, err error) []*esdb.ResolvedEvent
 }
 
 // Every form of reading $all, against what the store says.
-func TestReadAll(t *testing.T) {
-	log := newLog(t)
+func TestReadAll(t *testing.T) { onEach(t, testReadAll) }
+
+func testReadAll(t *testing.T, log eventstore.Store) {
 	fill(t, log, 30)
 	c := client(t, gatewaytest.Start(t, log, false), gatewaytest.Analyst)
 	var acme []eventstore.Position // those that the analyst may see
@@ -136,8 +156,9 @@ func TestReadAll(t *testing.T) {
 }
 
 // Every form of reading a stream.
-func TestReadStream(t *testing.T) {
-	log := newLog(t)
+func TestReadStream(t *testing.T) { onEach(t, testReadStream) }
+
+func testReadStream(t *testing.T, log eventstore.Store) {
 	for range 9 {
 		add(t, log, "chat-1", event("test.happened.v1", "acme"))
 	}
@@ -192,8 +213,9 @@ func code(err error) esdb.ErrorCode {
 	return -1
 }
 
-func TestVirtualStreams(t *testing.T) {
-	log := newLog(t)
+func TestVirtualStreams(t *testing.T) { onEach(t, testVirtualStreams) }
+
+func testVirtualStreams(t *testing.T, log eventstore.Store) {
 	fill(t, log, 30)
 	c := client(t, gatewaytest.Start(t, log, false), gatewaytest.Analyst)
 	read := func(stream string, o esdb.ReadStreamOptions, count uint64) []*esdb.ResolvedEvent {
@@ -249,95 +271,110 @@ func TestSubscribe(t *testing.T) {
 		"prefix of both": {Type: esdb.StreamFilterType, Prefixes: []string{"ord", "nothing-"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			log := newLog(t)
-			fill(t, log, 60)
-			c := client(t, gatewaytest.Start(t, log, false), gatewaytest.Analyst)
-			o := esdb.SubscribeToAllOptions{From: esdb.Start{}, Filter: f, MaxSearchWindow: 5, CheckpointInterval: 2}
-			sub, err := c.SubscribeToAll(t.Context(), o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var last esdb.Position
-			for n := range 30 {
-				m := next(t, sub)
-				if m.EventAppeared == nil || !strings.HasPrefix(m.EventAppeared.Event.StreamID, "order-") {
-					t.Fatalf("message %d: %+v", n, m)
+			onEach(t, func(t *testing.T, log eventstore.Store) {
+				fill(t, log, 60)
+				c := client(t, gatewaytest.Start(t, log, false), gatewaytest.Analyst)
+				o := esdb.SubscribeToAllOptions{From: esdb.Start{}, Filter: f, MaxSearchWindow: 5, CheckpointInterval: 2}
+				sub, err := c.SubscribeToAll(t.Context(), o)
+				if err != nil {
+					t.Fatal(err)
 				}
-				last = m.EventAppeared.Event.Position
-			}
-			if m := next(t, sub); m.CaughtUp == nil {
-				t.Fatalf("after what is there: %+v; want that it has caught up", m)
-			}
-			for range 20 { // nothing that is wanted
-				add(t, log, "chat-acme0", event("test.kind0.v1", "acme"))
-			}
-			point := sub.Recv().CheckPointReached
-			if point == nil || point.Commit <= last.Commit {
-				t.Fatalf("checkpoint %+v after %+v", point, last)
-			}
-			want := event("test.kind1.v1", "acme")
-			add(t, log, "order-acme1", event("test.kind1.v1", "other"), want)
-			if m := next(t, sub); m.EventAppeared == nil || m.EventAppeared.Event.EventID != want.ID {
-				t.Fatalf("got %+v; want the new order's event, and not the other workspace's", m)
-			}
-			sub.Close()
-			// From the checkpoint the same comes again, and nothing before it.
-			o.From = *point
-			if sub, err = c.SubscribeToAll(t.Context(), o); err != nil {
-				t.Fatal(err)
-			}
-			if m := next(t, sub); m.EventAppeared == nil || m.EventAppeared.Event.EventID != want.ID {
-				t.Errorf("after the checkpoint: %+v", m)
-			}
-			sub.Close()
+				var last esdb.Position
+				for n := range 30 {
+					m := next(t, sub)
+					if m.EventAppeared == nil || !strings.HasPrefix(m.EventAppeared.Event.StreamID, "order-") {
+						t.Fatalf("message %d: %+v", n, m)
+					}
+					last = m.EventAppeared.Event.Position
+				}
+				if m := next(t, sub); m.CaughtUp == nil {
+					t.Fatalf("after what is there: %+v; want that it has caught up", m)
+				}
+				for range 20 { // nothing that is wanted
+					add(t, log, "chat-acme0", event("test.kind0.v1", "acme"))
+				}
+				point := sub.Recv().CheckPointReached
+				if point == nil || point.Commit <= last.Commit {
+					t.Fatalf("checkpoint %+v after %+v", point, last)
+				}
+				want := event("test.kind1.v1", "acme")
+				add(t, log, "order-acme1", event("test.kind1.v1", "other"), want)
+				if m := next(t, sub); m.EventAppeared == nil || m.EventAppeared.Event.EventID != want.ID {
+					t.Fatalf("got %+v; want the new order's event, and not the other workspace's", m)
+				}
+				sub.Close()
+				// From the checkpoint the same comes again, and nothing before it.
+				o.From = *point
+				if sub, err = c.SubscribeToAll(t.Context(), o); err != nil {
+					t.Fatal(err)
+				}
+				if m := next(t, sub); m.EventAppeared == nil || m.EventAppeared.Event.EventID != want.ID {
+					t.Errorf("after the checkpoint: %+v", m)
+				}
+				sub.Close()
+			})
 		})
 	}
 }
 
 func TestSubscribeToStreams(t *testing.T) {
-	for stream, from := range map[string]esdb.StreamPosition{"chat-1": esdb.Revision(0), "$ce-chat": esdb.Revision(1), "$et-b": esdb.Start{}} {
-		log := newLog(t)
-		c := client(t, gatewaytest.Start(t, log, false), gatewaytest.Analyst)
-		add(t, log, "chat-1", event("a", "acme"), event("b", "acme"))
-		sub, err := c.SubscribeToStream(t.Context(), stream, esdb.SubscribeToStreamOptions{From: from, ResolveLinkTos: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if m := next(t, sub); m.EventAppeared == nil || m.EventAppeared.Event.EventType != "b" {
-			t.Fatalf("%s: %+v; want b", stream, m)
-		}
-		if m := next(t, sub); m.CaughtUp == nil {
-			t.Fatalf("%s: %+v; want that it has caught up", stream, m)
-		}
-		e := event("b", "acme")
-		add(t, log, "chat-2", event("c", "acme"))
-		add(t, log, "chat-1", e)
-		for {
-			m := next(t, sub)
-			if m.EventAppeared != nil && m.EventAppeared.Event.EventID == e.ID {
-				break
-			}
-			if m.EventAppeared == nil || stream == "chat-1" {
-				t.Fatalf("%s: %+v; want %s", stream, m, e.ID)
-			}
-		}
-		sub.Close()
+	for _, stream := range []string{"chat-1", "$ce-chat", "$et-b"} {
+		t.Run(stream, func(t *testing.T) {
+			onEach(t, func(t *testing.T, log eventstore.Store) { subscribeToStream(t, log, stream) })
+		})
 	}
-	// A stream that is yet to come.
-	log := newLog(t)
+}
+
+// subscribeToStream subscribes behind the event of type a.
+func subscribeToStream(t *testing.T, log eventstore.Store, stream string) {
 	c := client(t, gatewaytest.Start(t, log, false), gatewaytest.Analyst)
-	sub, err := c.SubscribeToStream(t.Context(), "chat-9", esdb.SubscribeToStreamOptions{From: esdb.Start{}})
+	add(t, log, "chat-1", event("a", "acme"), event("b", "acme"))
+	o := esdb.SubscribeToStreamOptions{From: esdb.Start{}, ResolveLinkTos: true}
+	if stream != "$et-b" {
+		first, err := c.ReadStream(t.Context(), stream, esdb.ReadStreamOptions{}, 1)
+		o.From = esdb.Revision(drain(t, first, err)[0].Event.EventNumber)
+	}
+	sub, err := c.SubscribeToStream(t.Context(), stream, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer sub.Close()
+	if m := next(t, sub); m.EventAppeared == nil || m.EventAppeared.Event.EventType != "b" {
+		t.Fatalf("%+v; want b", m)
+	}
 	if m := next(t, sub); m.CaughtUp == nil {
 		t.Fatalf("%+v; want that it has caught up", m)
 	}
-	add(t, log, "chat-9", event("a", "acme"))
-	if m := next(t, sub); m.EventAppeared == nil || m.EventAppeared.Event.EventNumber != 0 {
-		t.Fatalf("%+v; want the first event", m)
+	e := event("b", "acme")
+	add(t, log, "chat-2", event("c", "acme"))
+	add(t, log, "chat-1", e)
+	for {
+		m := next(t, sub)
+		if m.EventAppeared != nil && m.EventAppeared.Event.EventID == e.ID {
+			return
+		}
+		if m.EventAppeared == nil || stream == "chat-1" {
+			t.Fatalf("%+v; want %s", m, e.ID)
+		}
 	}
+}
+
+func TestSubscribeToAStreamThatIsYetToCome(t *testing.T) {
+	onEach(t, func(t *testing.T, log eventstore.Store) {
+		c := client(t, gatewaytest.Start(t, log, false), gatewaytest.Analyst)
+		sub, err := c.SubscribeToStream(t.Context(), "chat-9", esdb.SubscribeToStreamOptions{From: esdb.Start{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer sub.Close()
+		if m := next(t, sub); m.CaughtUp == nil {
+			t.Fatalf("%+v; want that it has caught up", m)
+		}
+		add(t, log, "chat-9", event("a", "acme"))
+		if m := next(t, sub); m.EventAppeared == nil || m.EventAppeared.Event.EventNumber != 0 {
+			t.Fatalf("%+v; want the first event", m)
+		}
+	})
 }
 
 // Who may do what, and how it is refused.

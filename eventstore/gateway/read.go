@@ -149,38 +149,43 @@ func (r reading) all(ctx context.Context, v virtualStream, f *filter) error {
 	}
 	// A read begins with the event at the position; backwards, $all begins before
 	// it, as KurrentDB's does, and a stream with it.
-	inclusive := v.name != ""
+	left := r.q.count
+	pass := func(q eventstore.AllQuery, wants func(*eventstore.Recorded) bool) error {
+		for e, err := range r.cfg.Store.ReadAll(ctx, q) {
+			if err != nil {
+				return err
+			}
+			if left == 0 {
+				break
+			}
+			if e.IsMark() || !wants(&e) {
+				continue
+			}
+			if err := r.send(v.out(e, r.q.resolve)); err != nil {
+				return err
+			}
+			left--
+		}
+		return nil
+	}
 	switch {
 	case r.q.backwards && r.q.from.start, !r.q.backwards && r.q.from.end:
 		return nil
 	case r.q.backwards && !r.q.from.end:
-		if inclusive && at < math.MaxInt64 {
-			at++
-		}
 		if at == 0 {
 			return nil
+		}
+		if v.name != "" {
+			there := func(e *eventstore.Recorded) bool { return e.Position == at && q.Match(e.Stream, e.Type) && wants(e) }
+			if err := pass(eventstore.AllQuery{From: at, Limit: 1}, there); err != nil {
+				return err
+			}
 		}
 		q.After = at
 	case !r.q.backwards && !r.q.from.start:
 		q.From = at
 	}
-	left := r.q.count
-	for e, err := range r.cfg.Store.ReadAll(ctx, q) {
-		if err != nil {
-			return err
-		}
-		if left == 0 {
-			break
-		}
-		if e.IsMark() || !wants(&e) {
-			continue
-		}
-		if err := r.send(v.out(e, r.q.resolve)); err != nil {
-			return err
-		}
-		left--
-	}
-	return nil
+	return pass(q, wants)
 }
 
 // behindAfter is how many events a subscription that had caught up may get without

@@ -34,22 +34,10 @@ func (s *Store) follow(ctx context.Context, q eventstore.AllQuery, yield func(ev
 		return err
 	}
 	f := &follower{store: s, q: q, at: max(q.After, 0), marked: -1, yield: yield}
-	if q.From > 0 { // a subscription begins behind a position: the event at it is read first
-		f.at = q.From - 1
-		first := q
-		first.Follow, first.Limit = false, 1
-		done := false
-		err := s.readAll(within, first, func(r eventstore.Recorded) bool {
-			if r.Position == q.From && q.Match(r.Stream, r.Type) {
-				done = !yield(r)
-				f.seen++
-			}
-			return false
-		})
-		if err != nil || done || f.seen > 0 && f.seen == q.Limit {
+	if q.From > 0 {
+		if done, err := f.first(within); done || err != nil {
 			return s.because(ctx, err)
 		}
-		f.at, f.q.From = q.From, 0
 	}
 	lost := time.Time{}
 	for attempt := 0; ; attempt++ {
@@ -86,6 +74,24 @@ type follower struct {
 	marked eventstore.Position
 	seen   int
 	live   bool // it had caught up
+}
+
+// first hands on the event that the query begins with, if there is one and it is
+// wanted: a subscription begins behind a position. It reports whether that was all.
+func (f *follower) first(ctx context.Context) (done bool, err error) {
+	from := f.q.From
+	f.at, f.q.From = from-1, 0
+	err = f.store.readAll(ctx, eventstore.AllQuery{From: from, Limit: 1}, func(r eventstore.Recorded) bool {
+		if r.Position == from {
+			f.at = from
+			if f.q.Match(r.Stream, r.Type) {
+				done = !f.yield(r)
+				f.seen++
+			}
+		}
+		return false
+	})
+	return done || f.seen > 0 && f.seen == f.q.Limit, err
 }
 
 // mark says how far the read has got, if that is news. It reports whether to go on.

@@ -42,6 +42,13 @@ func isLost(err error) bool {
 	return err != nil && status.Code(err) == codes.Unavailable
 }
 
+// isInexact reports whether the server was asked to read from a position that no event
+// has. It goes on only from those; who has seen the event at p and wants to begin with
+// the next may ask for p+1, which then means behind p.
+func isInexact(err error) bool {
+	return status.Code(err) == codes.InvalidArgument && strings.Contains(err.Error(), "invalid position")
+}
+
 func (s *Store) pageOnce(ctx context.Context, req *streams.ReadReq) (p page, err error) {
 	conn, err := s.nodes.get(ctx)
 	if err != nil {
@@ -218,6 +225,10 @@ func (s *Store) readAll(ctx context.Context, q eventstore.AllQuery, yield func(e
 	}
 	for {
 		p, err := s.pageWithin(ctx, readAll(q.Backwards, at, pageEvents, f))
+		if isInexact(err) && at == q.From && !q.Backwards {
+			at--
+			continue
+		}
 		if err != nil {
 			return s.because(ctx, fmt.Errorf("read the log: %w", err))
 		}

@@ -1,12 +1,18 @@
 package acceptance
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"math"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 
 	"github.com/chatledger/chatledger/internal/testenv"
 )
@@ -36,6 +42,44 @@ func (s *server) gatewayConnection(token string) string {
 	return strings.Replace(connection, ":TOKEN@", ":"+url.QueryEscape(token)+"@", 1)
 }
 
+// readByOthers reads a whole log with the official client, and returns the ids of its
+// events.
+func readByOthers(t *testing.T, connection string) (all []string) {
+	t.Helper()
+	cfg, err := esdb.ParseConnectionString(connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Logger = esdb.NoopLogging()
+	c, err := esdb.NewClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	read, err := c.ReadAll(t.Context(), esdb.ReadAllOptions{From: esdb.Start{}}, math.MaxUint64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	for {
+		e, err := read.Recv()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatalf("after %d events: %v", len(all), err)
+		}
+		all = append(all, e.Event.EventID.String())
+	}
+}
+
+func ids(events []map[string]any) (all []string) {
+	for _, e := range events {
+		all = append(all, e["id"].(string))
+	}
+	return all
+}
+
 // A server whose log is a KurrentDB: webhooks, notes, the inbox and a rebuild, while
 // the log's server is killed and comes back, and then the server itself.
 func TestLogInKurrentDB(t *testing.T) {
@@ -43,7 +87,8 @@ func TestLogInKurrentDB(t *testing.T) {
 	const writers, enough = 8, 80
 	behind, connection := logServer(t)
 	s := newServer(t, "--log", connection, "--views", testenv.Postgres(t))
-	channel, admin := s.channel("http://127.0.0.1:1"), s.token("admin", "Root")
+	s.serve = []string{"--esdb-listen", "127.0.0.1:0"}
+	channel, admin, auditor := s.channel("http://127.0.0.1:1"), s.token("admin", "Root"), s.token("auditor", "Aud")
 	s.start()
 	files, _ := fixtures(t)
 	chat := "/v1/chats/" + s.ensureChat(admin, channel, files)
@@ -77,6 +122,7 @@ func TestLogInKurrentDB(t *testing.T) {
 	load(func() {
 		s.kill()
 		s.start()
+		connection = s.gatewayConnection(auditor.token)
 	})
 	s.settle(admin, channel)
 	var log, shown strings.Builder
@@ -98,6 +144,9 @@ func TestLogInKurrentDB(t *testing.T) {
 		}
 	}
 	t.Logf("%d writes acknowledged", len(acknowledged))
+	if forwarded := readByOthers(t, connection); !slices.Equal(forwarded, ids(s.events())) {
+		t.Errorf("clients of KurrentDB read %d events, or in another order", len(forwarded))
+	}
 	s.verifyAll()
 	s.stop()
 	behind.stop()

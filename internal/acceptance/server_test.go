@@ -324,7 +324,7 @@ func (o *output) Write(p []byte) (int, error) {
 	for sc.Scan() {
 		o.lines = append(o.lines, sc.Text())
 	}
-	o.lines = o.lines[max(0, len(o.lines)-60):]
+	o.lines = o.lines[max(0, len(o.lines)-300):]
 	return len(p), nil
 }
 
