@@ -20,7 +20,11 @@ func (w *worker) beginFill(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read head of the log: %w", err)
 	}
-	far := head.Position-w.state.Checkpoint >= eventstore.Position(w.cfg.FillFrom)
+	lacking, err := w.lacking(ctx, head)
+	if err != nil {
+		return err
+	}
+	far := lacking >= int64(w.cfg.FillFrom)
 	if w.state.Checkpoint > 0 || far {
 		missing, err := w.missingIndexes(ctx)
 		if err != nil {

@@ -69,7 +69,8 @@ type worker struct {
 	parked int64               // events parked when the lease was taken, and since
 	skip   map[eventstore.Position]bool
 	rate   rate
-	poison bool // somewhere ahead: each batch is written by itself
+	poison bool  // somewhere ahead: each batch is written by itself
+	apart  int64 // positions from one event to the next, where they have holes; 0 until it is looked at
 }
 
 const (
@@ -180,7 +181,25 @@ func (w *worker) isNear(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read head of the log: %w", err)
 	}
-	return head.Position-w.state.Checkpoint <= joinWithin, nil
+	lacking, err := w.lacking(ctx, head)
+	return lacking <= joinWithin, err
+}
+
+// lacking returns about how many events w lacks. Where positions have holes, how far
+// apart events are is looked at once.
+func (w *worker) lacking(ctx context.Context, head eventstore.Head) (int64, error) {
+	distance := int64(head.Position - w.state.Checkpoint)
+	if !head.Sparse || distance <= joinWithin {
+		return distance, nil
+	}
+	if w.apart == 0 {
+		n, _, err := eventsBetween(ctx, w.cfg, w.state.Checkpoint, head)
+		if err != nil {
+			return 0, err
+		}
+		w.apart = max(1, distance/max(1, n))
+	}
+	return distance / w.apart, nil
 }
 
 // catchUp applies batches until w is near the end of the log, or poison is met

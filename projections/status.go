@@ -190,8 +190,6 @@ func (out *Status) countStuck(ctx context.Context, tx sqldb.Tx, s state, oldest 
 	return err
 }
 
-// oldestWaiting returns the age of the first event behind a checkpoint that the
-// projection reads.
 // sampled is how many events are looked at to guess how many there are.
 const sampled = 200
 
@@ -218,6 +216,8 @@ func eventsBetween(ctx context.Context, cfg *Config, after eventstore.Position, 
 	return int64(float64(n) * float64(distance) / float64(last-after)), true, nil
 }
 
+// oldestWaiting returns the age of the first event behind a checkpoint that the
+// projection reads.
 func oldestWaiting(ctx context.Context, cfg *Config, p Projection, after eventstore.Position) (time.Duration, error) {
 	return ageOf(ctx, cfg, eventstore.AllQuery{After: after, Limit: 1, Categories: p.Categories()})
 }
