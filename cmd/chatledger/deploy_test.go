@@ -14,7 +14,11 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+	natsserver "github.com/nats-io/nats-server/v2/server"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/chatledger/chatledger/publishing/kafka"
+	"github.com/chatledger/chatledger/publishing/nats"
 )
 
 const deployFolder = "../../deploy"
@@ -74,6 +78,9 @@ func (c container) serves(t *testing.T) ServeCmd {
 	if views := s.views(); views != inFiles && !isPostgres(views) {
 		t.Errorf("CHATLEDGER_VIEWS is %q", views)
 	}
+	if s.Publish != "" && !nats.IsAddress(s.Publish) && !kafka.IsAddress(s.Publish) {
+		t.Errorf("CHATLEDGER_PUBLISH is %q", s.Publish)
+	}
 	if s.usesFiles() && len(s.Roles) != 3 {
 		t.Errorf("roles %v: a log in files has one process", s.Roles)
 	}
@@ -120,6 +127,7 @@ func TestCompose(t *testing.T) {
 					DependsOn   map[string]any `yaml:"depends_on"`
 				}
 				Volumes map[string]any
+				Configs map[string]struct{ Content string }
 			}
 			if err := yaml.Unmarshal(text, &f); err != nil {
 				t.Fatal(err)
@@ -142,7 +150,7 @@ func TestCompose(t *testing.T) {
 							t.Errorf("%s: %s has a password in it: %s", name, key, word)
 						}
 					}
-					if strings.Contains(key, "PASSWORD") && !interpolate.MatchString(value) {
+					if (strings.Contains(key, "PASSWORD") || strings.Contains(key, "TOKEN")) && !interpolate.MatchString(value) {
 						t.Errorf("%s: %s is in the file", name, key)
 					}
 					s.Environment[key] = interpolate.ReplaceAllString(value, "secret")
@@ -162,7 +170,34 @@ func TestCompose(t *testing.T) {
 				serving = append(serving, container{s.Image, s.Command, s.Environment}.serves(t))
 			}
 			everyRole(t, serving)
+			if published := slices.ContainsFunc(serving, func(s ServeCmd) bool { return s.Publish != "" }); published {
+				checkNATS(t, f.Services["nats"].Image, f.Configs["nats"].Content)
+			}
 		})
+	}
+}
+
+// checkNATS checks that the server of NATS takes its settings, and keeps what it acknowledges.
+func checkNATS(t *testing.T, image, settings string) {
+	t.Helper()
+	t.Setenv("NATS_TOKEN", "secret")
+	file := filepath.Join(t.TempDir(), "nats.conf")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(settings, "$$", "$")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, err := natsserver.ProcessConfigFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !o.JetStream || o.StoreDir != "/data" || !o.SyncAlways || o.Authorization != "secret" {
+		t.Errorf("NATS is set up as %q", settings)
+	}
+	mod, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if version := strings.TrimPrefix(image, "nats:"); !strings.Contains(string(mod), "nats-server/v2 v"+version+"\n") {
+		t.Errorf("image %s is not the server that the tests run against", image)
 	}
 }
 
@@ -173,7 +208,7 @@ func contains[V any](m map[string]V, key string) bool {
 
 // secrets are what the files for Kubernetes take from a secret, and an example of each.
 var secrets = map[string]string{
-	"log": "esdb://user:secret@kurrentdb:2113", "views": "postgres://user:secret@postgres/chatledger", "media": "s3://bucket/prefix?endpoint=https://host&region=x",
+	"log": "esdb://user:secret@kurrentdb:2113", "views": "postgres://user:secret@postgres/chatledger", "publish": "tls://token@nats:4222/chatledger?replicas=3", "media": "s3://bucket/prefix?endpoint=https://host&region=x",
 	"access-key-id": "id", "secret-access-key": "key",
 }
 
