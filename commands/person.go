@@ -105,15 +105,16 @@ func (c Contacts) LinkChat(ctx context.Context, o Origin, cmd contact.LinkChat) 
 }
 
 // Tell has the chats of a contact, and of those that it is made of, know what it has
-// by now. at is when it got it, from the chat where it comes from, which knows.
-func (c Contacts) Tell(ctx context.Context, o Origin, id contact.ID, at time.Time, from string) error {
+// by now. at is when it got it, from the chat where it comes from, which knows; of
+// the fields that were emptied they forget what they have.
+func (c Contacts) Tell(ctx context.Context, o Origin, id contact.ID, at time.Time, from string, emptied ...string) error {
 	k, err := c.person(ctx, o.Workspace, id)
 	if err != nil || k == nil {
 		return err
 	}
 	cmd := chat.FollowContact{ShareDetails: chat.ShareDetails{
 		Reason: chat.ContactReason(k.source.Reason), Name: k.fields[contact.Name], Emails: k.emails, Phones: k.phones,
-		Company: k.fields[contact.Company], City: k.fields[contact.City], Country: k.fields[contact.Country], By: chat.AgentID(k.source.By), At: at,
+		Company: k.fields[contact.Company], City: k.fields[contact.City], Country: k.fields[contact.Country], By: chat.AgentID(k.source.By), Emptied: emptied, At: at,
 	}}
 	slices.Sort(k.chats)
 	for _, id := range k.chats {

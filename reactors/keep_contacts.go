@@ -104,7 +104,13 @@ func (k *switchboard) handle(ctx context.Context, e eventstore.Recorded) error {
 	case contact.Added:
 		return refused(k.link(ctx, o, contact.ID(id), f.At))
 	case contact.DetailsSet:
-		return refused(k.Contacts.Tell(ctx, o, contact.ID(id), f.At, f.Source.Chat))
+		var emptied []string
+		for _, c := range f.Changes {
+			if len(c.Values) == 0 {
+				emptied = append(emptied, c.Field)
+			}
+		}
+		return refused(k.Contacts.Tell(ctx, o, contact.ID(id), f.At, f.Source.Chat, emptied...))
 	default: // linked, restored, merged or unmerged
 		return refused(k.Contacts.Tell(ctx, o, contact.ID(id), e.Time, ""))
 	}

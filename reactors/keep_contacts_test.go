@@ -141,6 +141,16 @@ func TestChatsFollowTheirContact(t *testing.T) {
 	shown("who writes is imported", two, "Ben", chat.ByImport)
 	edit(ben, "Benjamin")
 	shown("it is renamed", two, "Benjamin", chat.ByAgent)
+	// What it has no more, its chats forget.
+	set := func(id contact.ID, field string, values ...string) {
+		t.Helper()
+		s.done(s.commands.Contacts.Edit(ctx, someone, id, contact.Edit{Changes: []contact.Change{{Field: field, Values: values}}, By: "bob", At: time.Now()}))
+	}
+	set(ben, contact.Emails, "wrong@example.com")
+	until(t, "the address is told", func() bool { return state(two).Known.Email.Value == "wrong@example.com" })
+	set(ben, contact.Emails)
+	until(t, "the address is taken away", func() bool { return state(two).Known.Email.Value == "" })
+	shown("nothing else is", two, "Benjamin", chat.ByAgent)
 	// Merged, both show the one name, and each its own after that was undone.
 	s.done(s.commands.Contacts.Merge(ctx, someone, ana, ben, contact.Merge{By: "bob", At: time.Now()}))
 	shown("they are merged", two, "Ana", chat.ByImport)

@@ -27,6 +27,7 @@ type ShareDetails struct {
 	Country string
 	Message MessageID // the message that held them
 	By      AgentID   // the agent who typed them in
+	Emptied []string  // details that are taken away, as in DetailsShared
 	At      time.Time
 }
 
@@ -36,11 +37,11 @@ func (c ShareDetails) Decide(s State) ([]Event, error) {
 	e := DetailsShared{
 		Reason: c.Reason, Name: strings.TrimSpace(c.Name), Emails: each(c.Emails), Phones: each(c.Phones),
 		Company: strings.TrimSpace(c.Company), City: strings.TrimSpace(c.City), Country: strings.TrimSpace(c.Country),
-		Message: c.Message, By: c.By, At: c.At,
+		Message: c.Message, By: c.By, Emptied: c.Emptied, At: c.At,
 	}
 	switch e.Reason {
 	case ByContactCard, ByForm, ByImport, ByAgent:
-		if e.Name == "" && len(e.Emails) == 0 && len(e.Phones) == 0 {
+		if e.Name == "" && len(e.Emails) == 0 && len(e.Phones) == 0 && len(e.Emptied) == 0 {
 			return nil, ErrNoDetails
 		}
 	case ByChatflow:
@@ -71,7 +72,7 @@ func (e DetailsShared) same(o DetailsShared) bool {
 	return e.Reason == o.Reason && e.Name == o.Name &&
 		slices.Equal(e.Emails, o.Emails) && slices.Equal(e.Phones, o.Phones) &&
 		e.Company == o.Company && e.City == o.City && e.Country == o.Country &&
-		e.Message == o.Message && e.By == o.By && e.At.Equal(o.At)
+		e.Message == o.Message && e.By == o.By && slices.Equal(e.Emptied, o.Emptied) && e.At.Equal(o.At)
 }
 
 // each returns the values without spaces around, none empty, each once.

@@ -113,6 +113,7 @@ type DetailsShared struct {
 	Country string        `json:"country,omitempty"`
 	Message MessageID     `json:"message,omitempty"` // the message that held them
 	By      AgentID       `json:"by,omitempty"`      // the agent who typed them in
+	Emptied []string      `json:"emptied,omitempty"` // details that the contact has no more, by the names they have above
 	At      time.Time     `json:"at"`
 }
 

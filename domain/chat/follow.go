@@ -36,6 +36,15 @@ func (c FollowContact) Decide(s State) ([]Event, error) {
 	if len(d.Phones) > 0 && (digits(d.Phones[0]) == digits(cmp.Or(s.Known.Phone.Value, s.Customer)) || !s.Known.Phone.news(d.Phones[0], d.At)) {
 		d.Phones = nil
 	}
+	d.Emptied = nil
+	for _, detail := range c.Emptied {
+		if known := s.Known.detail(detail); known != nil && known.Value != "" && !c.has(detail) && d.At.UnixMicro() >= known.at {
+			d.Emptied = append(d.Emptied, detail)
+		}
+	}
+	if len(d.Emptied) > 0 {
+		return d.Decide(s)
+	}
 	if d.Name == "" && len(d.Emails)+len(d.Phones) == 0 {
 		if d.Company+d.City+d.Country == "" && !s.Details.At.IsZero() {
 			return nil, nil
@@ -51,9 +60,26 @@ func (c FollowContact) Decide(s State) ([]Event, error) {
 	return d.Decide(s)
 }
 
+// has reports whether the contact has a detail, from another of its parts perhaps.
+func (c FollowContact) has(detail string) bool {
+	switch detail {
+	case detailName:
+		return c.Name != ""
+	case detailEmails:
+		return len(c.Emails) > 0
+	case detailPhones:
+		return len(c.Phones) > 0
+	case detailCompany:
+		return c.Company != ""
+	case detailCity:
+		return c.City != ""
+	}
+	return c.Country != ""
+}
+
 // news reports whether a value would be the latest.
 func (d dated) news(value string, at time.Time) bool {
-	return value != "" && (d.Value == "" || at.UnixMicro() >= d.at)
+	return value != "" && (!d.told() || at.UnixMicro() >= d.at)
 }
 
 // digits returns what two ways to write a number have in common.

@@ -22,6 +22,7 @@ func TestFollowContact(t *testing.T) {
 		return chat.FollowContact{ShareDetails: d}
 	}
 	news := chat.DetailsShared{Reason: chat.ByAgent, Name: "Ana Lima", City: "Lisbon", By: "ann", At: at(9)}
+	gone := chat.DetailsShared{Reason: chat.ByAgent, By: "ann", Emptied: []string{"emails"}, At: at(9)}
 	var many []string // of contacts that were merged
 	for i := range 110 {
 		many = append(many, fmt.Sprintf("+1555000%04d", i))
@@ -51,6 +52,32 @@ func TestFollowContact(t *testing.T) {
 			Name: "a visitor becomes a contact by a number alone", Given: past{opened},
 			When: with(func(d *chat.ShareDetails) { d.Name, d.Emails, d.City, d.Reason = "", nil, "", chat.ByImport }),
 			Then: past{chat.DetailsShared{Reason: chat.ByImport, Phones: []string{"+15551230001"}, By: "ann", At: at(9)}},
+		},
+		{
+			Name: "what the contact has no more", Given: past{opened, shared},
+			When: with(func(d *chat.ShareDetails) {
+				d.Name, d.Emails, d.City, d.Emptied = "Ana", nil, "", []string{"emails", "city", "nothing"}
+			}),
+			Then: past{gone},
+		},
+		{
+			Name: "it has one again from another of its parts", Given: past{opened, shared},
+			When: with(func(d *chat.ShareDetails) { d.Name, d.City, d.Emptied = "Ana", "", []string{"emails"} }),
+		},
+		{
+			Name: "it was given later than taken away", Given: past{opened, shared},
+			When: with(func(d *chat.ShareDetails) {
+				d.Name, d.Emails, d.City, d.At, d.Emptied = "Ana", nil, "", at(4), []string{"emails"}
+			}),
+		},
+		{
+			Name: "taken away, and told late", Given: past{opened, shared, gone},
+			When: with(func(d *chat.ShareDetails) { d.Name, d.City, d.At = "Ana", "", at(8) }),
+		},
+		{
+			Name: "taken away, then given again", Given: past{opened, shared, gone},
+			When: with(func(d *chat.ShareDetails) { d.Name, d.City, d.At = "Ana", "", at(12) }),
+			Then: past{chat.DetailsShared{Reason: chat.ByAgent, Emails: told.Emails, By: "ann", At: at(12)}},
 		},
 		{Name: "a contact of whom nothing is known", Given: past{opened}, When: chat.FollowContact{ShareDetails: chat.ShareDetails{Reason: chat.ByChatflow, At: at(9)}}},
 		{Name: "a hidden chat", Given: past{opened, chat.Deleted{By: "ann"}}, When: with(func(*chat.ShareDetails) {})},

@@ -17,19 +17,27 @@ type Known struct {
 	Country dated
 }
 
-// dated is a value and when it was told, in microseconds since 1970 UTC.
+// dated is a value and when it was told, or taken away, in microseconds since 1970 UTC.
 type dated struct {
 	Value string
 	at    int64
 }
 
 func (d *dated) tell(value string, at time.Time) {
-	if value == "" || d.Value != "" && at.UnixMicro() < d.at {
+	if value == "" || d.told() && at.UnixMicro() < d.at {
 		return
 	}
 	d.at = at.UnixMicro()
 	if d.Value != value {
 		d.Value = strings.Clone(value) // an event read from the log is one string: do not keep all of it
+	}
+}
+
+func (d dated) told() bool { return d.Value != "" || d.at != 0 }
+
+func (d *dated) empty(at time.Time) {
+	if at.UnixMicro() >= d.at {
+		*d = dated{at: at.UnixMicro()}
 	}
 }
 
@@ -46,4 +54,38 @@ func (k *Known) tell(e DetailsShared) {
 	k.Company.tell(e.Company, e.At)
 	k.City.tell(e.City, e.At)
 	k.Country.tell(e.Country, e.At)
+	for _, detail := range e.Emptied {
+		if d := k.detail(detail); d != nil {
+			d.empty(e.At)
+		}
+	}
+}
+
+// Names of details that can be taken away.
+const (
+	detailName    = "name"
+	detailEmails  = "emails"
+	detailPhones  = "phones"
+	detailCompany = "company"
+	detailCity    = "city"
+	detailCountry = "country"
+)
+
+// detail returns what is known of a detail, nil if there is no such detail.
+func (k *Known) detail(name string) *dated {
+	switch name {
+	case detailName:
+		return &k.Name
+	case detailEmails:
+		return &k.Email
+	case detailPhones:
+		return &k.Phone
+	case detailCompany:
+		return &k.Company
+	case detailCity:
+		return &k.City
+	case detailCountry:
+		return &k.Country
+	}
+	return nil
 }

@@ -124,7 +124,7 @@ type stamped struct {
 }
 
 func (s *stamped) later(v stamped) {
-	if v.value != "" && (s.value == "" || v.at > s.at || v.at == s.at && v.tie > s.tie) {
+	if v.value != "" && (*s == (stamped{}) || v.at > s.at || v.at == s.at && v.tie > s.tie) {
 		*s = v
 	}
 }
@@ -298,6 +298,9 @@ func (x *index) system(chatID string, i item, r eventstore.Recorded, e chat.Even
 			tie = i.tie
 		}
 		x.shared.later(stamped{strings.Clone(f.Name), i.at, tie})
+		if slices.Contains(f.Emptied, "name") && i.at >= x.shared.at {
+			x.shared = stamped{at: i.at, tie: tie}
+		}
 	case chat.Claimed:
 		need(x.agents, string(f.By))
 	case chat.Assigned:

@@ -95,7 +95,11 @@ func (s *System) sentence() string {
 		return "notice of the channel: " + cmp.Or(s.Text, s.Notice)
 	case "details_shared":
 		d := s.Details
-		return "details, " + d.Reason + ": " + join(d.Name, join(d.Phones...), join(d.Emails...), d.Company, d.City, d.Country)
+		words := join(d.Name, join(d.Phones...), join(d.Emails...), d.Company, d.City, d.Country)
+		if len(d.Emptied) > 0 {
+			words = join(words, "no more "+join(d.Emptied...))
+		}
+		return "details, " + d.Reason + ": " + words
 	case "claimed":
 		return "claimed by " + who(s.To)
 	case "assigned":

@@ -242,4 +242,5 @@ type Details struct {
 	Company string   `json:"company,omitempty"`
 	City    string   `json:"city,omitempty"`
 	Country string   `json:"country,omitempty"`
+	Emptied []string `json:"emptied,omitempty" doc:"Details that the contact has no more."`
 }

@@ -226,11 +226,22 @@ func (r *Row) shared(f chat.DetailsShared, tie string) {
 	if len(f.Phones) > 0 {
 		r.Shared.Phone = r.Shared.Phone.later(Stamped{f.Phones[0], at, tie})
 	}
+	for _, detail := range f.Emptied {
+		gone := Stamped{At: at, Tie: tie}
+		switch detail {
+		case "name":
+			r.Shared.Name = r.Shared.Name.later(gone)
+		case "emails":
+			r.Shared.Email = r.Shared.Email.later(gone)
+		case "phones":
+			r.Shared.Phone = r.Shared.Phone.later(gone)
+		}
+	}
 }
 
-// later returns what was given last of s and t.
+// later returns what was given, or taken away, last of s and t.
 func (s Stamped) later(t Stamped) Stamped {
-	if s.Value == "" || t.At > s.At || t.At == s.At && (t.Tie > s.Tie || t.Tie == s.Tie && t.Value > s.Value) {
+	if s == (Stamped{}) || t.At > s.At || t.At == s.At && (t.Tie > s.Tie || t.Tie == s.Tie && t.Value > s.Value) {
 		return t
 	}
 	return s

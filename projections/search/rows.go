@@ -99,6 +99,10 @@ type Details struct {
 	Company Said     `json:"company,omitzero"`
 	Emails  []string `json:"emails,omitempty"` // in the order in which they came
 	Phones  []string `json:"phones,omitempty"`
+
+	// When the contact had none any more: what was told before, and comes late, does not count.
+	EmailsGone int64 `json:"emails_gone,omitempty"`
+	PhonesGone int64 `json:"phones_gone,omitempty"`
 }
 
 // Said is a value with when it was said. Of two at the same time, Tie decides.

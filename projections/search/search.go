@@ -291,14 +291,39 @@ func (d Details) shared(e projections.Event, f chat.DetailsShared) Details {
 	}
 	d.Name = d.Name.later(said(f.Name))
 	d.Company = d.Company.later(said(f.Company))
-	d.Emails = collect(d.Emails, f.Emails)
-	d.Phones = collect(d.Phones, f.Phones)
+	at := f.At.UnixMicro()
+	if at >= d.EmailsGone {
+		d.Emails = collect(d.Emails, f.Emails)
+	}
+	if at >= d.PhonesGone {
+		d.Phones = collect(d.Phones, f.Phones)
+	}
+	for _, detail := range f.Emptied {
+		switch detail {
+		case "name":
+			d.Name = d.Name.emptied(said(""))
+		case "company":
+			d.Company = d.Company.emptied(said(""))
+		case "emails":
+			d.Emails, d.EmailsGone = nil, at
+		case "phones":
+			d.Phones, d.PhonesGone = nil, at
+		}
+	}
 	return d
+}
+
+// emptied returns gone, unless s was said after it.
+func (s Said) emptied(gone Said) Said {
+	if s.At > gone.At {
+		return s
+	}
+	return gone
 }
 
 // later returns what was said last of the two. Nothing is never later.
 func (s Said) later(b Said) Said {
-	if b.Value == "" || s.Value != "" && (s.At > b.At || s.At == b.At && s.Tie+"\x00"+s.Value >= b.Tie+"\x00"+b.Value) {
+	if b.Value == "" || s != (Said{}) && (s.At > b.At || s.At == b.At && s.Tie+"\x00"+s.Value >= b.Tie+"\x00"+b.Value) {
 		return s
 	}
 	return b

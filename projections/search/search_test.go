@@ -149,6 +149,15 @@ func TestVisitorsAreFound(t *testing.T) {
 		l.Record(t, "chat-1", chat.DetailsShared{
 			Reason: chat.ByForm, Name: "José García", Emails: []string{"jg@example.org"}, Phones: []string{"+34600111222", "+4915112345678"}, Company: "Ñandú SL", At: sec(9),
 		})
+		l.Record(t, "chat-1",
+			chat.DetailsShared{Reason: chat.ByAgent, Name: "Maria", Emails: []string{"m@example.org"}, By: "ann", At: sec(10)},
+			chat.DetailsShared{Reason: chat.ByAgent, Emptied: []string{"name", "emails"}, By: "ann", At: sec(11)},
+			chat.DetailsShared{Reason: chat.ByContactCard, Emails: []string{"late@example.org"}, Message: "m0", At: sec(10)},
+		)
+		expect(t, l, map[string]string{"maria": "", "m@example": "", "jg@example": "", "late@example": "", "nandu": "visitor:1"})
+		l.Record(t, "chat-1", chat.DetailsShared{
+			Reason: chat.ByForm, Name: "José García", Emails: []string{"jg@example.org"}, Phones: []string{"+34600111222", "+4915112345678"}, Company: "Ñandú SL", At: sec(12),
+		})
 		late := received("m2", "x")
 		late.ProfileName, late.At = "Pepe", sec(1) // before "José": it came late
 		l.Record(t, "chat-1", late)

@@ -37,6 +37,10 @@ type Fields struct {
 	Company     Field `json:"company,omitzero"`
 	City        Field `json:"city,omitzero"`
 	Country     Field `json:"country,omitzero"`
+
+	// What took all e-mail addresses, or numbers, away: those from before count no more.
+	EmailsGone Source `json:"emails_gone,omitzero"`
+	PhonesGone Source `json:"phones_gone,omitzero"`
 }
 
 // Row is a row of visitor_profiles: the customer of a chat. Times are in

@@ -113,12 +113,47 @@ func (r *Row) shared(e projections.Event, f chat.DetailsShared) {
 	set(&r.Fields.Country, f.Country)
 	if len(f.Emails) > 0 {
 		set(&r.Fields.Email, f.Emails[0])
-		r.Emails = collect(r.Emails, f.Emails, s)
+		r.Emails = since(r.Fields.EmailsGone, collect(r.Emails, f.Emails, s))
 	}
 	if len(f.Phones) > 0 {
 		set(&r.Fields.Phone, f.Phones[0])
-		r.Phones = collect(r.Phones, f.Phones, s)
+		r.Phones = since(r.Fields.PhonesGone, collect(r.Phones, f.Phones, s))
 	}
+	for _, detail := range f.Emptied {
+		r.empty(detail, s)
+	}
+}
+
+// empty takes a detail away: what was told before counts no more.
+func (r *Row) empty(detail string, by Source) {
+	gone := Field{Source: by}
+	fields := map[string]*Field{
+		"name": &r.Fields.Name, "emails": &r.Fields.Email, "phones": &r.Fields.Phone,
+		"company": &r.Fields.Company, "city": &r.Fields.City, "country": &r.Fields.Country,
+	}
+	if f := fields[detail]; f != nil && compare(*f, gone) < 0 {
+		*f = gone
+	}
+	switch detail {
+	case "emails":
+		r.Fields.EmailsGone = latest(r.Fields.EmailsGone, by)
+		r.Emails = since(by, slices.Clone(r.Emails))
+	case "phones":
+		r.Fields.PhonesGone = latest(r.Fields.PhonesGone, by)
+		r.Phones = since(by, slices.Clone(r.Phones))
+	}
+}
+
+func latest(a, b Source) Source {
+	if compare(Field{Source: a}, Field{Source: b}) > 0 {
+		return a
+	}
+	return b
+}
+
+// since returns what of list was told after something. It changes list.
+func since(gone Source, list []Field) []Field {
+	return slices.DeleteFunc(list, func(f Field) bool { return compare(f, Field{Source: gone}) < 0 })
 }
 
 // tie decides between sources of the same time. It is the same in every order
@@ -137,7 +172,7 @@ func compare(a, b Field) int {
 
 // later returns what was said last of a and b. Nothing is never later.
 func later(a, b Field) Field {
-	if b.Value == "" || a.Value != "" && compare(a, b) >= 0 {
+	if b.Value == "" || a != (Field{}) && compare(a, b) >= 0 {
 		return a
 	}
 	return b

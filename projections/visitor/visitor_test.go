@@ -88,6 +88,8 @@ func TestNames(t *testing.T) {
 		"shared":                         {[]any{message(50, "Ana"), shared}, "Ana Lima"},
 		"a profile does not undo it":     {[]any{shared, message(90, "Ana")}, "Ana Lima"},
 		"shared again":                   {[]any{shared, chat.DetailsShared{Reason: chat.ByAgent, Name: "A. Lima", By: "ann", At: sec(61)}}, "A. Lima"},
+		"taken away":                     {[]any{message(50, "Ana"), shared, chat.DetailsShared{Reason: chat.ByAgent, Emptied: []string{"name"}, By: "ann", At: sec(61)}}, "Ana"},
+		"taken away before":              {[]any{shared, chat.DetailsShared{Reason: chat.ByAgent, Emptied: []string{"name"}, By: "ann", At: sec(59)}}, "Ana Lima"},
 		"shared before, told afterwards": {[]any{shared, chat.DetailsShared{Reason: chat.ByAgent, Name: "A. Lima", By: "ann", At: sec(59)}}, "Ana Lima"},
 	} {
 		if got := fold(t, tt.facts...); got.Name != tt.want {
@@ -127,6 +129,19 @@ func TestDetailsAndTheirSources(t *testing.T) {
 	}
 }
 
+// What the contact has no more is gone, but for what was given later.
+func TestDetailsThatAreTakenAway(t *testing.T) {
+	got := fold(t,
+		chat.DetailsShared{Reason: chat.ByAgent, Name: "Ana", Emails: []string{"a@x"}, Phones: []string{"+1999"}, Company: "Lima", City: "Porto", Country: "PT", By: "ann", At: sec(60)},
+		chat.DetailsShared{Reason: chat.ByAgent, Emails: []string{"b@x"}, By: "ann", At: sec(80)},
+		chat.DetailsShared{Reason: chat.ByAgent, Emptied: []string{"emails", "phones", "company", "city", "country"}, By: "ann", At: sec(70)},
+	)
+	if got.Email != "b@x" || len(got.Emails) != 1 || len(got.Phones) != 0 || got.Name != "Ana" ||
+		got.Fields.Company.Value+got.Fields.City.Value+got.Fields.Country.Value != "" {
+		t.Errorf("profile %+v", got)
+	}
+}
+
 func TestListsAreBounded(t *testing.T) {
 	var facts []any
 	for i := range 60 {
@@ -156,6 +171,7 @@ func settled(t testing.TB, events []projections.Event) visitor.Row {
 	for _, field := range []*visitor.Field{&f.Name, &f.ProfileName, &f.Phone, &f.Email, &f.Company, &f.City, &f.Country} {
 		field.Source.Revision = 0
 	}
+	f.EmailsGone.Revision, f.PhonesGone.Revision = 0, 0
 	for _, list := range [][]visitor.Field{r.Emails, r.Phones} {
 		for i := range list {
 			list[i].Source.Revision = 0

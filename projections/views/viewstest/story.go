@@ -95,7 +95,11 @@ func Draw(t *rapid.T) Story {
 			// whether there are any depends on which webhooks are late.
 			s.scene = append(s.scene, scene{at: when.Add(time.Minute), fact: chat.Woken{Reason: chat.WokenByAgent, By: "ann"}})
 		case 7:
-			add(chat.DetailsShared{Reason: chat.ByAgent, Name: fmt.Sprintf("Typed %d", i), Emails: []string{"typed@example.com"}, By: "ann", At: when})
+			if rapid.Bool().Draw(t, "emptied") {
+				add(chat.DetailsShared{Reason: chat.ByAgent, Emptied: []string{"name", "emails", "phones", "company"}, By: "ann", At: when})
+			} else {
+				add(chat.DetailsShared{Reason: chat.ByAgent, Name: fmt.Sprintf("Typed %d", i), Emails: []string{"typed@example.com"}, By: "ann", At: when})
+			}
 		}
 	}
 	for i := range rapid.IntRange(1, 12).Draw(t, "customer's doings") {
