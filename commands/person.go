@@ -112,10 +112,52 @@ func (c Contacts) Tell(ctx context.Context, o Origin, id contact.ID, at time.Tim
 	if err != nil || k == nil {
 		return err
 	}
-	cmd := chat.FollowContact{ShareDetails: chat.ShareDetails{
-		Reason: chat.ContactReason(k.source.Reason), Name: k.fields[contact.Name], Emails: k.emails, Phones: k.phones,
-		Company: k.fields[contact.Company], City: k.fields[contact.City], Country: k.fields[contact.Country], By: chat.AgentID(k.source.By), Emptied: emptied, At: at,
-	}}
+	return c.tell(ctx, o, k, from, chat.FollowContact{ShareDetails: chat.ShareDetails{Emptied: emptied, At: at}})
+}
+
+// TellApart has the chats of two contacts that were one know what each has, and forget
+// what is the other's alone.
+func (c Contacts) TellApart(ctx context.Context, o Origin, a, b contact.ID, at time.Time) error {
+	one, err := c.person(ctx, o.Workspace, a)
+	if err != nil {
+		return err
+	}
+	other, err := c.person(ctx, o.Workspace, b)
+	if err != nil {
+		return err
+	}
+	for _, p := range [][2]*known{{one, other}, {other, one}} {
+		if p[0] == nil {
+			continue
+		}
+		cmd := chat.FollowContact{ShareDetails: chat.ShareDetails{At: at}}
+		if p[1] != nil {
+			cmd.Emptied = []string{contact.Name, contact.Emails, contact.Phones, contact.Company, contact.City, contact.Country}
+			cmd.Only = p[1].values()
+		}
+		if err := c.tell(ctx, o, p[0], "", cmd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// values returns all that others may show of k.
+func (k *known) values() []string {
+	v := slices.Concat(k.emails, k.phones)
+	for _, field := range []string{contact.Name, contact.Company, contact.City, contact.Country} {
+		if k.fields[field] != "" {
+			v = append(v, k.fields[field])
+		}
+	}
+	return v
+}
+
+func (c Contacts) tell(ctx context.Context, o Origin, k *known, from string, cmd chat.FollowContact) error {
+	d := &cmd.ShareDetails
+	d.Reason, d.By = chat.ContactReason(k.source.Reason), chat.AgentID(k.source.By)
+	d.Name, d.Emails, d.Phones = k.fields[contact.Name], k.emails, k.phones
+	d.Company, d.City, d.Country = k.fields[contact.Company], k.fields[contact.City], k.fields[contact.Country]
 	slices.Sort(k.chats)
 	for _, id := range k.chats {
 		if id == from {

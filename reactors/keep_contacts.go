@@ -111,7 +111,9 @@ func (k *switchboard) handle(ctx context.Context, e eventstore.Recorded) error {
 			}
 		}
 		return refused(k.Contacts.Tell(ctx, o, contact.ID(id), f.At, f.Source.Chat, emptied...))
-	default: // linked, restored, merged or unmerged
+	case contact.Unmerged:
+		return refused(k.Contacts.TellApart(ctx, o, contact.ID(id), f.From, e.Time))
+	default: // linked, restored or merged
 		return refused(k.Contacts.Tell(ctx, o, contact.ID(id), e.Time, ""))
 	}
 }

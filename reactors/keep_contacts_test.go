@@ -157,8 +157,15 @@ func TestChatsFollowTheirContact(t *testing.T) {
 	edit(ana, "Ana Lima")
 	shown("the merged one is renamed", two, "Ana Lima", chat.ByAgent)
 	shown("the merged one is renamed", one, "Ana Lima", chat.ByAgent)
+	set(ana, contact.Emails, "ana@example.com")
+	until(t, "both show the one address", func() bool {
+		return state(one).Known.Email.Value == "ana@example.com" && state(two).Known.Email.Value == "ana@example.com"
+	})
 	s.done(s.commands.Contacts.Unmerge(ctx, someone, ana, ben, contact.Unmerge{By: "bob", At: time.Now()}))
 	shown("they are one no more", two, "Benjamin", chat.ByAgent)
+	until(t, "each shows its own address", func() bool {
+		return state(one).Known.Email.Value == "ana@example.com" && state(two).Known.Email.Value == ""
+	})
 	// What a chat says of itself goes to the others, and not back.
 	other := ids.Chat(workspace, "ch2", "15551230001")
 	s.done(s.commands.Chats.Receive(ctx, someone, chat.ID(other), chat.ReceiveMessage{

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -11,6 +12,7 @@ import (
 // event, nor is anything of a chat that is hidden.
 type FollowContact struct {
 	ShareDetails
+	Only []string // of what is emptied, only these values are taken away; any if there are none
 }
 
 // Decide implements the command.
@@ -38,7 +40,7 @@ func (c FollowContact) Decide(s State) ([]Event, error) {
 	}
 	d.Emptied = nil
 	for _, detail := range c.Emptied {
-		if known := s.Known.detail(detail); known != nil && known.Value != "" && !c.has(detail) && d.At.UnixMicro() >= known.at {
+		if known := s.Known.detail(detail); known != nil && known.Value != "" && !c.has(detail) && (c.Only == nil || slices.Contains(c.Only, known.Value)) && d.At.UnixMicro() >= known.at {
 			d.Emptied = append(d.Emptied, detail)
 		}
 	}

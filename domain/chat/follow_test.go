@@ -21,6 +21,13 @@ func TestFollowContact(t *testing.T) {
 		change(&d)
 		return chat.FollowContact{ShareDetails: d}
 	}
+	withOnly := func(value string) chat.FollowContact {
+		c := with(func(d *chat.ShareDetails) {
+			d.Name, d.Emails, d.City, d.Emptied = "Ana", nil, "", []string{"name", "emails", "phones", "city"}
+		})
+		c.Only = []string{value}
+		return c
+	}
 	news := chat.DetailsShared{Reason: chat.ByAgent, Name: "Ana Lima", City: "Lisbon", By: "ann", At: at(9)}
 	gone := chat.DetailsShared{Reason: chat.ByAgent, By: "ann", Emptied: []string{"emails"}, At: at(9)}
 	var many []string // of contacts that were merged
@@ -64,6 +71,11 @@ func TestFollowContact(t *testing.T) {
 			Name: "it has one again from another of its parts", Given: past{opened, shared},
 			When: with(func(d *chat.ShareDetails) { d.Name, d.City, d.Emptied = "Ana", "", []string{"emails"} }),
 		},
+		{
+			Name: "what is another's alone", Given: past{opened, shared},
+			When: withOnly("Ana@example.com"), Then: past{chat.DetailsShared{Reason: chat.ByAgent, By: "ann", Emptied: []string{"emails"}, At: at(9)}},
+		},
+		{Name: "what another does not have", Given: past{opened, shared}, When: withOnly("ben@example.com")},
 		{
 			Name: "it was given later than taken away", Given: past{opened, shared},
 			When: with(func(d *chat.ShareDetails) {
