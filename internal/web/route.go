@@ -3,11 +3,14 @@ package web
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -167,7 +170,11 @@ func (a *API) guard(route Route) func(huma.Context, func(huma.Context)) {
 			ID: recordOf(r.Context()).id, Method: r.Method, Path: r.URL.Path,
 			authenticate: a.config.Authenticate, wait: a.config.Limits.Wait, body: &bytes.Buffer{},
 		}}
-		if err := a.admit(route, r, &c.request); err != nil {
+		err := a.admit(route, r, &c.request)
+		if err == nil && route.writes() && ctx.Operation().RequestBody == nil {
+			err = a.noBody(r)
+		}
+		if err != nil {
 			a.writeProblem(w, r, err)
 			return
 		}
@@ -202,6 +209,28 @@ func (a *API) admit(route Route, r *http.Request, req *Request) (err error) {
 		req.Key, err = parseKey(r.Header.Values("Idempotency-Key"))
 	}
 	return err
+}
+
+// noBody refuses what the body says on a route that takes none, since it would be
+// passed over in silence. Nothing and an object without fields are welcome.
+func (a *API) noBody(r *http.Request) error {
+	body, err := io.ReadAll(io.LimitReader(r.Body, a.config.Limits.Body+1))
+	switch {
+	case err != nil:
+		return NewProblem(http.StatusRequestTimeout, CodeTimeout, "the body did not come")
+	case int64(len(body)) > a.config.Limits.Body:
+		return NewProblem(http.StatusRequestEntityTooLarge, CodeTooLarge, "the body is too large")
+	case len(bytes.TrimSpace(body)) == 0:
+		return nil
+	}
+	var fields map[string]json.RawMessage
+	if err := decodeJSON(body, &fields); err != nil {
+		return BadRequest(CodeInvalid, "body", err.Error())
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		return BadRequest(CodeInvalid, "body."+name, "unexpected property")
+	}
+	return nil
 }
 
 // maxParameter bounds the value of a query parameter, in bytes: the longest is a

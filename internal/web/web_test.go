@@ -109,6 +109,13 @@ func newFixture(t *testing.T, limits web.Limits) *fixture {
 				}
 				return &out{ETag: web.ETag(3), Body: body}, nil
 			}, nil),
+		web.NewEndpoint(web.Route{Method: "DELETE", Path: "/v1/things/{thing}", Tag: "things", Summary: "Delete a thing", Roles: writers},
+			func(context.Context, *web.Request, *struct {
+				Thing string `path:"thing"`
+			},
+			) (*out, error) {
+				return &out{Body: map[string]string{}}, nil
+			}, nil),
 		web.NewEndpoint(web.Route{Method: "GET", Path: "/v1/things", Tag: "things", Summary: "List things", Roles: append(writers, agent.RoleAuditor)},
 			func(ctx context.Context, r *web.Request, in *listIn) (*out, error) {
 				err := in.Await(ctx, r, func(ctx context.Context, p eventstore.Position) error {
@@ -191,6 +198,13 @@ func TestAnswers(t *testing.T) {
 		"a form":                     {"POST", thing, "text=hello", []string{"Content-Type", "application/x-www-form-urlencoded"}, 400, "request.invalid", "body"},
 		"not UTF-8":                  {"POST", thing, "{\"text\":\"\xff\"}", nil, 400, "request.invalid", "body"},
 		"too large":                  {"POST", thing, `{"text":"` + strings.Repeat("x", 1<<20) + `"}`, nil, 413, "request.too_large", ""},
+		"body where none is taken":   {"DELETE", thing, `{"why":"spam","more":1}`, nil, 400, "request.invalid", "body.more"},
+		"no object where none is":    {"DELETE", thing, `["spam"]`, nil, 400, "request.invalid", "body"},
+		"no JSON where none is":      {"DELETE", thing, `spam`, nil, 400, "request.invalid", "body"},
+		"too large where none is":    {"DELETE", thing, strings.Repeat(" ", 1<<20+1), nil, 413, "request.too_large", ""},
+		"role before body":           {"DELETE", thing, `{"why":"spam"}`, []string{"Authorization", "Bearer secret-auditor"}, 403, "auth.forbidden", ""},
+		"nothing said":               {"DELETE", thing, ` {} `, nil, 200, "", ""},
+		"null said":                  {"DELETE", thing, `null`, nil, 200, "", ""},
 		"query number":               {"GET", "/v1/things?limit=many", "", nil, 400, "request.invalid", "query.limit"},
 		"query range":                {"GET", "/v1/things?limit=201", "", nil, 400, "request.invalid", "query.limit"},
 		"query unknown":              {"GET", "/v1/things?colour=red", "", nil, 400, "request.invalid", "query.colour"},
