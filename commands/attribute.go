@@ -100,7 +100,5 @@ func inField(err error, field string) error {
 	if !ok {
 		return err
 	}
-	e := *f
-	e.Field = field
-	return &e
+	return f.At(field)
 }

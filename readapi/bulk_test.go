@@ -165,8 +165,8 @@ func TestBulkExport(t *testing.T) {
 		start + `{"ids":["` + strings.Repeat("x", 201) + `"]}}`:                                               {"export.bad_ids", "selection.ids"},
 		`{"action":"export","target":"orders","format":"csv","columns":["phones"],"selection":{"filter":{}}}`: {"export.unknown_column", "columns"},
 		`{"action":"export","target":"chats","selection":{"filter":{}}}`:                                      {"export.unknown_format", "format"},
-		`{"action":"export","target":"chats","format":"csv","tags":["x"],"selection":{"filter":{}}}`:          {"bulk.parameter", "action"},
-		`{"action":"delete","target":"chats","format":"csv","selection":{"filter":{}}}`:                       {"bulk.parameter", "action"},
+		`{"action":"export","target":"chats","format":"csv","tags":["x"],"selection":{"filter":{}}}`:          {"bulk.parameter", "tags"},
+		`{"action":"delete","target":"chats","format":"csv","selection":{"filter":{}}}`:                       {"bulk.parameter", "format"},
 	} {
 		if got := l.must(400, sue, "POST", "/v1/bulk", body); got["code"] != want[0] || !strings.Contains(fmt.Sprint(got["errors"]), want[1]) {
 			t.Errorf("%s: %v, want %v", body, got, want)

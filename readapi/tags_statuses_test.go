@@ -82,7 +82,7 @@ func TestRemapStatuses(t *testing.T) {
 		t.Errorf("archive it: %v", o)
 	}
 	for to, want := range map[string]int{"OPEN": 400, "none": 400, "ONHOLD": 400} {
-		if o := l.must(want, sue, "DELETE", "/v1/statuses/ONHOLD?remap_to="+to, ""); o["code"] != "status.bad_remap" {
+		if o := l.must(want, sue, "DELETE", "/v1/statuses/ONHOLD?remap_to="+to, ""); o["code"] != "status.bad_remap" || o.at("errors.0.location") != "query.remap_to" {
 			t.Errorf("remap to %s: %v", to, o)
 		}
 	}

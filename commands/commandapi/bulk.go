@@ -65,8 +65,14 @@ func (b BulkBody) export(c caller) (export.Request, error) {
 		r.Filter = b.Selection.Filter
 	}
 	switch {
-	case b.Status != "" || b.Agent != "" || len(b.Tags) > 0 || b.Reason != "":
-		return r, bulk.ErrParameter
+	case b.Status != "":
+		return r, bulk.ErrParameter.At("status")
+	case b.Agent != "":
+		return r, bulk.ErrParameter.At("agent")
+	case len(b.Tags) > 0:
+		return r, bulk.ErrParameter.At("tags")
+	case b.Reason != "":
+		return r, bulk.ErrParameter.At("reason")
 	case len(r.IDs) > 0 == (r.Filter != nil):
 		return r, bulk.ErrSelection
 	}
@@ -77,8 +83,11 @@ func (b BulkBody) export(c caller) (export.Request, error) {
 func (a *api) requestBulk(ctx context.Context, c caller, in *with[BulkBody]) (result, error) {
 	b := in.Body
 	if bulk.Action(b.Action) != bulk.Export {
-		if b.Format != "" || len(b.Columns) > 0 {
-			return result{}, bulk.ErrParameter
+		switch {
+		case b.Format != "":
+			return result{}, bulk.ErrParameter.At("format")
+		case len(b.Columns) > 0:
+			return result{}, bulk.ErrParameter.At("columns")
 		}
 		return a.Bulk.Request(ctx, c.Origin, commands.NewJob(c.Origin), b.command(c))
 	}

@@ -224,9 +224,7 @@ func within(part string, err error) error {
 	if !ok || f.Field != "values" && !strings.HasPrefix(f.Field, "values.") {
 		return err
 	}
-	c := *f
-	c.Field = part + "." + f.Field
-	return &c
+	return f.At(part + "." + f.Field)
 }
 
 // windowClosed offers what can be sent instead.

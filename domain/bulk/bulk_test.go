@@ -76,7 +76,7 @@ func TestDecisions(t *testing.T) {
 		{Name: "set no status", When: request(func(r *bulk.Request) { r.Action = bulk.SetStatus }), Err: bulk.ErrStatus},
 		{Name: "assign to nobody", When: request(func(r *bulk.Request) { r.Action = bulk.Assign }), Err: bulk.ErrAgent},
 		{Name: "tag with nothing", When: request(func(r *bulk.Request) { r.Action = bulk.Tag }), Err: bulk.ErrTags},
-		{Name: "close with a tag", When: request(func(r *bulk.Request) { r.Tags = []string{"vip"} }), Err: bulk.ErrParameter},
+		{Name: "close with a tag", When: request(func(r *bulk.Request) { r.Tags = []string{"vip"} }), Err: bulk.ErrParameter.At("tags")},
 		{Name: "delete at length", When: request(func(r *bulk.Request) { r.Action, r.Reason = bulk.Delete, strings.Repeat("x", 1001) }), Err: bulk.ErrReasonLong},
 		{Name: "request by nobody", When: request(func(r *bulk.Request) { r.By = "" }), Err: bulk.ErrBy},
 

@@ -96,17 +96,20 @@ func InSelection(err error) error {
 	if !ok {
 		return err
 	}
-	in := *f
-	in.Field = "selection." + f.Field
-	return &in
+	return f.At("selection." + f.Field)
 }
 
 // checkParameters refuses what the action lacks, and what it does not take.
 func (c Request) checkParameters() error {
 	status, agent, tags := c.Status != "", c.Agent != "", len(c.Tags) > 0
 	wants := func(s, a, t bool) error {
-		if status && !s || agent && !a || tags && !t {
-			return ErrParameter
+		switch {
+		case status && !s:
+			return ErrParameter.At("status")
+		case agent && !a:
+			return ErrParameter.At("agent")
+		case tags && !t:
+			return ErrParameter.At("tags")
 		}
 		return nil
 	}

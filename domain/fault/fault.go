@@ -42,6 +42,13 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Code == e.Code
 }
 
+// At returns a copy that names another field. It still matches the sentinel.
+func (e *Error) At(field string) *Error {
+	c := *e
+	c.Field = field
+	return &c
+}
+
 // With returns a copy that says more to people. It still matches the sentinel.
 func (e *Error) With(msg string) *Error {
 	c := *e

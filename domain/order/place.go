@@ -3,8 +3,11 @@ package order
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
+	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/money"
 )
 
@@ -56,7 +59,7 @@ func (c Place) Decide(s State) ([]Event, error) {
 		Lines: make([]Line, len(c.Lines)),
 	}
 	for i, l := range c.Lines {
-		total, err := l.total()
+		total, err := l.total(i)
 		if err != nil {
 			return nil, err
 		}
@@ -84,22 +87,32 @@ func (e Placed) content() [sha256.Size]byte {
 	return sha256.Sum256(b)
 }
 
-func (l PlaceLine) total() (int64, error) {
+// total returns what the i-th line comes to, or what is wrong with it.
+func (l PlaceLine) total(i int) (int64, error) {
 	if err := productText.Check(l.Product); err != nil {
-		return 0, err
+		return 0, inLine(i, "product", err)
 	}
 	if err := wordText.Check(l.Name); err != nil {
-		return 0, err
+		return 0, inLine(i, "name", err)
 	}
 	switch {
 	case l.Quantity < 1 || l.Quantity > MaxQuantity:
-		return 0, ErrQuantity
+		return 0, inLine(i, "quantity", ErrQuantity)
 	case l.UnitPrice < 0:
-		return 0, ErrUnitPrice
+		return 0, inLine(i, "unit_price", ErrUnitPrice)
 	case l.UnitPrice > MaxAmount/l.Quantity:
 		return 0, ErrTooLarge
 	}
 	return l.UnitPrice * l.Quantity, nil
+}
+
+// inLine returns a refusal as one of a field of the i-th line.
+func inLine(i int, field string, err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return err
+	}
+	return f.At(fmt.Sprintf("lines[%d].%s", i, field))
 }
 
 // Refuse keeps an order that cannot be taken, as it came. An order that exists
