@@ -122,6 +122,48 @@ func TestMergingContacts(t *testing.T) {
 	l.must(200, anAgent, "POST", into(b), other(add("d")))
 }
 
+// What is empty takes a value away, and so does null.
+func TestEmptyingContacts(t *testing.T) {
+	for name, empty := range map[string][2]string{"empty": {`""`, `[]`}, "null": {`null`, `null`}} {
+		t.Run(name, func(t *testing.T) {
+			l := newLedger(t)
+			text, list := empty[0], empty[1]
+			full := `{"name":"Ana","emails":["ana@example.com"],"phones":["+15550000001"],"company":"Lima Hats","city":"Rome","country":"IT","gender":"female","language":"it"}`
+			one := "/v1/contacts/" + l.must(201, anAgent, "POST", "/v1/contacts", full)["id"].(string)
+			for _, body := range []string{
+				`{"name":` + text + `}`, `{"emails":` + list + `}`,
+				`{"phones":` + list + `,"company":` + text + `,"city":` + text + `,"country":` + text + `,"gender":` + text + `,"language":` + text + `}`,
+			} {
+				if o := l.must(200, anAgent, "PATCH", one, body); o["changed"] != true {
+					t.Errorf("%s: %v", body, o)
+				}
+				if o := l.must(200, anAgent, "PATCH", one, body); o["changed"] != false {
+					t.Errorf("%s again: %v", body, o)
+				}
+			}
+			if o := l.get(one); len(o["fields"].([]any)) != 0 {
+				t.Errorf("left: %v", o["fields"])
+			}
+			l.must(201, anAgent, "POST", "/v1/contacts", `{"name":"Bob","emails":`+list+`,"city":`+text+`}`)
+			l.must(400, anAgent, "POST", "/v1/contacts", `{"name":`+text+`}`)
+		})
+	}
+}
+
+func TestAnswersNameTheFieldAtFault(t *testing.T) {
+	l := newLedger(t)
+	l.must(201, aSenior, "POST", "/v1/attributes", `{"name":"Points","kind":"number"}`)
+	for attribute, want := range map[string]struct {
+		status int
+		at     string
+	}{"none": {404, "body.attribute"}, "points": {400, "body.value"}} {
+		body := `{"customer":"+15550000001","flow":"f","question":"q","value":"many","attribute":"` + attribute + `"}`
+		if o := l.must(want.status, agent.RoleBot, "POST", "/v1/chatflows/answers", body); o.at("errors.0.location") != want.at {
+			t.Errorf("%s: %v", attribute, o)
+		}
+	}
+}
+
 func TestReadingContacts(t *testing.T) {
 	l := newLedger(t)
 	add := func(body string) string {

@@ -106,6 +106,9 @@ func TestImportRefuses(t *testing.T) {
 		if a.status != 400 || l.object(a).at("errors.0.location") != at && at != "body" || a.header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("%.20q: %d %v %s", file, a.status, a.header, a.body)
 		}
+		if file == "" && !strings.Contains(a.body, "the file is empty") {
+			t.Errorf("nothing: %s", a.body)
+		}
 	}
 	// What is behind a row that cannot be read is left alone.
 	for _, bad := range []string{`Bob,"` + strings.Repeat("x", 70_000) + "\"\n", "Bob,\"x\"y\n"} {

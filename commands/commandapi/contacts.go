@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/internal/web"
 )
 
@@ -42,15 +45,42 @@ type (
 
 // ContactBody has the details of a contact. What is not given stays.
 type ContactBody struct {
-	Name       *string        `json:"name,omitempty" example:"Ana Lima" doc:"An empty text takes it away."`
-	Emails     []string       `json:"emails,omitempty" maxItems:"50" example:"[\"ana.lima@example.com\"]" doc:"All of them, the one to write to first; an empty list takes them away."`
+	Name       *string        `json:"name,omitempty" nullable:"true" example:"Ana Lima" doc:"An empty text or null takes it away, as it does the other texts."`
+	Emails     []string       `json:"emails,omitempty" maxItems:"50" example:"[\"ana.lima@example.com\"]" doc:"All of them, the one to write to first; an empty list or null takes them away."`
 	Phones     []string       `json:"phones,omitempty" maxItems:"50" example:"[\"+15551230001\"]" doc:"All of them, the one to call first, with + and the country code."`
-	Company    *string        `json:"company,omitempty" example:"Lima Hats"`
-	City       *string        `json:"city,omitempty" example:"Lisbon"`
-	Country    *string        `json:"country,omitempty" example:"PT"`
-	Gender     *string        `json:"gender,omitempty" example:"female"`
-	Language   *string        `json:"language,omitempty" example:"pt"`
+	Company    *string        `json:"company,omitempty" nullable:"true" example:"Lima Hats"`
+	City       *string        `json:"city,omitempty" nullable:"true" example:"Lisbon"`
+	Country    *string        `json:"country,omitempty" nullable:"true" example:"PT"`
+	Gender     *string        `json:"gender,omitempty" nullable:"true" example:"female"`
+	Language   *string        `json:"language,omitempty" nullable:"true" example:"pt"`
 	Attributes map[string]any `json:"attributes,omitempty" doc:"The workspace's own fields, by id or name, each a text, a number, true or false; null takes it away."`
+}
+
+// UnmarshalJSON takes null for the empty value, which takes one away: without it, null
+// would be as if it was not given.
+func (b *ContactBody) UnmarshalJSON(data []byte) error {
+	type plain ContactBody
+	if err := json.Unmarshal(data, (*plain)(b)); err != nil {
+		return err //nolint:wrapcheck // it is explained where the body is read
+	}
+	var given map[string]json.RawMessage
+	if err := json.Unmarshal(data, &given); err != nil {
+		return err //nolint:wrapcheck // the same
+	}
+	for name, field := range map[string]**string{
+		contact.Name: &b.Name, contact.Company: &b.Company, contact.City: &b.City,
+		contact.Country: &b.Country, contact.Gender: &b.Gender, contact.Language: &b.Language,
+	} {
+		if _, ok := given[name]; ok && *field == nil {
+			*field = new(string)
+		}
+	}
+	for name, field := range map[string]*[]string{contact.Emails: &b.Emails, contact.Phones: &b.Phones} {
+		if _, ok := given[name]; ok && *field == nil {
+			*field = []string{}
+		}
+	}
+	return nil
 }
 
 func (b ContactBody) changes() ([]contact.Change, error) {
@@ -278,7 +308,14 @@ func (a *api) answer(ctx context.Context, c caller, in *with[AnswerBody]) (resul
 			}
 		}
 	}
-	return a.Contacts.Answer(ctx, c.Origin, customer, cmd)
+	res, err := a.Contacts.Answer(ctx, c.Origin, customer, cmd)
+	if f, ok := errors.AsType[*fault.Error](err); ok && strings.HasPrefix(f.Field, contact.Custom) {
+		err = f.At("attribute")
+		if errors.Is(f, attribute.ErrValue) {
+			err = f.At("value")
+		}
+	}
+	return res, err
 }
 
 // typed is the source of what the caller types in.

@@ -69,6 +69,7 @@ func (a *api) importContacts() web.Endpoint {
 		Method: http.MethodPost, Path: "/v1/contacts/import", Tag: "contacts", Summary: "Import contacts from CSV",
 		Description: "The body is CSV in UTF-8, with a header: name, email (or emails), phone (or phones), company, city, country, gender, language, and the ids or names of attributes. " +
 			"Several e-mails or phones of a row are separated by semicolons; an empty cell changes nothing. " +
+			"What else an export of contacts has (id, status, assignee, tags, blocked, reason, created_at, updated_at) is passed over. " +
 			"A row is about the contact with its first phone number with a country code, else with its first e-mail address; one without either is about a contact of its own. " +
 			"At most 200,000 rows, of 64 KB each. The answer has a JSON line for each row as soon as it is done, in no particular order, and a last one with \"done\": true. " +
 			"A row that was imported before changes nothing, so that a file can be imported again after whatever went wrong.",
@@ -197,7 +198,10 @@ func (i *importing) header(ctx context.Context) error {
 		i.rows.Comma = ';'
 	}
 	names, err := i.rows.Read()
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF):
+		return web.BadRequest(web.CodeInvalid, "body", "want CSV with a header: the file is empty")
+	case err != nil:
 		return web.BadRequest(web.CodeInvalid, "body", "want CSV with a header: "+err.Error())
 	}
 	if len(names) > maxColumns {
