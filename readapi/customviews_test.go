@@ -72,6 +72,9 @@ func TestCustomViewsAreDefinedOverHTTP(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
+	if got := l.must(400, analyst, "POST", "/v1/custom-views/Cities/versions", cityView("function apply(){}")); got["code"] != "customview.bad_name" || got.at("errors.0.location") != "path.view" {
+		t.Errorf("a bad name: %v", got)
+	}
 }
 
 // An analyst tries a script, saves it, watches it being built, and reads rows that

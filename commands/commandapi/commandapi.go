@@ -207,6 +207,14 @@ func called(id string, r commands.Result, err error) (commands.Result, error) {
 	return r, err
 }
 
+// outside names the place of a refusal that is about no part of the body.
+func outside(err error, what *fault.Error, location string) error {
+	if errors.Is(err, what) {
+		return web.BadRequest(what.Code, location, what.Msg)
+	}
+	return err
+}
+
 // refusal makes the answer to a stale If-Match, which says what happened since,
 // and tells a log that cannot be reached from a fault of ours.
 func refusal(err error) error {

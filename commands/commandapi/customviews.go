@@ -140,7 +140,7 @@ func (a *api) saveCustomView(ctx context.Context, c caller, in *customViewWith[C
 	}
 	r, err := a.CustomViews.Save(ctx, c.Origin, customview.Save{View: in.View, Description: in.Body.Description, Definition: d})
 	if err != nil {
-		return r, err
+		return r, outside(err, customview.ErrName, "path.view")
 	}
 	r.ID, err = a.savedVersion(ctx, c)
 	return r, err

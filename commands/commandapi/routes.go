@@ -2,7 +2,6 @@ package commandapi
 
 import (
 	"context"
-	"errors"
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/agent"
@@ -334,10 +333,7 @@ func (a *api) routes() []web.Endpoint {
 		write(a, "DELETE /v1/statuses/{status}", seniors, "Take a status out of use",
 			func(ctx ctx, c caller, in *inRemap) (result, error) {
 				r, err := a.Statuses.Archive(ctx, c.Origin, status.Archive{Status: in.Status, RemapTo: in.RemapTo})
-				if errors.Is(err, status.ErrRemap) { // the only parameter of a DELETE that can be wrong
-					err = web.BadRequest(status.ErrRemap.Code, "query.remap_to", status.ErrRemap.Msg)
-				}
-				return called(string(in.Status), r, err)
+				return called(string(in.Status), r, outside(err, status.ErrRemap, "query.remap_to"))
 			}, "A status that chats have, or had, has to be remapped: they show another of the same category from now on, and its id stands for that. "+listRevision),
 
 		write(a, "PATCH /v1/channels/{channel}", admins, "Give a channel another name",

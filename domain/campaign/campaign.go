@@ -11,7 +11,7 @@ package campaign
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -197,7 +197,10 @@ func (v Values) check() error {
 		}
 		t, err := quickreply.Parse(s)
 		if err != nil {
-			return ErrValues.With(fmt.Sprint("a value cannot be read: ", err))
+			if f, ok := errors.AsType[*fault.Error](err); ok {
+				return ErrValues.With("a value cannot be read: " + f.Msg)
+			}
+			return err
 		}
 		for _, n := range t.Names() {
 			if !strings.HasPrefix(n, "contact.") && n != "workspace.name" {

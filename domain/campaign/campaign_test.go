@@ -2,6 +2,7 @@ package campaign_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/chatledger/chatledger/domain/campaign"
+	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/internal/domaintest"
 )
 
@@ -26,6 +28,17 @@ func create(change func(*campaign.Create)) campaign.Create {
 	}
 	change(&c)
 	return c
+}
+
+// A placeholder that cannot be read is explained in words, without the code of quick
+// replies.
+func TestBadPlaceholderIsExplained(t *testing.T) {
+	cmd := create(func(c *campaign.Create) { c.Values.Body = map[string]string{"1": "{{contact.name"} })
+	_, err := cmd.Decide(campaign.State{})
+	refused, ok := errors.AsType[*fault.Error](err)
+	if want := "a value cannot be read: the placeholder at character 1 has no }}"; !ok || refused.Msg != want {
+		t.Errorf("%v, want %s", err, want)
+	}
 }
 
 func TestDecisions(t *testing.T) {
