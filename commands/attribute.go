@@ -10,20 +10,23 @@ import (
 )
 
 // Attributes runs the commands of package attribute. All attributes of a workspace
-// are in one stream; a Result's ID is the workspace's.
+// are in one stream; a Result's ID is the workspace's, but of Define that of an
+// attribute that was there already.
 type Attributes struct {
 	attributes *aggregate[attribute.State, attribute.Event]
 }
 
 // Define adds an attribute. Its id is a slug of the name.
 func (c Attributes) Define(ctx context.Context, o Origin, cmd attribute.Define) (Result, error) {
-	return c.attributes.do(ctx, o, "attribute.define", o.Workspace, func(_ context.Context, s attribute.State) ([]attribute.Event, error) {
+	var about string
+	return c.attributes.doAbout(ctx, o, "attribute.define", o.Workspace, &about, func(_ context.Context, s attribute.State) ([]attribute.Event, error) {
 		cmd := cmd // for another decision the id may be another
 		if a, ok := s.Lookup(cmd.Name); ok && cmd.Attribute == "" {
 			cmd.Attribute = a.ID
 		} else if cmd.Attribute == "" {
 			cmd.Attribute = attribute.ID(freeSlug(cmd.Name, func(id string) bool { _, used := s.Lookup(id); return used }))
 		}
+		about = string(cmd.Attribute)
 		return cmd.Decide(s)
 	})
 }

@@ -13,8 +13,9 @@ import (
 	"github.com/chatledger/chatledger/internal/ids"
 )
 
-// Statuses runs the commands of package status. All statuses of a workspace are
-// in one stream; a Result's ID is the workspace's.
+// Statuses runs the commands of package status. All statuses of a workspace are in
+// one stream; a Result's ID is the workspace's, but of Create that of a status that
+// was there already.
 type Statuses struct {
 	statuses *aggregate[status.State, status.Event]
 	store    eventstore.Store
@@ -22,13 +23,15 @@ type Statuses struct {
 
 // Create adds a status. Its id is a slug of the name in upper case.
 func (c Statuses) Create(ctx context.Context, o Origin, cmd status.Create) (Result, error) {
-	return c.statuses.do(ctx, o, "status.create", o.Workspace, func(_ context.Context, s status.State) ([]status.Event, error) {
+	var about string
+	return c.statuses.doAbout(ctx, o, "status.create", o.Workspace, &about, func(_ context.Context, s status.State) ([]status.Event, error) {
 		cmd := cmd // for another decision the id may be another
 		if item, ok := s.Find(cmd.Name); ok && cmd.Status == "" {
 			cmd.Status = item.ID
 		} else if cmd.Status == "" {
 			cmd.Status = status.ID(strings.ToUpper(freeSlug(cmd.Name, s.Known)))
 		}
+		about = string(cmd.Status)
 		return cmd.Decide(s)
 	})
 }

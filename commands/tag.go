@@ -13,21 +13,24 @@ import (
 	"github.com/chatledger/chatledger/internal/ids"
 )
 
-// Tags runs the commands of package tag. All tags of a workspace are in one
-// stream, so that a name is unique; a Result's ID is the workspace's.
+// Tags runs the commands of package tag. All tags of a workspace are in one stream,
+// so that a name is unique; a Result's ID is the workspace's, but of Create that of
+// a tag that was there already.
 type Tags struct {
 	tags *aggregate[tag.State, tag.Event]
 }
 
 // Create adds a tag. Its id is a slug of the name.
 func (c Tags) Create(ctx context.Context, o Origin, cmd tag.Create) (Result, error) {
-	return c.tags.do(ctx, o, "tag.create", o.Workspace, func(_ context.Context, s tag.State) ([]tag.Event, error) {
+	var about string
+	return c.tags.doAbout(ctx, o, "tag.create", o.Workspace, &about, func(_ context.Context, s tag.State) ([]tag.Event, error) {
 		cmd := cmd // for another decision the id may be another
 		if t, ok := s.Lookup(cmd.Name); ok && cmd.Tag == "" {
 			cmd.Tag = t.ID
 		} else if cmd.Tag == "" {
 			cmd.Tag = tag.ID(freeSlug(cmd.Name, func(id string) bool { _, used := s.Lookup(id); return used }))
 		}
+		about = string(cmd.Tag)
 		return cmd.Decide(s)
 	})
 }

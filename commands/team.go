@@ -9,7 +9,8 @@ import (
 )
 
 // Teams runs the commands of package team. All teams of a workspace are in one
-// stream, so that a name is unique; a Result's ID is the workspace's.
+// stream, so that a name is unique; a Result's ID is the workspace's, but of Create
+// that of a team that was there already.
 type Teams struct {
 	teams  *aggregate[team.State, team.Event]
 	agents *aggregate[agent.State, agent.Event]
@@ -17,12 +18,15 @@ type Teams struct {
 
 // Create adds a team. Its id is a slug of the name.
 func (c Teams) Create(ctx context.Context, o Origin, cmd team.Create) (Result, error) {
-	return c.teams.do(ctx, o, "team.create", o.Workspace, func(_ context.Context, s team.State) ([]team.Event, error) {
+	var about string
+	return c.teams.doAbout(ctx, o, "team.create", o.Workspace, &about, func(_ context.Context, s team.State) ([]team.Event, error) {
+		cmd := cmd // for another decision the id may be another
 		if id, ok := s.Find(cmd.Name); ok && cmd.Team == "" {
 			cmd.Team = id
 		} else if cmd.Team == "" {
 			cmd.Team = team.ID(freeSlug(cmd.Name, s.Known))
 		}
+		about = string(cmd.Team)
 		return cmd.Decide(s)
 	})
 }

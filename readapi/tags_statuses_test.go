@@ -161,3 +161,36 @@ func TestTeamsAtWork(t *testing.T) {
 		t.Errorf("agent %v", got)
 	}
 }
+
+// Whoever makes what is there already learns its id, and a repeat with the same key
+// learns the same, whatever happened since.
+func TestMakingWhatIsThere(t *testing.T) {
+	for list, tt := range map[string]struct{ body, again, id string }{
+		"tags":       {`{"name":"Big Ones"}`, `{"name":"big ones"}`, "big-ones"},
+		"teams":      {`{"name":"Big Ones"}`, `{"name":"big ones"}`, "big-ones"},
+		"statuses":   {`{"name":"Big Ones","category":"open"}`, `{"name":"big ones","category":"open"}`, "BIG-ONES"},
+		"attributes": {`{"name":"Big Ones","kind":"text"}`, `{"name":"big ones","kind":"text"}`, "big-ones"},
+	} {
+		t.Run(list, func(t *testing.T) {
+			l := newLedger(t)
+			posted := func(body string, header ...string) map[string]any {
+				t.Helper()
+				o := l.must(201, aSenior, "POST", "/v1/"+list, body, header...)
+				if o["id"] != tt.id {
+					t.Errorf("%s: id %v, want %s", body, o["id"], tt.id)
+				}
+				return o
+			}
+			if o := posted(tt.body, "Idempotency-Key", "first"); o["changed"] != true {
+				t.Errorf("made: %v", o)
+			}
+			if o := posted(tt.again); o["changed"] != false {
+				t.Errorf("made again: %v", o)
+			}
+			posted(tt.again, "Idempotency-Key", "second")
+			l.must(200, aSenior, "PATCH", "/v1/"+list+"/"+tt.id, `{"name":"Small ones"}`)
+			posted(tt.body, "Idempotency-Key", "first")
+			posted(tt.again, "Idempotency-Key", "second")
+		})
+	}
+}
