@@ -8,6 +8,7 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -48,13 +49,15 @@ func (s *Store) append(ctx context.Context, stream string, want eventstore.Revis
 		return eventstore.Result{}, err
 	}
 	defer unlock()
-	fresh := false // whether seen is what the server has, or had just now
+	fresh := false               // whether seen is what the server has, or had just now
+	least := eventstore.NoStream // where the server says that the stream is
 	for {
 		if !fresh && (!seen.read || want != seen.last) {
 			if err := s.refresh(ctx, stream, seen); err != nil {
 				return eventstore.Result{}, err
 			}
 			fresh = true
+			seen.last = max(seen.last, least) // what the stream's metadata hides cannot be read
 		}
 		there, last := seen.find(events)
 		switch {
@@ -68,11 +71,12 @@ func (s *Store) append(ctx context.Context, stream string, want eventstore.Revis
 			seen.add(res.Revision, events)
 			return res, nil
 		}
-		if !errors.Is(err, eventstore.ErrConflict) {
+		ce, conflict := errors.AsType[*eventstore.ConflictError](err)
+		if !conflict {
 			seen.forget() // it may have happened
 			return eventstore.Result{}, err
 		}
-		fresh = false
+		fresh, least = false, ce.Got
 		seen.read = false // though what was read of it stays true
 	}
 }
@@ -129,13 +133,9 @@ func (s *Store) refresh(ctx context.Context, stream string, seen *stream) error 
 
 // send appends, and returns a *ConflictError if the stream is not at want.
 func (s *Store) send(ctx context.Context, stream string, want eventstore.Revision, events []eventstore.Event) (eventstore.Result, error) {
-	conn, err := s.nodes.get(ctx)
-	if err != nil {
-		return eventstore.Result{}, err
-	}
 	ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(ctx, "requires-leader", "true"))
 	defer cancel() // what was begun and not finished is not appended
-	call, err := streams.NewStreamsClient(conn).Append(ctx)
+	conn, call, err := s.callAppend(ctx)
 	if err != nil {
 		return eventstore.Result{}, explain(nil, err)
 	}
@@ -172,6 +172,25 @@ func (s *Store) send(ctx context.Context, stream string, want eventstore.Revisio
 		return eventstore.Result{}, &eventstore.ConflictError{Stream: stream, Want: want, Got: got}
 	}
 	return eventstore.Result{}, errors.New("the server's answer is not understood")
+}
+
+// callAppend begins a call, at another node of a cluster if one cannot be reached:
+// nothing has been sent yet.
+func (s *Store) callAppend(ctx context.Context) (*grpc.ClientConn, streams.Streams_AppendClient, error) {
+	for attempt := 0; ; attempt++ {
+		conn, err := s.nodes.get(ctx)
+		if err == nil {
+			var call streams.Streams_AppendClient
+			if call, err = streams.NewStreamsClient(conn).Append(ctx); err == nil {
+				return conn, call, nil
+			}
+			s.nodes.failed(conn, nil, err)
+		}
+		if !isLost(err) || ctx.Err() != nil {
+			return nil, nil, err
+		}
+		pause(ctx, attempt)
+	}
 }
 
 // explain returns an error of the server in words that say what to do.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/google/uuid"
 	"go.uber.org/goleak"
 
@@ -246,5 +247,26 @@ func TestDeletedStreams(t *testing.T) {
 	}
 	if _, err := s.Append(ctx, "chat-1", eventstore.Any, event("x")); !errors.Is(err, kurrent.ErrDeleted) {
 		t.Errorf("append to a tombstoned stream: %v; want ErrDeleted", err)
+	}
+}
+
+// What the metadata of a stream hides cannot be read, yet it counts.
+func TestAppendToAStreamThatIsHidden(t *testing.T) {
+	server := gatewaytest.Start(t, inMemory(t), true)
+	connection := server.Connection(gatewaytest.Writer, "defaultDeadline=2000")
+	if _, err := open(t, connection).Append(t.Context(), "chat-1", eventstore.NoStream, events(3)...); err != nil {
+		t.Fatal(err)
+	}
+	var hides esdb.StreamMetadata
+	hides.SetTruncateBefore(3)
+	if _, err := official(t, server).SetStreamMetadata(t.Context(), "chat-1", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, hides); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, connection)
+	if _, err := s.Append(t.Context(), "chat-1", eventstore.NoStream, event("x")); !errors.Is(err, eventstore.ErrConflict) {
+		t.Errorf("append to it as if it were not there: %v; want a conflict", err)
+	}
+	if res, err := s.Append(t.Context(), "chat-1", eventstore.Any, event("x")); err != nil || res.Revision != 3 {
+		t.Errorf("append = %+v, %v; want revision 3", res, err)
 	}
 }
