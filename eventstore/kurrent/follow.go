@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -39,9 +40,10 @@ func (s *Store) follow(ctx context.Context, q eventstore.AllQuery, yield func(ev
 			return s.because(ctx, err)
 		}
 	}
-	lost := time.Time{}
-	for attempt := 0; ; attempt++ {
+	var out outage
+	for {
 		from := f.at
+		f.since = time.Time{}
 		err := f.run(within)
 		if errors.Is(err, errAgain) {
 			continue
@@ -49,17 +51,31 @@ func (s *Store) follow(ctx context.Context, q eventstore.AllQuery, yield func(ev
 		if err == nil || !isLost(err) || within.Err() != nil {
 			return s.because(ctx, err)
 		}
-		if f.at > from || lost.IsZero() {
-			lost, attempt = time.Now(), 0 //nolint:forbidigo // how long to go on trying
-		}
-		if time.Since(lost) > retryTime { //nolint:forbidigo // as above
+		now := time.Now() //nolint:forbidigo // how long to go on trying
+		if !out.goOn(now, f.at > from || !f.since.IsZero() && now.Sub(f.since) > longPause) {
 			return s.because(ctx, fmt.Errorf("follow the log: %w", err))
 		}
-		pause(within, attempt)
+		pause(within, out.tries)
 		if err := s.sameStore(within); err != nil {
 			return s.because(ctx, err)
 		}
 	}
+}
+
+// outage is the time in which a follower has no connection that holds.
+type outage struct {
+	since time.Time
+	tries int
+}
+
+// goOn reports whether to try again, now that the connection is lost. held says whether
+// it had been good until then: so a new outage begins.
+func (o *outage) goOn(now time.Time, held bool) bool {
+	o.tries++
+	if held || o.since.IsZero() {
+		*o = outage{since: now}
+	}
+	return now.Sub(o.since) <= retryTime
 }
 
 // errAgain asks for another subscription, from where the last one got to.
@@ -73,7 +89,8 @@ type follower struct {
 	at     eventstore.Position // how far it has got
 	marked eventstore.Position
 	seen   int
-	live   bool // it had caught up
+	live   bool      // it had caught up
+	since  time.Time // when the present subscription began; zero if there is none
 }
 
 // first hands on the event that the query begins with, if there is one and it is
@@ -108,11 +125,17 @@ func (f *follower) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// What the log holds now is looked at when the server says that the subscription
-	// has caught up: its answer does not tell how far that is.
-	head, err := f.store.head(ctx)
+	// has caught up: its answer does not tell how far that is. The same node is asked:
+	// others may be ahead of it.
+	conn, err := f.store.subs.get(ctx)
 	if err != nil {
 		return err
 	}
+	last, err := f.store.subs.page(ctx, conn, readAll(true, 0, 1, ownEvents()))
+	if err != nil {
+		return err
+	}
+	head := last.end()
 	if !f.q.Follow && f.at >= head {
 		f.mark()
 		return nil
@@ -121,10 +144,11 @@ func (f *follower) run(ctx context.Context) error {
 	if f.live {
 		every = liveCheckpoints
 	}
-	messages, err := f.store.subscribe(ctx, subscribeAll(f.at, filterOf(f.q), every))
+	messages, err := f.store.subscribe(ctx, conn, subscribeAll(f.at, filterOf(f.q), every))
 	if err != nil {
 		return err
 	}
+	f.since = time.Now() //nolint:forbidigo // how long it holds
 	for {
 		var m message
 		select {
@@ -140,9 +164,10 @@ func (f *follower) run(ctx context.Context) error {
 				return ctx.Err()
 			}
 		}
-		switch c := m.resp.GetContent().(type) {
-		case nil:
+		if m.err != nil {
 			return m.err
+		}
+		switch c := m.resp.GetContent().(type) { // what a newer server may say besides is passed over
 		case *streams.ReadResp_Event:
 			done, err := f.event(c.Event)
 			if done || err != nil {
@@ -207,11 +232,7 @@ const ahead = 256
 
 // subscribe begins a subscription, whose messages come until ctx ends; the last has
 // an error and no content.
-func (s *Store) subscribe(ctx context.Context, req *streams.ReadReq) (<-chan message, error) {
-	conn, err := s.subs.get(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (s *Store) subscribe(ctx context.Context, conn *grpc.ClientConn, req *streams.ReadReq) (<-chan message, error) {
 	calling, cancel := context.WithCancel(ctx)
 	patience := time.AfterFunc(answerTime, cancel)
 	call, err := streams.NewStreamsClient(conn).Read(calling, req)
@@ -220,6 +241,7 @@ func (s *Store) subscribe(ctx context.Context, req *streams.ReadReq) (<-chan mes
 			err = status.Error(codes.Unavailable, "no answer")
 		}
 		cancel()
+		s.subs.failed(conn, nil, err)
 		return nil, explain(nil, err)
 	}
 	resp, err := call.Recv()

@@ -45,17 +45,24 @@ func IsConnection(text string) bool {
 // Redacted returns a connection string without its password, to be shown.
 func Redacted(connection string) string {
 	scheme, rest, _ := strings.Cut(connection, "://")
-	authority, tail := rest, ""
-	if i := strings.IndexAny(rest, "/?"); i >= 0 {
-		authority, tail = rest[:i], rest[i:]
+	hidden := ""
+	if at := strings.LastIndex(rest, "@"); at >= 0 { // the last: a password may hold any character
+		hidden, rest = "…@", rest[at+1:]
 	}
-	if at := strings.LastIndex(authority, "@"); at >= 0 {
-		authority = "…@" + authority[at+1:]
-	}
+	authority, tail := cutAuthority(rest)
 	if strings.Contains(tail, "?") { // paths of keys are nobody's business either
 		tail, _, _ = strings.Cut(tail, "?")
 	}
-	return scheme + "://" + authority + tail
+	return scheme + "://" + hidden + authority + tail
+}
+
+// cutAuthority cuts what is behind the scheme of a connection string where the path, the
+// settings or a fragment begins.
+func cutAuthority(rest string) (authority, tail string) {
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		return rest[:i], rest[i:]
+	}
+	return rest, ""
 }
 
 // parseConnection reads a connection string as the official clients do. Its errors
@@ -69,14 +76,19 @@ func parseConnection(connection string) (*esdb.Configuration, error) {
 	if strings.Contains(connection[:len(connection)-len(rest)], "+discover") {
 		scheme = "esdb+discover"
 	}
+	malformed := fmt.Errorf("kurrent: connection string %s: it is not well-formed: in a password write %% as %%25, / as %%2F, ? as %%3F and # as %%23, elsewhere @ as %%40", Redacted(connection))
+	// Else the password is taken for settings, and shown in a warning about them.
+	if authority, behind := cutAuthority(rest); !strings.Contains(authority, "@") && strings.Contains(behind, "@") {
+		return nil, malformed
+	}
 	cfg, err := esdb.ParseConnectionString(scheme + "://" + rest)
 	if err == nil {
 		err = cfg.Validate()
 	}
+	if _, ok := errors.AsType[*url.Error](err); ok { // which shows what is wrong, perhaps of the password
+		return nil, malformed
+	}
 	if err != nil {
-		if inURL, ok := errors.AsType[*url.Error](err); ok {
-			err = inURL.Err // without the string
-		}
 		return nil, fmt.Errorf("kurrent: connection string %s: %w", Redacted(connection), err)
 	}
 	if cfg.DisableTLS && cfg.Password != "" {
@@ -88,39 +100,56 @@ func parseConnection(connection string) (*esdb.Configuration, error) {
 
 // nodes finds the node to talk to, and holds the connection to it.
 type nodes struct {
-	cfg *esdb.Configuration
+	cfg     *esdb.Configuration
+	cluster bool          // there are others if one does not answer
+	looking chan struct{} // holds a token while somebody looks for a node
 
 	mu     sync.Mutex
 	conn   *grpc.ClientConn
+	old    map[*grpc.ClientConn]*time.Timer // not used for new calls, with what closes them
 	closed bool
 }
 
-func newNodes(cfg *esdb.Configuration) *nodes { return &nodes{cfg: cfg} }
+func newNodes(cfg *esdb.Configuration) *nodes {
+	return &nodes{
+		cfg: cfg, cluster: cfg.DnsDiscover || len(cfg.GossipSeeds) > 0, looking: make(chan struct{}, 1),
+		old: map[*grpc.ClientConn]*time.Timer{},
+	}
+}
 
-func (n *nodes) close() error {
+func (n *nodes) close() (err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.closed = true
-	if n.conn == nil {
-		return nil
+	for conn, later := range n.old {
+		if later.Stop() {
+			err = errors.Join(err, conn.Close())
+		}
 	}
-	conn := n.conn
-	n.conn = nil
-	return conn.Close()
+	clear(n.old)
+	if n.conn != nil {
+		err = errors.Join(err, n.conn.Close())
+		n.conn = nil
+	}
+	return err
 }
 
 // get returns the connection, and looks for a node first if there is none.
 func (n *nodes) get(ctx context.Context) (*grpc.ClientConn, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.closed {
-		return nil, errors.New("kurrent: the connection is closed")
+	if conn, err := n.present(); conn != nil || err != nil {
+		return conn, err
 	}
-	if n.conn != nil {
-		return n.conn, nil
+	select {
+	case n.looking <- struct{}{}:
+		defer func() { <-n.looking }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if conn, err := n.present(); conn != nil || err != nil { // somebody else has found one
+		return conn, err
 	}
 	address := n.cfg.Address
-	if n.cfg.DnsDiscover || len(n.cfg.GossipSeeds) > 0 {
+	if n.cluster {
 		var err error
 		if address, err = n.discover(ctx); err != nil {
 			return nil, err
@@ -130,8 +159,25 @@ func (n *nodes) get(ctx context.Context) (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil, errors.Join(errDisconnected, conn.Close())
+	}
 	n.conn = conn
 	return conn, nil
+}
+
+var errDisconnected = errors.New("kurrent: the connection is closed")
+
+// present returns the connection, or nil if there is none.
+func (n *nodes) present() (*grpc.ClientConn, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return nil, errDisconnected
+	}
+	return n.conn, nil
 }
 
 // failed looks at what a call came to. If the node is not the leader, or one of a
@@ -143,8 +189,7 @@ func (n *nodes) failed(conn *grpc.ClientConn, trailer metadata.MD, err error) {
 			leader = net.JoinHostPort(host, port)
 		}
 	}
-	cluster := n.cfg.DnsDiscover || len(n.cfg.GossipSeeds) > 0
-	if leader == "" && (!cluster || status.Code(err) != codes.Unavailable) {
+	if leader == "" && (!n.cluster || status.Code(err) != codes.Unavailable) {
 		return
 	}
 	n.mu.Lock()
@@ -160,7 +205,12 @@ func (n *nodes) failed(conn *grpc.ClientConn, trailer metadata.MD, err error) {
 	}
 	// What is still under way on it would be cut off; it ends by itself, or with the
 	// process that it belongs to.
-	time.AfterFunc(answerTime, func() { _ = conn.Close() })
+	n.old[conn] = time.AfterFunc(answerTime, func() {
+		n.mu.Lock()
+		delete(n.old, conn)
+		n.mu.Unlock()
+		_ = conn.Close()
+	})
 }
 
 func first(md metadata.MD, key string) string {
@@ -171,11 +221,11 @@ func first(md metadata.MD, key string) string {
 }
 
 // dial makes a connection. It is established when it is first used, and again
-// whenever it was lost.
+// whenever it was lost. A call waits for that, unless there is another node to go to.
 func (n *nodes) dial(address string) (*grpc.ClientConn, error) {
 	transport := insecure.NewCredentials()
 	opts := []grpc.DialOption{
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage), grpc.WaitForReady(true)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage), grpc.WaitForReady(!n.cluster)),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: firstPause, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longPause},
 			MinConnectTimeout: 5 * time.Second,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/google/uuid"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -37,9 +38,12 @@ func (s *Store) page(ctx context.Context, req *streams.ReadReq) (page, error) {
 	}
 }
 
-// isLost reports whether the server could not be reached, or has lost the call.
+// isLost reports whether the server could not be reached, or has lost the call; or that
+// its connection was closed, being an old one. A caller whose context has ended gets the
+// same error.
 func isLost(err error) bool {
-	return err != nil && status.Code(err) == codes.Unavailable
+	code := status.Code(err)
+	return code == codes.Unavailable || code == codes.Canceled
 }
 
 // isInexact reports whether the server was asked to read from a position that no event
@@ -49,11 +53,16 @@ func isInexact(err error) bool {
 	return status.Code(err) == codes.InvalidArgument && strings.Contains(err.Error(), "invalid position")
 }
 
-func (s *Store) pageOnce(ctx context.Context, req *streams.ReadReq) (p page, err error) {
+func (s *Store) pageOnce(ctx context.Context, req *streams.ReadReq) (page, error) {
 	conn, err := s.nodes.get(ctx)
 	if err != nil {
-		return p, err
+		return page{}, err
 	}
+	return s.nodes.page(ctx, conn, req)
+}
+
+// page reads once, over a connection that get has returned.
+func (n *nodes) page(ctx context.Context, conn *grpc.ClientConn, req *streams.ReadReq) (p page, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // leaves the rest of the answer, if there is any
 	patience := time.AfterFunc(answerTime, cancel)
@@ -63,6 +72,7 @@ func (s *Store) pageOnce(ctx context.Context, req *streams.ReadReq) (p page, err
 		if !patience.Stop() {
 			err = status.Error(codes.DeadlineExceeded, status.Convert(err).Message())
 		}
+		n.failed(conn, nil, err)
 		return p, explain(nil, err)
 	}
 	size := 0
@@ -75,7 +85,7 @@ func (s *Store) pageOnce(ctx context.Context, req *streams.ReadReq) (p page, err
 			if !patience.Stop() {
 				err = status.Error(codes.DeadlineExceeded, "no answer")
 			}
-			s.nodes.failed(conn, call.Trailer(), err)
+			n.failed(conn, call.Trailer(), err)
 			return p, explain(call.Trailer(), err)
 		}
 		patience.Reset(answerTime)

@@ -68,6 +68,7 @@ type Store struct {
 	life  context.Context
 	close context.CancelFunc
 	busy  sync.WaitGroup
+	enter sync.Mutex // nobody becomes busy once Close waits
 }
 
 var _ eventstore.Store = (*Store)(nil)
@@ -96,13 +97,17 @@ func Open(ctx context.Context, connection string) (*Store, error) {
 // Close ends what is going on and refuses what comes later with ErrClosed. It may be
 // called more than once.
 func (s *Store) Close() error {
+	s.enter.Lock()
 	s.close()
+	s.enter.Unlock()
 	s.busy.Wait()
 	return errors.Join(s.nodes.close(), s.subs.close())
 }
 
 // begin returns the context of something that Close ends, and what to call after it.
 func (s *Store) begin(ctx context.Context) (context.Context, func(), error) {
+	s.enter.Lock()
+	defer s.enter.Unlock()
 	if s.life.Err() != nil {
 		return nil, nil, eventstore.ErrClosed
 	}
@@ -181,10 +186,15 @@ func (s *Store) Head(ctx context.Context) (eventstore.Head, error) {
 // head returns the position of the last event that is not the server's own.
 func (s *Store) head(ctx context.Context) (eventstore.Position, error) {
 	page, err := s.page(ctx, readAll(true, 0, 1, ownEvents()))
-	if err != nil || len(page.events) == 0 {
-		return 0, err
+	return page.end(), err
+}
+
+// end returns the position of the event that a page of one has, or 0 if it has none.
+func (p page) end() eventstore.Position {
+	if len(p.events) == 0 {
+		return 0
 	}
-	return page.events[0].Position, nil
+	return p.events[0].Position
 }
 
 // sameStore makes sure that the server, to which the connection was lost, still has
