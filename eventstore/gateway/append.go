@@ -76,11 +76,24 @@ func (s *Server) mayAppend(ctx context.Context) error {
 func (s *streamsService) Append(in streams.Streams_AppendServer) error {
 	ctx, cancel := context.WithTimeout(in.Context(), callTime)
 	defer cancel()
-	resp, err := s.appendAll(ctx, in)
-	if err != nil {
-		return s.tell(ctx, in.SetTrailer, err)
+	type answer struct {
+		resp *streams.AppendResp
+		err  error
 	}
-	return in.SendAndClose(resp)
+	answers := make(chan answer, 1)
+	go func() { // it ends when the call does
+		resp, err := s.appendAll(ctx, in)
+		answers <- answer{resp, err}
+	}()
+	select {
+	case a := <-answers:
+		if a.err != nil {
+			return s.tell(ctx, in.SetTrailer, a.err)
+		}
+		return in.SendAndClose(a.resp)
+	case <-ctx.Done(): // the client has not sent all
+		return s.tell(ctx, in.SetTrailer, ctx.Err())
+	}
 }
 
 func (s *streamsService) appendAll(ctx context.Context, in streams.Streams_AppendServer) (*streams.AppendResp, error) {
@@ -119,7 +132,9 @@ func (s *streamsService) appendAll(ctx context.Context, in streams.Streams_Appen
 		if size += len(e.Data) + len(e.Meta); size > maxAppend || len(events) == eventstore.MaxEvents {
 			return nil, cmp.Or(refused, error(tooLarge(maxAppend)))
 		}
-		events = append(events, e)
+		if refused == nil {
+			events = append(events, e)
+		}
 	}
 	if refused != nil {
 		return nil, refused
@@ -219,6 +234,9 @@ func (s *Server) truncate(ctx context.Context, stream string, before int64) erro
 			want = last.Revision
 			if err := json.Unmarshal(last.Data, &all); err != nil {
 				return invalid("The metadata of stream '%s' is not understood: %v", stream, err)
+			}
+			if all == nil { // it was null
+				all = map[string]any{}
 			}
 		}
 		all["$tb"] = before

@@ -43,11 +43,10 @@ type batch struct {
 func (s *streamsService) BatchAppend(in streams.Streams_BatchAppendServer) error {
 	ctx := in.Context()
 	var (
-		writing   sync.WaitGroup
-		sending   sync.Mutex
-		slots     = make(chan struct{}, maxWriting)
-		begun     = map[uuid.UUID]*batch{}
-		forbidden = s.mayAppend(ctx)
+		writing sync.WaitGroup
+		sending sync.Mutex
+		slots   = make(chan struct{}, maxWriting)
+		begun   = map[uuid.UUID]*batch{}
 	)
 	defer writing.Wait()
 	for {
@@ -65,7 +64,7 @@ func (s *streamsService) BatchAppend(in streams.Streams_BatchAppendServer) error
 				return s.tell(ctx, in.SetTrailer, invalid("More than %d appends are begun and not finished.", maxBegun))
 			}
 			b = newBatch(m, s.cfg.Now())
-			b.err = forbidden
+			b.err = s.mayAppend(ctx) // each time: the token may be revoked meanwhile
 			begun[id] = b
 		}
 		b.add(m)

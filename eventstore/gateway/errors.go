@@ -51,7 +51,7 @@ func (s *Server) translate(ctx context.Context, err error) error {
 	case errors.Is(err, errRevoked):
 		return unauthenticated()
 	case errors.Is(err, errStopping), errors.Is(err, eventstore.ErrClosed):
-		return &failure{code: codes.Unavailable, message: "Server Is Not Ready"}
+		return notReady()
 	case errors.Is(err, errTooMany):
 		return &failure{code: codes.ResourceExhausted, message: fmt.Sprintf("More than %d reads at the same time.", maxReads)}
 	case errors.Is(err, eventstore.ErrInvalid):
@@ -59,11 +59,22 @@ func (s *Server) translate(ctx context.Context, err error) error {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return status.FromContextError(err).Err()
 	}
-	if st, ok := status.FromError(err); ok { // of gRPC itself, such as a client that went away
+	// Of gRPC itself, such as a client that went away, or of a log in KurrentDB: whether that
+	// lets us in, or where it is, is not for the caller to know.
+	switch st, ok := status.FromError(err); {
+	case !ok, st.Code() == codes.Unauthenticated, st.Code() == codes.PermissionDenied:
+	case st.Code() == codes.Unavailable:
+		s.cfg.Logger.Warn("the log cannot be reached by the gateway, or its client has gone", "error", err)
+		return notReady()
+	default:
 		return st.Err()
 	}
 	s.cfg.Logger.Error("a call of the gateway failed", "error", err)
 	return &failure{code: codes.Internal, message: "Internal error; the server's log says more."}
+}
+
+func notReady() *failure {
+	return &failure{code: codes.Unavailable, message: "Server Is Not Ready"}
 }
 
 func invalid(format string, args ...any) *failure {

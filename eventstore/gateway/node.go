@@ -12,6 +12,7 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
 )
 
 // What a client asks before it has sent a password: which methods there are, and
@@ -54,8 +55,8 @@ type gossipService struct {
 }
 
 // Read implements gossip.GossipServer: a cluster of one, its leader.
-func (s *gossipService) Read(context.Context, *shared.Empty) (*gossip.ClusterInfo, error) {
-	host, port := s.addr.get()
+func (s *gossipService) Read(ctx context.Context, _ *shared.Empty) (*gossip.ClusterInfo, error) {
+	host, port := s.addr.get(ctx)
 	return &gossip.ClusterInfo{Members: []*gossip.MemberInfo{{
 		InstanceId: &shared.UUID{Value: &shared.UUID_Structured_{Structured: &shared.UUID_Structured{
 			MostSignificantBits:  int64(binary.BigEndian.Uint64(s.id[:8])),
@@ -97,10 +98,17 @@ func (a *addr) set(to net.Addr) {
 	}
 }
 
-func (a *addr) get() (host string, port uint32) {
+// get returns the address to connect to. One that stands for all of the machine's is no
+// use to a client, who is told the one by which he came.
+func (a *addr) get(ctx context.Context) (host string, port uint32) {
 	tcp := a.v.Load()
 	if tcp == nil {
 		return "", 0
+	}
+	if client, ok := peer.FromContext(ctx); ok && tcp.IP.IsUnspecified() {
+		if by, ok := client.LocalAddr.(*net.TCPAddr); ok {
+			tcp = by
+		}
 	}
 	return tcp.IP.String(), uint32(tcp.Port)
 }
