@@ -194,7 +194,7 @@ func testReadStream(t *testing.T, log eventstore.Store) {
 			}
 		})
 	}
-	for _, stream := range []string{"chat-2", "chat-3", "$ce-nothing", "$et-nothing", "$$chat-1"} {
+	for _, stream := range []string{"chat-2", "chat-3", "$ce-nothing", "$et-nothing", "$ce-", "$et-", "$$chat-1"} {
 		read, err := c.ReadStream(t.Context(), stream, esdb.ReadStreamOptions{}, 5)
 		if err != nil {
 			t.Fatal(err)
@@ -546,5 +546,60 @@ func TestShutdownEndsSubscriptions(t *testing.T) {
 	server.Stop()
 	if m := sub.Recv(); m.SubscriptionDropped == nil || !strings.Contains(m.SubscriptionDropped.Error.Error(), "Unavailable") {
 		t.Errorf("%+v; want that it was dropped as unavailable", m)
+	}
+}
+
+// A stream that was deleted goes on for who follows it once it is written to again.
+func TestSubscribeToAStreamThatWasDeleted(t *testing.T) {
+	log := newLog(t)
+	c := client(t, gatewaytest.Start(t, log, true), gatewaytest.Writer)
+	add(t, log, "chat-1", event("a", "acme"), event("b", "acme"))
+	if _, err := c.DeleteStream(t.Context(), "chat-1", esdb.DeleteStreamOptions{ExpectedRevision: esdb.Any{}}); err != nil {
+		t.Fatal(err)
+	}
+	sub, err := c.SubscribeToStream(t.Context(), "chat-1", esdb.SubscribeToStreamOptions{From: esdb.Start{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	if m := next(t, sub); m.CaughtUp == nil {
+		t.Fatalf("%+v; want that it has caught up", m)
+	}
+	for _, typ := range []string{"c", "$streamDeleted"} { // the second ends the subscription, whatever it has shown
+		_, err := c.AppendToStream(t.Context(), "chat-1", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, esdb.EventData{EventType: typ, ContentType: esdb.ContentTypeJson})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m := sub.Recv(); m.EventAppeared == nil || m.EventAppeared.Event.EventNumber != 2 {
+		t.Errorf("%+v; want the event that was appended", m)
+	}
+}
+
+// Events that are too old to be shown do not count among those that are asked for.
+func TestMaxAge(t *testing.T) {
+	var age time.Duration
+	log := memory.New(func() time.Time { return time.Now().Add(-age) })
+	t.Cleanup(func() { log.Close() })
+	add(t, log, "$$chat-1", eventstore.Event{ID: uuid.New(), Type: "$metadata", Data: []byte(`{"$maxAge":600}`)})
+	age = time.Hour
+	add(t, log, "chat-1", event("a", "acme"), event("b", "acme"))
+	age = 0
+	add(t, log, "chat-1", event("c", "acme"))
+	c := client(t, gatewaytest.Start(t, log, true), gatewaytest.Writer)
+	read, err := c.ReadStream(t.Context(), "chat-1", esdb.ReadStreamOptions{}, 2)
+	if got := drain(t, read, err); len(got) != 1 || got[0].Event.EventNumber != 2 {
+		t.Errorf("got %d events; want the last alone", len(got))
+	}
+}
+
+// Metadata can be anything that a client has written.
+func TestMetadataThatIsNull(t *testing.T) {
+	log := newLog(t)
+	c := client(t, gatewaytest.Start(t, log, true), gatewaytest.Writer)
+	add(t, log, "chat-1", event("a", "acme"))
+	add(t, log, "$$chat-1", eventstore.Event{ID: uuid.New(), Type: "$metadata", Data: []byte(`null`)})
+	if _, err := c.DeleteStream(t.Context(), "chat-1", esdb.DeleteStreamOptions{ExpectedRevision: esdb.Any{}}); err != nil {
+		t.Error(err)
 	}
 }

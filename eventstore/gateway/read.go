@@ -67,10 +67,10 @@ type virtualStream struct {
 }
 
 func parseVirtual(name string) (virtualStream, bool) {
-	if category, ok := strings.CutPrefix(name, "$ce-"); ok {
+	if category, ok := strings.CutPrefix(name, "$ce-"); ok && category != "" {
 		return virtualStream{name: name, category: category}, true
 	}
-	if typ, ok := strings.CutPrefix(name, "$et-"); ok {
+	if typ, ok := strings.CutPrefix(name, "$et-"); ok && typ != "" {
 		return virtualStream{name: name, typ: typ}, true
 	}
 	return virtualStream{name: name, onlyFirst: true, withoutSystems: true}, name == "$streams"
@@ -299,8 +299,8 @@ func (r reading) stream(ctx context.Context) error {
 // streamEvents returns the events of the stream from where the request begins.
 func (r reading) streamEvents(ctx context.Context, sh shape) (iter.Seq2[eventstore.Recorded, error], error) {
 	read := func(q eventstore.StreamQuery) iter.Seq2[eventstore.Recorded, error] {
-		if r.q.count < 1<<30 {
-			q.Limit = int(r.q.count) + sh.extra
+		if r.q.count < 1<<30 && sh.since.IsZero() { // else who knows how many there are that are not shown
+			q.Limit = int(r.q.count)
 		}
 		return r.cfg.Store.ReadStream(ctx, r.q.stream, q)
 	}
@@ -364,6 +364,7 @@ func (r reading) streamSubscription(ctx context.Context, sh shape) error {
 	if err := r.out.Send(caughtUp()); err != nil {
 		return err
 	}
+	sh = shape{} // what comes is shown, though all that was there be deleted
 	q := eventstore.AllQuery{After: head.Position, Categories: []string{eventstore.Category(r.q.stream)}, Follow: true}
 	for e, err := range r.cfg.Store.ReadAll(ctx, q) {
 		if err == nil && !e.IsMark() {

@@ -26,7 +26,6 @@ type shape struct {
 	last  eventstore.Revision // of the stream; NoStream if it does not exist, or is deleted
 	end   eventstore.Revision // of the stream, deleted or not
 	since time.Time           // older events are not shown
-	extra int                 // how many events more are to be read than are wanted
 }
 
 func (s shape) shows(e *eventstore.Recorded) bool {
