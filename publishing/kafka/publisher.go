@@ -5,6 +5,7 @@
 package kafka
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -151,7 +152,10 @@ func isTopic(s string) bool {
 // Publish returns when the messages are in the topic of the address, whatever topic is:
 // that is in the type and the workspace of the event.
 func (p *Publisher) Publish(_ string, messages ...*message.Message) error {
-	out, err := p.producer()
+	if len(messages) == 0 {
+		return nil
+	}
+	out, err := p.producer(messages[0].Context())
 	if err != nil {
 		return err
 	}
@@ -161,12 +165,16 @@ func (p *Publisher) Publish(_ string, messages ...*message.Message) error {
 	return nil
 }
 
-// producer connects, unless it has.
-func (p *Publisher) producer() (*wmkafka.Publisher, error) {
+// producer connects, unless it has. Who has waited for others to try in vain, one after
+// the other, does not try when his context has ended.
+func (p *Publisher) producer(ctx context.Context) (*wmkafka.Publisher, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.out != nil {
 		return p.out, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	out, err := wmkafka.NewPublisher(wmkafka.PublisherConfig{
 		Brokers: p.brokers, Marshaler: Marshaler{}, OverwriteSaramaConfig: p.config,

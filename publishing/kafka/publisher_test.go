@@ -1,6 +1,8 @@
 package kafka_test
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -137,5 +139,23 @@ func TestAddress(t *testing.T) {
 		case err != nil && strings.Contains(err.Error(), "secret"):
 			t.Errorf("%s: %v tells the password", address, err)
 		}
+	}
+}
+
+// Events of many streams wait for the broker at the same time. When their process stops,
+// none of them asks for it once more.
+func TestPublishWhenItsTimeIsOver(t *testing.T) {
+	p, err := kafka.Open("kafka://127.0.0.1:1", slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m, err := event(t).Message(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Publish("", m); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v; want that it was cancelled", err)
 	}
 }
