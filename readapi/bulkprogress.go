@@ -2,6 +2,7 @@ package readapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -55,6 +56,9 @@ func (a *API) liveJob(ctx context.Context, j bulkview.Job) (bulkview.Job, error)
 			return j, fmt.Errorf("read job: %w", err)
 		}
 		fact, err := events.Decode(r)
+		if _, unknown := errors.AsType[codec.UnknownTypeError](err); unknown {
+			continue // of a newer server: the view leaves it out as well
+		}
 		if err != nil {
 			return j, err
 		}

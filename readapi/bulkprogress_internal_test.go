@@ -71,6 +71,11 @@ func TestProgressBeyondTheView(t *testing.T) {
 		}
 	}
 	live(2 * bulk.ChunkSize)
+	newer := eventstore.Event{ID: uuid.New(), Type: "bulk.unheard.of.v1", Data: []byte(`{}`)} // of a server that is upgraded already
+	if _, err := log.Append(t.Context(), "bulk-j", eventstore.Any, newer); err != nil {
+		t.Fatal(err)
+	}
+	live(2 * bulk.ChunkSize)
 	add(bulk.Worked{Chunk: 2, Attempt: 1, Items: items, At: at}, false)
 	add(bulk.Completed{Attempt: 1, At: at}, false)
 	live(3 * bulk.ChunkSize)
