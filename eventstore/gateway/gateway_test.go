@@ -603,3 +603,33 @@ func TestMetadataThatIsNull(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// busy is a log to which somebody writes all the time: whenever its end is looked at.
+type busy struct{ eventstore.Store }
+
+func (b busy) Head(ctx context.Context) (eventstore.Head, error) {
+	if _, err := b.Append(ctx, "order-1", eventstore.Any, event("a", "acme")); err != nil {
+		return eventstore.Head{}, err
+	}
+	return b.Store.Head(ctx)
+}
+
+// A follower of some streams catches up, too, while others are written to.
+func TestCaughtUpInABusyLog(t *testing.T) {
+	log := newLog(t)
+	add(t, log, "chat-1", event("a", "acme"))
+	c := client(t, gatewaytest.Start(t, busy{log}, false), gatewaytest.Analyst)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	sub, err := c.SubscribeToStream(ctx, "$ce-chat", esdb.SubscribeToStreamOptions{From: esdb.Start{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	if m := next(t, sub); m.EventAppeared == nil {
+		t.Fatalf("%+v; want what is there", m)
+	}
+	if m := next(t, sub); m.CaughtUp == nil {
+		t.Errorf("%+v; want that it has caught up", m)
+	}
+}
