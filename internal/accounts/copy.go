@@ -82,8 +82,12 @@ func (t table) copy(ctx context.Context, source, target sqldb.Tx, m Move) error 
 		return errNotEmpty
 	}
 	columns := strings.Join(append(append([]string(nil), t.texts...), t.numbers...), ", ")
-	var rows [][]any
-	err = source.Query(ctx, "SELECT "+columns+" FROM "+t.name, nil, func(r sqldb.Row) error {
+	insert := "INSERT INTO " + t.name + " (" + columns + ") VALUES (" + places(len(t.texts)+len(t.numbers)) + ")"
+	if t.name == "checkpoints" { // the epoch is that of a lease, which stays behind
+		insert = "INSERT INTO checkpoints (" + columns + ", epoch) VALUES (" + places(len(t.texts)+len(t.numbers)) + ", 0)"
+	}
+	// Row by row: there is an attempt for each message that was ever sent.
+	return source.Query(ctx, "SELECT "+columns+" FROM "+t.name, nil, func(r sqldb.Row) error {
 		var row []any
 		for i := range t.texts {
 			row = append(row, r.Text(i))
@@ -91,25 +95,12 @@ func (t table) copy(ctx context.Context, source, target sqldb.Tx, m Move) error 
 		for i := range t.numbers {
 			row = append(row, r.Int64(len(t.texts)+i))
 		}
-		rows = append(rows, row)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	insert := "INSERT INTO " + t.name + " (" + columns + ") VALUES (" + places(len(t.texts)+len(t.numbers)) + ")"
-	if t.name == "checkpoints" { // the epoch is that of a lease, which stays behind
-		insert = "INSERT INTO checkpoints (" + columns + ", epoch) VALUES (" + places(len(t.texts)+len(t.numbers)) + ", 0)"
-	}
-	for _, row := range rows {
 		if err := t.translate(ctx, row, m); err != nil {
 			return err
 		}
-		if _, err := target.Exec(ctx, insert, row...); err != nil {
-			return err
-		}
-	}
-	return nil
+		_, err := target.Exec(ctx, insert, row...)
+		return err
+	})
 }
 
 // translate makes a row say of the copy what it says of the log.
