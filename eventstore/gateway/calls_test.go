@@ -84,7 +84,9 @@ func TestMessagesWithFieldsMissing(t *testing.T) {
 		}
 	}
 	for i, o := range []*streams.ReadReq_Options{
-		nil, {}, {UuidOption: &streams.ReadReq_Options_UUIDOption{}},
+		nil,
+		{},
+		{UuidOption: &streams.ReadReq_Options_UUIDOption{}},
 		{UuidOption: ids, CountOption: count},
 		{UuidOption: ids, CountOption: count, StreamOption: &streams.ReadReq_Options_Stream{}},
 		{UuidOption: ids, CountOption: count, StreamOption: &streams.ReadReq_Options_All{}, FilterOption: &streams.ReadReq_Options_Filter{Filter: &streams.ReadReq_Options_FilterOptions{}}},
@@ -106,7 +108,9 @@ func TestMessagesWithFieldsMissing(t *testing.T) {
 	}
 	options := &streams.AppendReq{Content: &streams.AppendReq_Options_{Options: &streams.AppendReq_Options{}}}
 	for i, messages := range [][]*streams.AppendReq{
-		{{}}, {{Content: &streams.AppendReq_Options_{}}}, {options, {}},
+		{{}},
+		{{Content: &streams.AppendReq_Options_{}}},
+		{options, {}},
 		{options, {Content: &streams.AppendReq_ProposedMessage_{}}},
 		{options, {Content: &streams.AppendReq_ProposedMessage_{ProposedMessage: &streams.AppendReq_ProposedMessage{Id: &shared.UUID{}}}}},
 	} {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,6 +60,7 @@ type Publisher struct {
 	last      uint64              // sequence number of the stream's last message
 	published eventstore.Position // everything at or before it is in the stream
 	sent      eventstore.Position // the last that this Publisher knows to have been in the stream
+	era       string              // behind the ids of messages, see last
 }
 
 var _ message.Publisher = (*Publisher)(nil)
@@ -166,21 +168,21 @@ func (p *Publisher) look(ctx context.Context) error {
 	if !takes(info.Config.Subjects, p.target.prefix) {
 		return fmt.Errorf("stream %s takes %q, but not %s", name, info.Config.Subjects, p.target.covers())
 	}
-	e, found, err := p.lastEvent(ctx, info.State)
+	l, err := p.lastEvent(ctx, info.State)
 	if err != nil {
 		return err
 	}
 	there := false
-	if found {
-		if there, err = p.cfg.InLog(ctx, e); err != nil {
+	if l.found {
+		if there, err = p.cfg.InLog(ctx, l.event); err != nil {
 			return err
 		}
 	}
-	p.known, p.last, p.published = true, info.State.LastSeq, 0
+	p.known, p.last, p.published, p.era = true, info.State.LastSeq, 0, l.era
 	switch {
 	case there:
-		p.published = e.Position
-	case found:
+		p.published = l.event.Position
+	case l.found:
 		p.log(slog.LevelWarn, "the last event of the stream is not in the log, which was restored or is another: the stream goes on with this one", nil)
 	}
 	if (there || missing) && p.published < p.sent {
@@ -194,27 +196,45 @@ func (p *Publisher) look(ctx context.Context) error {
 // maxForeign is how many messages of others are passed by at the end of the stream.
 const maxForeign = 100
 
-// lastEvent returns the last event in the stream that is one of ours.
-func (p *Publisher) lastEvent(ctx context.Context, s nats.StreamState) (e publishing.Event, found bool, err error) {
+// last is the last event in the stream that is one of ours.
+type last struct {
+	event publishing.Event
+	found bool
+	// The server knows the ids of messages that were removed, and would take those of the
+	// same events for repeats. So they get an ending, which says where it was done.
+	era string
+}
+
+func (p *Publisher) lastEvent(ctx context.Context, s nats.StreamState) (l last, err error) {
+	removed := "/" + strconv.FormatUint(s.LastSeq, 10)
 	if s.Msgs == 0 {
-		return e, false, nil
+		if s.LastSeq > 0 {
+			l.era = removed
+		}
+		return l, nil
 	}
 	for seq, tries := s.LastSeq, 0; seq >= max(s.FirstSeq, 1); seq, tries = seq-1, tries+1 {
 		if tries == maxForeign {
-			return e, false, fmt.Errorf("the last %d messages of stream %s are not of chatledger: it needs one of its own", maxForeign, p.target.stream.Name)
+			return l, fmt.Errorf("the last %d messages of stream %s are not of chatledger: it needs one of its own", maxForeign, p.target.stream.Name)
 		}
 		m, err := p.js.GetMsg(p.target.stream.Name, seq, nats.Context(ctx))
 		if errors.Is(err, nats.ErrMsgNotFound) {
+			l.era = removed
 			continue
 		}
 		if err != nil {
-			return e, false, fmt.Errorf("read message %d of stream %s: %w", seq, p.target.stream.Name, err)
+			return l, fmt.Errorf("read message %d of stream %s: %w", seq, p.target.stream.Name, err)
 		}
-		if e, err := publishing.Decode(m.Data); err == nil {
-			return e, true, nil
+		if l.event, err = publishing.Decode(m.Data); err != nil {
+			continue
 		}
+		l.found = true
+		if _, era, ok := strings.Cut(m.Header.Get(nats.MsgIdHdr), "/"); ok && l.era == "" {
+			l.era = "/" + era
+		}
+		return l, nil
 	}
-	return e, false, nil
+	return l, nil
 }
 
 func (p *Publisher) log(level slog.Level, msg string, err error) {
@@ -234,7 +254,7 @@ func (w marshaler) Marshal(subject string, m *message.Message) (*nats.Msg, error
 	out := nats.NewMsg(subject)
 	out.Data = m.Payload
 	out.Header.Set("Content-Type", publishing.ContentType)
-	out.Header.Set(nats.MsgIdHdr, m.UUID)
+	out.Header.Set(nats.MsgIdHdr, m.UUID+w.p.era)
 	out.Header.Set(nats.ExpectedStreamHdr, w.p.target.stream.Name)
 	out.Header.Set(nats.ExpectedLastSeqHdr, strconv.FormatUint(w.p.last, 10))
 	return out, nil

@@ -2,6 +2,7 @@ package nats_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -239,6 +240,29 @@ func TestAPurgedStream(t *testing.T) {
 	publishAll(t, open(t, srv, log, ""), events[3])
 	publishAll(t, p, events[3])
 	holds(t, srv, events[3])
+}
+
+// What was removed from the end of the stream is published again if it is asked for, though
+// the server still knows its ids: by one process, and by the next.
+func TestPublishAgainWhatWasRemoved(t *testing.T) {
+	for name, remove := range map[string]func(natsgo.JetStreamContext) error{
+		"purged": func(js natsgo.JetStreamContext) error { return js.PurgeStream("shop") },
+		"deleted": func(js natsgo.JetStreamContext) error {
+			return errors.Join(js.DeleteMsg("shop", 1), js.DeleteMsg("shop", 2), js.DeleteMsg("shop", 3))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := natstest.Start(t, nil)
+			log, events := newLog(t, 5)
+			publishAll(t, open(t, srv, log, ""), events[:3]...)
+			if err := remove(srv.Connect()); err != nil {
+				t.Fatal(err)
+			}
+			publishAll(t, open(t, srv, log, ""), events[:2]...)
+			publishAll(t, open(t, srv, log, ""), events...)
+			holds(t, srv, events...)
+		})
+	}
 }
 
 // A stream that was deleted is made again.
