@@ -55,6 +55,7 @@ func (s *Store) follow(ctx context.Context, q eventstore.AllQuery, yield func(ev
 		if !out.goOn(now, f.at > from || !f.since.IsZero() && now.Sub(f.since) > longPause) {
 			return s.because(ctx, fmt.Errorf("follow the log: %w", err))
 		}
+		f.live = false // there may be much to catch up with
 		pause(within, out.tries)
 		if err := s.sameStore(within); err != nil {
 			return s.because(ctx, err)
@@ -177,6 +178,11 @@ func (f *follower) run(ctx context.Context) error {
 			f.at = max(f.at, eventstore.Position(c.Checkpoint.GetCommitPosition()))
 			if !f.mark() {
 				return nil
+			}
+		case *streams.ReadResp_FellBehind_:
+			if f.live { // a server looks at no more events at a time than it tells of
+				f.live = false
+				return errAgain
 			}
 		case *streams.ReadResp_CaughtUp_:
 			f.at = max(f.at, head)
