@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -200,10 +201,17 @@ func explain(trailer metadata.MD, err error) error {
 		return ErrDeleted
 	case "maximum-append-size-exceeded":
 		return fmt.Errorf("%w: the server takes %s bytes in one append: raise its MaxAppendSize", eventstore.ErrInvalid, first(trailer, "maximum-append-size"))
+	case "maximum-append-event-size-exceeded":
+		return fmt.Errorf("%w: %s Raise the server's MaxAppendEventSize", eventstore.ErrInvalid, status.Convert(err).Message())
 	case "access-denied":
 		return fmt.Errorf("kurrent: the user of the connection string may not do that: %w", err)
 	}
 	switch status.Code(err) {
+	case codes.Unknown: // to a filtered read it gives the name of its own result
+		if strings.Contains(err.Error(), "FilteredReadAllResult: InvalidPosition") {
+			err = status.Error(codes.InvalidArgument, "Trying to read from an invalid position.")
+		}
+		return fmt.Errorf("kurrent: %w", err)
 	case codes.Unauthenticated:
 		return fmt.Errorf("kurrent: the server does not accept the user and password of the connection string: %w", err)
 	case codes.DeadlineExceeded:

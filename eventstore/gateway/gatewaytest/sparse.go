@@ -14,8 +14,9 @@ import (
 const spread = 100
 
 // Sparse makes a store of another one whose positions have holes, and which refuses to
-// read from where no event is, in the words of KurrentDB (ReadAllForward of its
-// KurrentDB.Core, RpcExceptions.InvalidPositionException).
+// read from where no event is, in the words of KurrentDB (in its KurrentDB.Core,
+// Enumerator.AllSubscriptionFiltered and ReadAllForwardsFiltered, and RpcExceptions):
+// those of a subscription are others than those of a read.
 func Sparse(s eventstore.Store) eventstore.Store { return sparse{s} }
 
 type sparse struct{ eventstore.Store }
@@ -32,7 +33,7 @@ func (s sparse) ReadStream(ctx context.Context, stream string, q eventstore.Stre
 
 func (s sparse) ReadAll(ctx context.Context, q eventstore.AllQuery) iter.Seq2[eventstore.Recorded, error] {
 	return func(yield func(eventstore.Recorded, error) bool) {
-		if err := s.check(ctx, max(q.After, q.From)); err != nil {
+		if err := s.check(ctx, max(q.After, q.From), q.Follow); err != nil {
 			yield(eventstore.Recorded{}, err)
 			return
 		}
@@ -42,10 +43,13 @@ func (s sparse) ReadAll(ctx context.Context, q eventstore.AllQuery) iter.Seq2[ev
 	}
 }
 
-func (s sparse) check(ctx context.Context, p eventstore.Position) error {
+func (s sparse) check(ctx context.Context, p eventstore.Position, follow bool) error {
 	h, err := s.Head(ctx)
 	if err != nil || p%spread == 0 || p > h.Position {
 		return err
+	}
+	if !follow {
+		return status.Error(codes.Unknown, "Unexpected FilteredReadAllResult: InvalidPosition")
 	}
 	return status.Error(codes.InvalidArgument, "Trying to read from an invalid position.")
 }
