@@ -234,7 +234,11 @@ func (s *Store) readAll(ctx context.Context, q eventstore.AllQuery, yield func(e
 		at, q.After = q.From, q.From-1
 	}
 	for {
-		p, err := s.pageWithin(ctx, readAll(q.Backwards, at, pageEvents, f))
+		count := pageEvents
+		if q.Limit > 0 && !q.Filtered() {
+			count = min(count, left+1) // one more for the event that is there already
+		}
+		p, err := s.pageWithin(ctx, readAll(q.Backwards, at, count, f))
 		if isInexact(err) && at == q.From && !q.Backwards {
 			at--
 			continue
@@ -262,7 +266,7 @@ func (s *Store) readAll(ctx context.Context, q eventstore.AllQuery, yield func(e
 				return nil
 			}
 		}
-		if at == before && len(p.events) < 2 || len(p.events) < pageEvents && !p.more {
+		if at == before && len(p.events) < 2 || len(p.events) < count && !p.more {
 			return s.gone(ctx)
 		}
 		q.After = at
