@@ -101,7 +101,7 @@ func parseConnection(connection string) (*esdb.Configuration, error) {
 // nodes finds the node to talk to, and holds the connection to it.
 type nodes struct {
 	cfg     *esdb.Configuration
-	cluster bool          // there are others if one does not answer
+	cluster bool          // its nodes are looked for
 	looking chan struct{} // holds a token while somebody looks for a node
 
 	mu     sync.Mutex
@@ -189,7 +189,7 @@ func (n *nodes) failed(conn *grpc.ClientConn, trailer metadata.MD, err error) {
 			leader = net.JoinHostPort(host, port)
 		}
 	}
-	if leader == "" && (!n.cluster || status.Code(err) != codes.Unavailable) {
+	if leader == "" && (!n.others(strings.TrimPrefix(conn.Target(), resolver)) || status.Code(err) != codes.Unavailable) {
 		return
 	}
 	n.mu.Lock()
@@ -213,6 +213,12 @@ func (n *nodes) failed(conn *grpc.ClientConn, trailer metadata.MD, err error) {
 	})
 }
 
+// others reports whether there is another node to go to than the one at an address: also
+// where one alone was named, if it has sent us on to its leader.
+func (n *nodes) others(address string) bool { return n.cluster || address != n.cfg.Address }
+
+const resolver = "passthrough:///" // of addresses: as they are
+
 func first(md metadata.MD, key string) string {
 	if values := md.Get(key); len(values) > 0 {
 		return values[0]
@@ -225,7 +231,7 @@ func first(md metadata.MD, key string) string {
 func (n *nodes) dial(address string) (*grpc.ClientConn, error) {
 	transport := insecure.NewCredentials()
 	opts := []grpc.DialOption{
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage), grpc.WaitForReady(!n.cluster)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage), grpc.WaitForReady(!n.others(address))),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: firstPause, Multiplier: 1.6, Jitter: 0.2, MaxDelay: longPause},
 			MinConnectTimeout: 5 * time.Second,
@@ -254,7 +260,7 @@ func (n *nodes) dial(address string) (*grpc.ClientConn, error) {
 			Time: n.cfg.KeepAliveInterval, Timeout: n.cfg.KeepAliveTimeout, PermitWithoutStream: true,
 		}))
 	}
-	conn, err := grpc.NewClient("passthrough:///"+address, opts...)
+	conn, err := grpc.NewClient(resolver+address, opts...)
 	if err != nil {
 		return nil, fmt.Errorf("kurrent: connect to %s: %w", address, err)
 	}

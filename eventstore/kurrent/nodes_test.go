@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/gateway/gatewaytest"
@@ -131,11 +134,11 @@ func TestASubscriptionAtANodeThatLags(t *testing.T) {
 	}
 }
 
-// When the node that is used goes away, whatever was under way or not, another is
-// found.
-func TestANodeOfAClusterGoesAway(t *testing.T) {
+// pair runs two nodes of one log. authority is the file of what a client has to trust.
+func pair(t *testing.T) (nodes []*gatewaytest.Server, authority string) {
+	t.Helper()
 	log := newLog(t)
-	nodes := []*gatewaytest.Server{gatewaytest.Start(t, log, true), gatewaytest.Start(t, log, true)}
+	nodes = []*gatewaytest.Server{gatewaytest.Start(t, log, true), gatewaytest.Start(t, log, true)}
 	var trusted []byte
 	for _, n := range nodes {
 		pem, err := os.ReadFile(n.CAFile)
@@ -144,11 +147,22 @@ func TestANodeOfAClusterGoesAway(t *testing.T) {
 		}
 		trusted = append(trusted, pem...)
 	}
-	ca := filepath.Join(t.TempDir(), "both.pem")
-	if err := os.WriteFile(ca, trusted, 0o600); err != nil {
+	authority = filepath.Join(t.TempDir(), "both.pem")
+	if err := os.WriteFile(authority, trusted, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := openStore(t, fmt.Sprintf("esdb://token:%s@%s,%s?tlsCAFile=%s", gatewaytest.Writer, nodes[0].Address, nodes[1].Address, url.QueryEscape(ca)))
+	return nodes, authority
+}
+
+func connectionTo(addresses, authority string) string {
+	return fmt.Sprintf("esdb://token:%s@%s?tlsCAFile=%s", gatewaytest.Writer, addresses, url.QueryEscape(authority))
+}
+
+// When the node that is used goes away, whatever was under way or not, another is
+// found.
+func TestANodeOfAClusterGoesAway(t *testing.T) {
+	nodes, authority := pair(t)
+	s := openStore(t, connectionTo(nodes[0].Address+","+nodes[1].Address, authority))
 	for _, n := range nodes { // one of them is the one that is used
 		n.Stop()
 		add(t, s, "chat-1", 1)
@@ -161,6 +175,24 @@ func TestANodeOfAClusterGoesAway(t *testing.T) {
 		}
 		n.Restart()
 	}
+}
+
+// Whoever was sent on to a leader comes back when that is gone.
+func TestALeaderGoesAway(t *testing.T) {
+	nodes, authority := pair(t)
+	s := openStore(t, connectionTo(nodes[0].Address, authority))
+	host, port, err := net.SplitHostPort(nodes[1].Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := s.nodes.get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.nodes.failed(conn, metadata.Pairs("exception", "not-leader", "leader-endpoint-host", host, "leader-endpoint-port", port), status.Error(codes.NotFound, "Leader info available"))
+	add(t, s, "chat-1", 1)
+	nodes[1].Stop()
+	add(t, s, "chat-1", 1)
 }
 
 // silent is a server that takes connections and says nothing. It tells of the first.
