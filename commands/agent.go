@@ -20,6 +20,7 @@ func (c Agents) Invite(ctx context.Context, o Origin, id agent.ID, cmd agent.Inv
 
 // ChangeRole gives an agent other rights.
 func (c Agents) ChangeRole(ctx context.Context, o Origin, id agent.ID, cmd agent.ChangeRole) (Result, error) {
+	cmd.Self = o.is(id)
 	return c.agents.do(ctx, o, "agent.change_role", string(id), decides(cmd.Decide))
 }
 
@@ -35,8 +36,12 @@ func (c Agents) SetCapacity(ctx context.Context, o Origin, id agent.ID, cmd agen
 
 // Deactivate ends an agent's access.
 func (c Agents) Deactivate(ctx context.Context, o Origin, id agent.ID, cmd agent.Deactivate) (Result, error) {
+	cmd.Self = o.is(id)
 	return c.agents.do(ctx, o, "agent.deactivate", string(id), decides(cmd.Decide))
 }
+
+// is reports whether an agent is who asks.
+func (o Origin) is(id agent.ID) bool { return o.ActorKind == ActorAgent && o.Actor == string(id) }
 
 // Reactivate gives an agent access again.
 func (c Agents) Reactivate(ctx context.Context, o Origin, id agent.ID, cmd agent.Reactivate) (Result, error) {

@@ -46,6 +46,8 @@ func TestDecisions(t *testing.T) {
 
 		{Name: "change role", Given: past{bob}, When: agent.ChangeRole{Role: agent.RoleSupervisor}, Then: past{agent.RoleChanged{Role: agent.RoleSupervisor, From: agent.RoleAgent}}},
 		{Name: "change to the same role", Given: past{bob}, When: agent.ChangeRole{Role: agent.RoleAgent}},
+		{Name: "change one's own role", Given: past{bob}, When: agent.ChangeRole{Role: agent.RoleSupervisor, Self: true}, Err: agent.ErrSelf},
+		{Name: "keep one's own role", Given: past{bob}, When: agent.ChangeRole{Role: agent.RoleAgent, Self: true}},
 		{Name: "change to an unknown role", Given: past{bob}, When: agent.ChangeRole{Role: "king"}, Err: agent.ErrRole},
 		{Name: "change the role of who left", Given: past{bob, left}, When: agent.ChangeRole{Role: agent.RoleAdmin}, Err: agent.ErrInactive},
 		{Name: "change the role of nobody", When: agent.ChangeRole{Role: agent.RoleAdmin}, Err: agent.ErrNotFound},
@@ -63,6 +65,8 @@ func TestDecisions(t *testing.T) {
 		{Name: "set the capacity of who left", Given: past{bob, left}, When: agent.SetCapacity{Capacity: 5}, Err: agent.ErrInactive},
 
 		{Name: "deactivate", Given: past{bob}, When: agent.Deactivate{Reason: "left"}, Then: past{left}},
+		{Name: "deactivate oneself", Given: past{bob}, When: agent.Deactivate{Self: true}, Err: agent.ErrSelf},
+		{Name: "deactivate oneself again", Given: past{bob, left}, When: agent.Deactivate{Self: true}},
 		{Name: "deactivate again", Given: past{bob, left}, When: agent.Deactivate{}},
 		{Name: "deactivate nobody", When: agent.Deactivate{}, Err: agent.ErrNotFound},
 		{Name: "deactivate with a long reason", Given: past{bob}, When: agent.Deactivate{Reason: long}, Err: agent.ErrReasonTooLong},

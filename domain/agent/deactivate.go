@@ -3,6 +3,7 @@ package agent
 // Deactivate ends an agent's access. Once more is no event.
 type Deactivate struct {
 	Reason string
+	Self   bool // it is the agent who asks
 }
 
 // Decide implements the command.
@@ -15,6 +16,8 @@ func (c Deactivate) Decide(s State) ([]Event, error) {
 		return nil, ErrNotFound
 	case !s.Active:
 		return nil, nil
+	case c.Self:
+		return nil, ErrSelf
 	}
 	return []Event{Deactivated{Reason: c.Reason}}, nil
 }

@@ -60,6 +60,7 @@ var (
 	ErrNotFound     = fault.New(fault.NotFound, "agent.not_found", "no such agent")
 	ErrInactive     = fault.New(fault.Conflict, "agent.inactive", "the agent was deactivated")
 	ErrExists       = fault.New(fault.Conflict, "agent.exists", "the agent was invited before, with another name, role or address, or was deactivated since")
+	ErrSelf         = fault.New(fault.Conflict, "agent.self", "nobody takes away their own access or role: another admin does, so that one is left")
 	ErrHoldsNoChats = fault.New(fault.Conflict, "agent.holds_no_chats", "auditors, analysts and bots are not responsible for chats")
 
 	ErrWorkspace     = fault.Bad("workspace", "agent.workspace_missing", "a workspace is required")

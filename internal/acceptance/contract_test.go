@@ -145,6 +145,12 @@ func TestTokensFollowTheirAgent(t *testing.T) {
 	admin.must(200, "POST", path+"/reactivate", "")
 	ann.must(200, "GET", "/v1/chats", "")
 	auditor.must(403, "POST", "/v1/teams", `{"name":"Support"}`)
+	own := fmt.Sprint("/v1/agents/", admin.must(200, "GET", "/v1/me", "").object(t)["agent"].(map[string]any)["id"])
+	for path, body := range map[string]string{own + "/deactivate": "", own + "/role": `{"role":"agent"}`} {
+		if got := admin.must(409, "POST", path, body).object(t)["code"]; got != "agent.self" { // else nobody is left who may
+			t.Errorf("%s: %v", path, got)
+		}
+	}
 	list := s.run("token", "list", "--ids")
 	for id := range strings.Lines(list) {
 		s.run("token", "revoke", strings.TrimSpace(id))
