@@ -64,6 +64,7 @@ const (
 	maxReads     = 1_000            // reads and subscriptions at the same time
 	maxStreams   = 250              // calls at the same time on one connection
 	maxMessage   = 17 << 20         // bytes of one message: what clients take
+	maxRequest   = 1 << 20          // bytes of a request that appends nothing
 	callTime     = 30 * time.Second // for a call that is no read
 	recheckEvery = 30 * time.Second // how soon a subscription ends whose token was revoked
 	drainTime    = 2 * time.Second  // for calls under way at the end
@@ -81,10 +82,14 @@ type Server struct {
 // New returns a server of the log in cfg.
 func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, id: uuid.New(), open: newReaders(maxReads)}
+	takes := maxRequest
+	if cfg.Appends {
+		takes = maxMessage
+	}
 	s.grpc = grpc.NewServer(
 		grpc.Creds(credentials.NewTLS(cfg.TLS)),
 		grpc.ForceServerCodecV2(codec{}),
-		grpc.MaxRecvMsgSize(maxMessage), grpc.MaxSendMsgSize(maxMessage),
+		grpc.MaxRecvMsgSize(takes), grpc.MaxSendMsgSize(maxMessage),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.ConnectionTimeout(10*time.Second),
 		// Clients ping every ten seconds, and are not to be thrown out for it.
