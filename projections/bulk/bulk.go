@@ -102,11 +102,11 @@ func (j *Job) begin(phase bulk.Phase, todo, at int64) {
 	j.Pace = 0
 }
 
-// progress notes a chunk. The pace follows the last 64, some 30,000 items: the last few
+// progress notes a chunk. The pace follows the last 40, some 20,000 items: the last few
 // jump about with whatever else the machine does. A pause, such as that of a restart,
 // counts little.
 func (j *Job) progress(items int, at int64) {
-	const weight, atMost = 64, 4
+	const weight, atMost = 40, 4
 	if took := at - j.LastAt; took > 0 && items > 0 {
 		pace := took * int64(time.Microsecond) / int64(items)
 		if j.Pace == 0 {
