@@ -189,6 +189,9 @@ type process struct {
 	said   *head // on standard error
 	silent atomic.Bool
 	retire *time.Timer // ends it, while it is idle
+
+	ending sync.Once
+	reason string // of its end
 }
 
 // start starts this program anew, by the name that it has in production: a test's program
@@ -266,8 +269,14 @@ func (p *process) send(v any) error {
 	return nil
 }
 
-// end kills the process if it is there still, and says what it died of if it was not.
+// end kills the process if it is there still, and says what it died of if it was not. A
+// process that is idle for too long while the pool is closed is ended by both.
 func (p *process) end() (reason string) {
+	p.ending.Do(func() { p.reason = p.kill() })
+	return p.reason
+}
+
+func (p *process) kill() (reason string) {
 	_ = p.in.Close()
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait() // that it was killed is no news
