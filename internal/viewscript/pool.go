@@ -284,7 +284,9 @@ func (p *process) kill() (reason string) {
 	switch {
 	case p.silent.Load():
 		return "it took too long, at something that cannot be interrupted"
-	case strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"), p.cmd.ProcessState.ExitCode() == outOfMemory:
+	case strings.Contains(said, "out of memory"), strings.Contains(said, "cannot allocate memory"),
+		strings.Contains(said, "failed to allocate"), // so says the race detector
+		p.cmd.ProcessState.ExitCode() == outOfMemory:
 		return fmt.Sprintf("it took more than %d MB of memory", hardMemory>>20)
 	case strings.Contains(said, "stack overflow"), strings.Contains(said, "stack exceeds"):
 		return "calls within calls within calls: more than can be"
