@@ -2,60 +2,23 @@ package audit
 
 import (
 	"bytes"
-	"context"
-	"fmt"
-	"iter"
+	"errors"
 	"path/filepath"
 	"testing"
 
 	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/eventstoretest"
 	"github.com/chatledger/chatledger/eventstore/gateway/gatewaytest"
 	"github.com/chatledger/chatledger/eventstore/kurrent"
 	"github.com/chatledger/chatledger/internal/sqldb"
 )
 
-// gap is the distance of two positions in a log with holes.
-const gap = 10
-
-// holes is a log whose positions are not dense, and that takes only positions which
-// it has given out.
-type holes struct{ eventstore.Store }
-
-func (h holes) Head(ctx context.Context) (eventstore.Head, error) {
-	head, err := h.Store.Head(ctx)
-	head.Position *= gap
-	return head, err
-}
-
-func (h holes) ReadAll(ctx context.Context, q eventstore.AllQuery) iter.Seq2[eventstore.Recorded, error] {
-	if q.After%gap != 0 {
-		return func(yield func(eventstore.Recorded, error) bool) {
-			yield(eventstore.Recorded{}, fmt.Errorf("there is no position %d", q.After))
-		}
-	}
-	q.After /= gap
-	return spread(h.Store.ReadAll(ctx, q))
-}
-
-func (h holes) ReadStream(ctx context.Context, stream string, q eventstore.StreamQuery) iter.Seq2[eventstore.Recorded, error] {
-	return spread(h.Store.ReadStream(ctx, stream, q))
-}
-
-func spread(events iter.Seq2[eventstore.Recorded, error]) iter.Seq2[eventstore.Recorded, error] {
-	return func(yield func(eventstore.Recorded, error) bool) {
-		for r, err := range events {
-			r.Position *= gap
-			if !yield(r, err) {
-				return
-			}
-		}
-	}
-}
-
 // The tree does not care how a log numbers its events, nor over what wire it comes.
 func TestOtherLogs(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) eventstore.Store{
-		"holes": func(t *testing.T) eventstore.Store { return holes{newLog(t, 0)} },
+		"holes": func(t *testing.T) eventstore.Store {
+			return eventstoretest.Sparse(newLog(t, 0), func(bool) error { return errors.New("there is no event at this position") })
+		},
 		"kurrent": func(t *testing.T) eventstore.Store {
 			s, err := kurrent.Open(t.Context(), gatewaytest.Start(t, newLog(t, 0), true).Connection(gatewaytest.Writer, ""))
 			if err != nil {

@@ -132,7 +132,7 @@ func (c Contacts) TellApart(ctx context.Context, o Origin, a, b contact.ID, at t
 		}
 		cmd := chat.FollowContact{ShareDetails: chat.ShareDetails{At: at}}
 		if p[1] != nil {
-			cmd.Emptied = []string{contact.Name, contact.Emails, contact.Phones, contact.Company, contact.City, contact.Country}
+			cmd.Emptied = []string{chat.DetailName, chat.DetailEmails, chat.DetailPhones, chat.DetailCompany, chat.DetailCity, chat.DetailCountry}
 			cmd.Only = p[1].values()
 		}
 		if err := c.tell(ctx, o, p[0], "", cmd); err != nil {

@@ -1,34 +1,18 @@
 package projections_test
 
 import (
-	"context"
-	"iter"
+	"errors"
 	"sync"
 	"testing"
 
 	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/eventstore/eventstoretest"
 	"github.com/chatledger/chatledger/projections"
 )
 
-// sparse is a log whose positions have holes: each is the hundredfold.
-type sparse struct{ eventstore.Store }
-
-func (s sparse) ReadAll(ctx context.Context, q eventstore.AllQuery) iter.Seq2[eventstore.Recorded, error] {
-	q.After /= 100
-	return func(yield func(eventstore.Recorded, error) bool) {
-		for r, err := range s.Store.ReadAll(ctx, q) {
-			r.Position *= 100
-			if !yield(r, err) {
-				return
-			}
-		}
-	}
-}
-
-func (s sparse) Head(ctx context.Context) (eventstore.Head, error) {
-	h, err := s.Store.Head(ctx)
-	h.Position, h.Sparse = h.Position*100, true
-	return h, err
+// sparse makes a log of another whose positions have holes.
+func sparse(s eventstore.Store) eventstore.Store {
+	return eventstoretest.Sparse(s, func(bool) error { return errors.New("there is no event at this position") })
 }
 
 // Where positions have holes, the lag is counted if it is small, and else an estimate
@@ -36,7 +20,7 @@ func (s sparse) Head(ctx context.Context) (eventstore.Head, error) {
 func TestLagOfASparseLog(t *testing.T) {
 	onBoth(t, func(t *testing.T, e *env) {
 		cfg := e.config()
-		cfg.Store = sparse{cfg.Store}
+		cfg.Store = sparse(cfg.Store)
 		if err := projections.Prepare(t.Context(), cfg); err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +45,7 @@ func TestFewEventsOfASparseLogAreFew(t *testing.T) {
 	onBoth(t, func(t *testing.T, e *env) {
 		last := e.fill(t, 1000)
 		cfg := e.config()
-		cfg.Store, cfg.FillFrom = sparse{cfg.Store}, 5000
+		cfg.Store, cfg.FillFrom = sparse(cfg.Store), 5000
 		if err := projections.Prepare(t.Context(), cfg); err != nil {
 			t.Fatal(err)
 		}
@@ -80,6 +64,6 @@ func TestFewEventsOfASparseLogAreFew(t *testing.T) {
 			t.Errorf("%d of %d indexes while the view catches up", n, all)
 		}
 		letGo()
-		waitFor(t, e.db, "toy.v1", last*100)
+		waitFor(t, e.db, "toy.v1", last*eventstoretest.Apart)
 	})
 }

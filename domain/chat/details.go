@@ -15,6 +15,16 @@ const (
 	maxDetails = 100   // e-mail addresses, and phone numbers
 )
 
+// Names of details in what is emptied.
+const (
+	DetailName    = "name"
+	DetailEmails  = "emails"
+	DetailPhones  = "phones"
+	DetailCompany = "company"
+	DetailCity    = "city"
+	DetailCountry = "country"
+)
+
 // ShareDetails makes the visitor a contact. Details that say the same at the
 // same time as the latest ones are no event.
 type ShareDetails struct {

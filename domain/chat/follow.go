@@ -65,15 +65,15 @@ func (c FollowContact) Decide(s State) ([]Event, error) {
 // has reports whether the contact has a detail, from another of its parts perhaps.
 func (c FollowContact) has(detail string) bool {
 	switch detail {
-	case detailName:
+	case DetailName:
 		return c.Name != ""
-	case detailEmails:
+	case DetailEmails:
 		return len(c.Emails) > 0
-	case detailPhones:
+	case DetailPhones:
 		return len(c.Phones) > 0
-	case detailCompany:
+	case DetailCompany:
 		return c.Company != ""
-	case detailCity:
+	case DetailCity:
 		return c.City != ""
 	}
 	return c.Country != ""

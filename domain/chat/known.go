@@ -61,30 +61,20 @@ func (k *Known) tell(e DetailsShared) {
 	}
 }
 
-// Names of details that can be taken away.
-const (
-	detailName    = "name"
-	detailEmails  = "emails"
-	detailPhones  = "phones"
-	detailCompany = "company"
-	detailCity    = "city"
-	detailCountry = "country"
-)
-
 // detail returns what is known of a detail, nil if there is no such detail.
 func (k *Known) detail(name string) *dated {
 	switch name {
-	case detailName:
+	case DetailName:
 		return &k.Name
-	case detailEmails:
+	case DetailEmails:
 		return &k.Email
-	case detailPhones:
+	case DetailPhones:
 		return &k.Phone
-	case detailCompany:
+	case DetailCompany:
 		return &k.Company
-	case detailCity:
+	case DetailCity:
 		return &k.City
-	case detailCountry:
+	case DetailCountry:
 		return &k.Country
 	}
 	return nil

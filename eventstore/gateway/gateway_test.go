@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
@@ -49,17 +48,7 @@ func onEach(t *testing.T, test func(*testing.T, eventstore.Store)) {
 
 func client(t testing.TB, server *gatewaytest.Server, secret string) *esdb.Client {
 	t.Helper()
-	cfg, err := esdb.ParseConnectionString(server.Connection(secret, ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.Logger = esdb.NoopLogging()
-	c, err := esdb.NewClient(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
+	return gatewaytest.Client(t, server.Connection(secret, ""))
 }
 
 func event(typ, workspace string) eventstore.Event {
@@ -80,26 +69,6 @@ func fill(t testing.TB, log eventstore.Store, events int) {
 	for i := range events {
 		add(t, log, fmt.Sprintf("%s-acme%d", []string{"chat", "order"}[i%2], i%6), event(fmt.Sprintf("test.kind%d.v1", i%3), "acme"))
 		add(t, log, "chat-other", event("test.kind0.v1", "other"))
-	}
-}
-
-// drain returns what a read yields, to its end.
-func drain(t testing.TB, read *esdb.ReadStream, err error) []*esdb.ResolvedEvent {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer read.Close()
-	var all []*esdb.ResolvedEvent
-	for {
-		e, err := read.Recv()
-		if errors.Is(err, io.EOF) {
-			return all
-		}
-		if err != nil {
-			t.Fatalf("after %d events: %v", len(all), err)
-		}
-		all = append(all, e)
 	}
 }
 
@@ -145,7 +114,7 @@ func testReadAll(t *testing.T, log eventstore.Store) {
 		t.Run(name, func(t *testing.T) {
 			read, err := c.ReadAll(t.Context(), esdb.ReadAllOptions{Direction: tt.direction, From: tt.from}, tt.count)
 			var got []eventstore.Position
-			for _, e := range drain(t, read, err) {
+			for _, e := range gatewaytest.Drain(t, read, err) {
 				got = append(got, eventstore.Position(e.Event.Position.Commit))
 			}
 			if !slices.Equal(got, tt.want) {
@@ -186,7 +155,7 @@ func testReadStream(t *testing.T, log eventstore.Store) {
 		t.Run(name, func(t *testing.T) {
 			read, err := c.ReadStream(t.Context(), "chat-1", esdb.ReadStreamOptions{Direction: tt.direction, From: tt.from}, tt.count)
 			var got []uint64
-			for _, e := range drain(t, read, err) {
+			for _, e := range gatewaytest.Drain(t, read, err) {
 				got = append(got, e.Event.EventNumber)
 			}
 			if !slices.Equal(got, tt.want) {
@@ -221,7 +190,7 @@ func testVirtualStreams(t *testing.T, log eventstore.Store) {
 	read := func(stream string, o esdb.ReadStreamOptions, count uint64) []*esdb.ResolvedEvent {
 		t.Helper()
 		r, err := c.ReadStream(t.Context(), stream, o, count)
-		return drain(t, r, err)
+		return gatewaytest.Drain(t, r, err)
 	}
 	for stream, want := range map[string]int{"$ce-chat": 15, "$ce-order": 15, "$et-test.kind1.v1": 10, "$streams": 6} {
 		all := read(stream, esdb.ReadStreamOptions{ResolveLinkTos: true}, math.MaxUint64)
@@ -260,6 +229,20 @@ func next(t testing.TB, sub *esdb.Subscription) *esdb.SubscriptionEvent {
 			return m
 		}
 	}
+}
+
+// follow subscribes to a stream, in which nothing is shown yet.
+func follow(t testing.TB, c *esdb.Client, stream string) *esdb.Subscription {
+	t.Helper()
+	sub, err := c.SubscribeToStream(t.Context(), stream, esdb.SubscribeToStreamOptions{From: esdb.Start{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sub.Close() })
+	if m := next(t, sub); m.CaughtUp == nil {
+		t.Fatalf("%+v; want that it has caught up", m)
+	}
+	return sub
 }
 
 // A subscription with a filter: what is there, that it has caught up, what comes, and
@@ -332,7 +315,7 @@ func subscribeToStream(t *testing.T, log eventstore.Store, stream string) {
 	o := esdb.SubscribeToStreamOptions{From: esdb.Start{}, ResolveLinkTos: true}
 	if stream != "$et-b" {
 		first, err := c.ReadStream(t.Context(), stream, esdb.ReadStreamOptions{}, 1)
-		o.From = esdb.Revision(drain(t, first, err)[0].Event.EventNumber)
+		o.From = esdb.Revision(gatewaytest.Drain(t, first, err)[0].Event.EventNumber)
 	}
 	sub, err := c.SubscribeToStream(t.Context(), stream, o)
 	if err != nil {
@@ -362,14 +345,7 @@ func subscribeToStream(t *testing.T, log eventstore.Store, stream string) {
 func TestSubscribeToAStreamThatIsYetToCome(t *testing.T) {
 	onEach(t, func(t *testing.T, log eventstore.Store) {
 		c := client(t, gatewaytest.Start(t, log, false), gatewaytest.Analyst)
-		sub, err := c.SubscribeToStream(t.Context(), "chat-9", esdb.SubscribeToStreamOptions{From: esdb.Start{}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer sub.Close()
-		if m := next(t, sub); m.CaughtUp == nil {
-			t.Fatalf("%+v; want that it has caught up", m)
-		}
+		sub := follow(t, c, "chat-9")
 		add(t, log, "chat-9", event("a", "acme"))
 		if m := next(t, sub); m.EventAppeared == nil || m.EventAppeared.Event.EventNumber != 0 {
 			t.Fatalf("%+v; want the first event", m)
@@ -557,14 +533,7 @@ func TestSubscribeToAStreamThatWasDeleted(t *testing.T) {
 	if _, err := c.DeleteStream(t.Context(), "chat-1", esdb.DeleteStreamOptions{ExpectedRevision: esdb.Any{}}); err != nil {
 		t.Fatal(err)
 	}
-	sub, err := c.SubscribeToStream(t.Context(), "chat-1", esdb.SubscribeToStreamOptions{From: esdb.Start{}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sub.Close()
-	if m := next(t, sub); m.CaughtUp == nil {
-		t.Fatalf("%+v; want that it has caught up", m)
-	}
+	sub := follow(t, c, "chat-1")
 	for _, typ := range []string{"c", "$streamDeleted"} { // the second ends the subscription, whatever it has shown
 		_, err := c.AppendToStream(t.Context(), "chat-1", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, esdb.EventData{EventType: typ, ContentType: esdb.ContentTypeJson})
 		if err != nil {
@@ -588,7 +557,7 @@ func TestMaxAge(t *testing.T) {
 	add(t, log, "chat-1", event("c", "acme"))
 	c := client(t, gatewaytest.Start(t, log, true), gatewaytest.Writer)
 	read, err := c.ReadStream(t.Context(), "chat-1", esdb.ReadStreamOptions{}, 2)
-	if got := drain(t, read, err); len(got) != 1 || got[0].Event.EventNumber != 2 {
+	if got := gatewaytest.Drain(t, read, err); len(got) != 1 || got[0].Event.EventNumber != 2 {
 		t.Errorf("got %d events; want the last alone", len(got))
 	}
 }

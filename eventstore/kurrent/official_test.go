@@ -15,17 +15,7 @@ import (
 // official returns EventStoreDB's own client, the judge of what the driver writes.
 func official(t testing.TB, server *gatewaytest.Server) *esdb.Client {
 	t.Helper()
-	cfg, err := esdb.ParseConnectionString(server.Connection(gatewaytest.Writer, ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.Logger = esdb.NoopLogging()
-	c, err := esdb.NewClient(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
-	return c
+	return gatewaytest.Client(t, server.Connection(gatewaytest.Writer, ""))
 }
 
 func deleteStream(t testing.TB, c *esdb.Client, stream string) {

@@ -1,9 +1,7 @@
 package acceptance
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"net/url"
 	"slices"
@@ -14,6 +12,7 @@ import (
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 
+	"github.com/chatledger/chatledger/eventstore/gateway/gatewaytest"
 	"github.com/chatledger/chatledger/internal/testenv"
 )
 
@@ -46,31 +45,11 @@ func (s *server) gatewayConnection(token string) string {
 // events.
 func readByOthers(t *testing.T, connection string) (all []string) {
 	t.Helper()
-	cfg, err := esdb.ParseConnectionString(connection)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.Logger = esdb.NoopLogging()
-	c, err := esdb.NewClient(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	read, err := c.ReadAll(t.Context(), esdb.ReadAllOptions{From: esdb.Start{}}, math.MaxUint64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer read.Close()
-	for {
-		e, err := read.Recv()
-		if errors.Is(err, io.EOF) {
-			return all
-		}
-		if err != nil {
-			t.Fatalf("after %d events: %v", len(all), err)
-		}
+	read, err := gatewaytest.Client(t, connection).ReadAll(t.Context(), esdb.ReadAllOptions{From: esdb.Start{}}, math.MaxUint64)
+	for _, e := range gatewaytest.Drain(t, read, err) {
 		all = append(all, e.Event.EventID.String())
 	}
+	return all
 }
 
 func ids(events []map[string]any) (all []string) {

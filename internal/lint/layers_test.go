@@ -30,7 +30,7 @@ var layers = []struct{ pkg, may string }{
 	{"eventstore/postgres/**", "eventstore github.com/google/uuid github.com/jackc/pgx/v5/** github.com/pressly/goose/v3/**"},
 	{"eventstore/kurrent", "eventstore " + grpc},
 	{"eventstore/gateway", "eventstore " + grpc},
-	{"eventstore/gateway/gatewaytest", "eventstore eventstore/gateway " + grpc},
+	{"eventstore/gateway/gatewaytest", "eventstore eventstore/eventstoretest eventstore/gateway " + grpc},
 	{"eventstore/feed", "eventstore github.com/google/uuid " + watermill},
 
 	{"audit", "eventstore internal/eventline internal/sqldb github.com/google/uuid golang.org/x/mod/sumdb/** " + jsonv2},

@@ -298,7 +298,7 @@ func (x *index) system(chatID string, i item, r eventstore.Recorded, e chat.Even
 			tie = i.tie
 		}
 		x.shared.later(stamped{strings.Clone(f.Name), i.at, tie})
-		if slices.Contains(f.Emptied, "name") && i.at >= x.shared.at {
+		if slices.Contains(f.Emptied, chat.DetailName) && i.at >= x.shared.at {
 			x.shared = stamped{at: i.at, tie: tie}
 		}
 	case chat.Claimed:

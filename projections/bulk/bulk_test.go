@@ -93,6 +93,6 @@ func TestPace(t *testing.T) {
 	near(200 * time.Microsecond)
 	work(1, 20_000)
 	near(240 * time.Microsecond)
-	work(200, 50)
+	work(100, 50)
 	near(100 * time.Microsecond)
 }

@@ -229,11 +229,11 @@ func (r *Row) shared(f chat.DetailsShared, tie string) {
 	for _, detail := range f.Emptied {
 		gone := Stamped{At: at, Tie: tie}
 		switch detail {
-		case "name":
+		case chat.DetailName:
 			r.Shared.Name = r.Shared.Name.later(gone)
-		case "emails":
+		case chat.DetailEmails:
 			r.Shared.Email = r.Shared.Email.later(gone)
-		case "phones":
+		case chat.DetailPhones:
 			r.Shared.Phone = r.Shared.Phone.later(gone)
 		}
 	}

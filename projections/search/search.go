@@ -300,13 +300,13 @@ func (d Details) shared(e projections.Event, f chat.DetailsShared) Details {
 	}
 	for _, detail := range f.Emptied {
 		switch detail {
-		case "name":
+		case chat.DetailName:
 			d.Name = d.Name.emptied(said(""))
-		case "company":
+		case chat.DetailCompany:
 			d.Company = d.Company.emptied(said(""))
-		case "emails":
+		case chat.DetailEmails:
 			d.Emails, d.EmailsGone = nil, at
-		case "phones":
+		case chat.DetailPhones:
 			d.Phones, d.PhonesGone = nil, at
 		}
 	}

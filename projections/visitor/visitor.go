@@ -128,17 +128,17 @@ func (r *Row) shared(e projections.Event, f chat.DetailsShared) {
 func (r *Row) empty(detail string, by Source) {
 	gone := Field{Source: by}
 	fields := map[string]*Field{
-		"name": &r.Fields.Name, "emails": &r.Fields.Email, "phones": &r.Fields.Phone,
-		"company": &r.Fields.Company, "city": &r.Fields.City, "country": &r.Fields.Country,
+		chat.DetailName: &r.Fields.Name, chat.DetailEmails: &r.Fields.Email, chat.DetailPhones: &r.Fields.Phone,
+		chat.DetailCompany: &r.Fields.Company, chat.DetailCity: &r.Fields.City, chat.DetailCountry: &r.Fields.Country,
 	}
 	if f := fields[detail]; f != nil && compare(*f, gone) < 0 {
 		*f = gone
 	}
 	switch detail {
-	case "emails":
+	case chat.DetailEmails:
 		r.Fields.EmailsGone = latest(r.Fields.EmailsGone, by)
 		r.Emails = since(by, slices.Clone(r.Emails))
-	case "phones":
+	case chat.DetailPhones:
 		r.Fields.PhonesGone = latest(r.Fields.PhonesGone, by)
 		r.Phones = since(by, slices.Clone(r.Phones))
 	}
