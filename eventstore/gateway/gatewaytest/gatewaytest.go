@@ -1,4 +1,5 @@
-// Package gatewaytest runs gateways for the tests of what speaks to one.
+// Package gatewaytest runs gateways for the tests of what speaks to one, and has what these
+// judge with: the official client, and a log with holes. It serves no log but a test's.
 package gatewaytest
 
 import (
