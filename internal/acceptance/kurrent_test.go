@@ -33,11 +33,10 @@ func logServer(t *testing.T) (s *server, connection string) {
 // gatewayConnection returns how a client connects that has a token.
 func (s *server) gatewayConnection(token string) string {
 	s.t.Helper()
-	_, after, found := strings.Cut(s.log.String(), "clients of KurrentDB connect to ")
+	connection, found := s.log.after("clients of KurrentDB connect to ")
 	if !found {
 		s.t.Fatalf("the server does not say where clients of KurrentDB connect\n%s", s.log)
 	}
-	connection, _, _ := strings.Cut(after, "\n")
 	return strings.Replace(connection, ":TOKEN@", ":"+url.QueryEscape(token)+"@", 1)
 }
 

@@ -1,7 +1,6 @@
 package acceptance
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/hmac"
@@ -99,13 +98,13 @@ func (s *server) start() {
 		s.t.Fatal(err)
 	}
 	s.until("the server says where it listens", func() bool {
-		_, after, found := strings.Cut(s.log.String(), "chatledger listens on http://")
+		where, found := s.log.after("chatledger listens on http://")
 		if !found { // a process without the API says where its health can be seen
-			_, after, found = strings.Cut(s.log.String(), "how it is: http://")
+			where, found = s.log.after("how it is: http://")
 		}
-		s.addr, _, _ = strings.Cut(strings.TrimSpace(after), " ")
+		s.addr, _, _ = strings.Cut(where, " ")
 		s.addr, _, _ = strings.Cut(s.addr, "/")
-		return found && s.addr != ""
+		return found
 	})
 	s.until("the server is ready", func() bool {
 		resp, err := http.Get("http://" + s.addr + "/readyz")
@@ -311,20 +310,24 @@ func (s *server) events() (all []map[string]any) {
 	return all
 }
 
-// output keeps the last lines that a process wrote.
+// output keeps what a process wrote first, which says how it is reached, and what it
+// wrote last, however much came between them.
 type output struct {
-	mu    sync.Mutex
-	lines []string
+	mu          sync.Mutex
+	first, last []byte
+	left        int // bytes that are not kept
 }
+
+const firstKept, lastKept = 16 << 10, 64 << 10
 
 func (o *output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	sc := bufio.NewScanner(bytes.NewReader(p))
-	for sc.Scan() {
-		o.lines = append(o.lines, sc.Text())
+	n := min(len(p), firstKept-len(o.first))
+	o.first, o.last = append(o.first, p[:n]...), append(o.last, p[n:]...)
+	if surplus := len(o.last) - lastKept; surplus > 0 {
+		o.last, o.left = slices.Delete(o.last, 0, surplus), o.left+surplus
 	}
-	o.lines = o.lines[max(0, len(o.lines)-300):]
 	return len(p), nil
 }
 
@@ -334,5 +337,15 @@ func (o *output) String() string {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return strings.Join(o.lines, "\n")
+	if o.left > 0 {
+		return fmt.Sprintf("%s\n[%d bytes left out]\n%s", o.first, o.left, o.last)
+	}
+	return string(o.first) + string(o.last)
+}
+
+// after returns what follows a text in a whole line, up to the line's end.
+func (o *output) after(text string) (rest string, found bool) {
+	_, rest, _ = strings.Cut(o.String(), text)
+	rest, _, found = strings.Cut(rest, "\n")
+	return rest, found
 }
