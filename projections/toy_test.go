@@ -282,7 +282,7 @@ func start(t *testing.T, cfg projections.Config) (r *projections.Runner, stop fu
 }
 
 func deadline(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -132,7 +132,7 @@ func TestAStuckViewIsSeen(t *testing.T) {
 	later.Now = func() time.Time { return now().Add(time.Hour) }
 	seen := func(what string, cfg projections.Config, ok func(map[string]float64) bool) {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); ; <-time.After(5 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); ; <-time.After(5 * time.Millisecond) {
 			m := scrape(t, cfg)
 			if ok(m) {
 				return

@@ -588,7 +588,7 @@ func TestCaughtUpInABusyLog(t *testing.T) {
 	log := newLog(t)
 	add(t, log, "chat-1", event("a", "acme"))
 	c := client(t, gatewaytest.Start(t, busy{log}, false), gatewaytest.Analyst)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	sub, err := c.SubscribeToStream(ctx, "$ce-chat", esdb.SubscribeToStreamOptions{From: esdb.Start{}})
 	if err != nil {

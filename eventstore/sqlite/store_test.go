@@ -315,7 +315,7 @@ func TestFullDisk(t *testing.T) {
 			}
 		})
 	}
-	for deadline := time.Now().Add(10 * time.Second); s.Queued() < 5 && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); s.Queued() < 5 && time.Now().Before(deadline); {
 		runtime.Gosched()
 	}
 	query(t, conn, "ROLLBACK")

@@ -71,8 +71,13 @@ func TestPublishing(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("the stream holds %d events, want %d, or another order", len(got), len(want))
 		}
-		if out := s.run("reactors", "status"); !strings.Contains(out, "publish.v1") || strings.Contains(out, "publish.v1: parked") {
-			t.Errorf("status:\n%s", out)
+		var status string
+		s.until("it is noted how far it was published", func() bool {
+			status = s.run("reactors", "status")
+			return strings.Contains(status, "publish.v1")
+		})
+		if strings.Contains(status, "publish.v1: parked") {
+			t.Errorf("status:\n%s", status)
 		}
 		s.stop()
 	})
