@@ -74,11 +74,12 @@ func TestBulkPreviewOfEachTarget(t *testing.T) {
 		}
 	}
 	for body, want := range map[string][2]string{
-		`{"target":"contacts","action":"close","selection":{"filter":{}}}`:                                                                               {"bulk.target_action", "action"},
-		`{"target":"orders","action":"restore","selection":{"filter":{}}}`:                                                                               {"bulk.target_action", "action"},
-		`{"target":"contacts","action":"restore","selection":{"filter":{"field":"attributes.x","op":"exists"}}}`:                                         {"filter.attribute_of_deleted", "selection.filter.field"},
-		`{"target":"orders","action":"assign","agent":"a","selection":{"filter":{"and":[{"field":"unread","op":"eq","value":true}]}}}`:                   {"filter.unknown_field", "selection.filter.and[0].field"},
-		`{"target":"contacts","action":"untag","tags":["x"],"selection":{"filter":{"field":"has_ordered","op":"eq","value":true},"except":["whoever"]}}`: {"filter.unknown_field", "selection.filter.field"},
+		`{"target":"contacts","action":"close","selection":{"filter":{}}}`:                                                                        {"bulk.target_action", "action"},
+		`{"target":"orders","action":"restore","selection":{"filter":{}}}`:                                                                        {"bulk.target_action", "action"},
+		`{"target":"contacts","action":"restore","selection":{"filter":{"not":{"field":"has_ordered","op":"eq","value":true}}}}`:                  {"filter.attribute_of_deleted", "selection.filter.not.field"},
+		`{"target":"contacts","action":"restore","selection":{"filter":{"field":"attributes.x","op":"exists"}}}`:                                  {"filter.attribute_of_deleted", "selection.filter.field"},
+		`{"target":"orders","action":"assign","agent":"a","selection":{"filter":{"and":[{"field":"has_chat","op":"eq","value":true}]}}}`:          {"filter.unknown_field", "selection.filter.and[0].field"},
+		`{"target":"contacts","action":"untag","tags":["x"],"selection":{"filter":{"field":"waiting_since","op":"exists"},"except":["whoever"]}}`: {"filter.unknown_field", "selection.filter.field"},
 	} {
 		paths := []string{"/v1/bulk"}
 		if !strings.Contains(body, `"tags"`) && !strings.Contains(body, `"agent"`) {

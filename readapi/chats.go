@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/sqldb"
@@ -426,6 +428,9 @@ type Visitor struct {
 	Company       *KnownField     `json:"company"`
 	City          *KnownField     `json:"city"`
 	Country       *KnownField     `json:"country"`
+	Gender        *ContactValue   `json:"gender" doc:"Of the contact, or null."`
+	Language      *ContactValue   `json:"language" doc:"The same."`
+	Attributes    []ContactField  `json:"attributes" nullable:"false" doc:"What the contact has of the workspace's own fields."`
 	Phones        []KnownField    `json:"phones" nullable:"false" doc:"All that were given, the latest first."`
 	Emails        []KnownField    `json:"emails" nullable:"false"`
 	Tags          []string        `json:"tags" nullable:"false"`
@@ -433,6 +438,8 @@ type Visitor struct {
 	Blocked       bool            `json:"blocked" doc:"What the visitor writes bothers nobody, and nothing can be sent."`
 	Marketing     Marketing       `json:"marketing"`
 	Groups        []GroupRef      `json:"groups" nullable:"false" doc:"That the contact is in now."`
+	Notes         []ContactNote   `json:"notes" nullable:"false" doc:"On the contact, the latest 200, the latest first. Those on the chat are in its conversation."`
+	MoreNotes     bool            `json:"more_notes" doc:"There are older ones."`
 	FirstSeen     time.Time       `json:"first_seen"`
 	LastSeen      time.Time       `json:"last_seen"`
 	Orders        []CurrencyTotal `json:"orders" nullable:"false" doc:"One entry for each currency."`
@@ -454,6 +461,14 @@ type Source struct {
 	Event    string    `json:"event,omitempty" doc:"The event that said it."`
 	Revision int64     `json:"revision,omitempty" doc:"Of that event."`
 	At       time.Time `json:"at"`
+}
+
+func newTotals(totals []orders.Totals) []CurrencyTotal {
+	out := make([]CurrencyTotal, len(totals))
+	for i, t := range totals {
+		out[i] = CurrencyTotal{t.Currency, t.Orders, t.Total, momentOrNull(t.LastAt)}
+	}
+	return out
 }
 
 // CurrencyTotal sums up the orders in one currency.
@@ -486,7 +501,7 @@ func (a *API) getVisitor(ctx context.Context, tx sqldb.Tx, r *web.Request, in *i
 	if err != nil {
 		return v, none, err
 	}
-	totals, err := orders.TotalsByChat(ctx, tx, r.Workspace, in.Chat)
+	totals, err := orders.TotalsByChats(ctx, tx, r.Workspace, in.Chat)
 	if err != nil {
 		return v, none, err
 	}
@@ -497,7 +512,7 @@ func (a *API) getVisitor(ctx context.Context, tx sqldb.Tx, r *web.Request, in *i
 		Phone: fieldOrNull(p.Phone), Email: fieldOrNull(p.Fields.Email),
 		Company: fieldOrNull(p.Fields.Company), City: fieldOrNull(p.Fields.City), Country: fieldOrNull(p.Fields.Country),
 		Phones: []KnownField{}, Emails: []KnownField{}, Tags: orEmpty(c.Tags),
-		FirstSeen: moment(p.FirstSeen), LastSeen: moment(p.LastSeen), Orders: []CurrencyTotal{}, Revision: p.Revision,
+		FirstSeen: moment(p.FirstSeen), LastSeen: moment(p.LastSeen), Orders: newTotals(totals), Revision: p.Revision,
 	}
 	for _, f := range p.Phones {
 		v.Phones = append(v.Phones, newField(f))
@@ -505,10 +520,7 @@ func (a *API) getVisitor(ctx context.Context, tx sqldb.Tx, r *web.Request, in *i
 	for _, f := range p.Emails {
 		v.Emails = append(v.Emails, newField(f))
 	}
-	for _, t := range totals {
-		v.Orders = append(v.Orders, CurrencyTotal{t.Currency, t.Orders, t.Total, momentOrNull(t.LastAt)})
-	}
-	v.Groups = []GroupRef{}
+	v.Groups, v.Attributes, v.Notes = []GroupRef{}, []ContactField{}, []ContactNote{}
 	if v.Marketing, err = marketingOf(ctx, tx, in.Chat); err != nil {
 		return v, none, err
 	}
@@ -516,13 +528,25 @@ func (a *API) getVisitor(ctx context.Context, tx sqldb.Tx, r *web.Request, in *i
 	if err != nil || whose == "" {
 		return v, eventstore.Revision(p.Revision), err
 	}
-	shown, err := contacts.Shown(ctx, tx, r.Workspace, []string{whose})
+	known, err := contacts.Get(ctx, tx, r.Workspace, whose)
+	if errors.Is(err, contact.ErrNotFound) {
+		return v, eventstore.Revision(p.Revision), nil
+	}
 	if err != nil {
 		return v, none, err
 	}
-	if c, ok := shown[whose]; ok {
-		v.Contact, v.Blocked = &c.ID, c.Blocked
-		v.Groups, err = a.groupsOf(ctx, tx, r, c)
+	full := newContactProfile(known)
+	v.Contact, v.Blocked, v.Notes, v.MoreNotes = &full.ID, full.Blocked, full.Notes, full.MoreNotes
+	for _, f := range full.Fields {
+		switch {
+		case f.Field == contact.Gender:
+			v.Gender = &f.Values[0]
+		case f.Field == contact.Language:
+			v.Language = &f.Values[0]
+		case strings.HasPrefix(f.Field, contact.Custom):
+			v.Attributes = append(v.Attributes, f)
+		}
 	}
+	v.Groups, err = a.groupsOf(ctx, tx, r, known.Listed)
 	return v, eventstore.Revision(p.Revision), err
 }

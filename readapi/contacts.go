@@ -13,6 +13,7 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections/contacts"
+	"github.com/chatledger/chatledger/projections/orders"
 )
 
 type inContacts struct {
@@ -139,12 +140,13 @@ type ContactProfile struct {
 	Notes     []ContactNote   `json:"notes" nullable:"false" doc:"The latest 200, the latest first."`
 	MoreNotes bool            `json:"more_notes" doc:"There are older ones."`
 	In        []GroupRef      `json:"in_groups" nullable:"false" doc:"The groups it is in now, static and dynamic."`
+	Orders    []CurrencyTotal `json:"orders" nullable:"false" doc:"Of all its chats together, one entry for each currency."`
 	Merged    []MergedContact `json:"merged" nullable:"false" doc:"The contacts that are shown as a part of it."`
 }
 
 func newContactProfile(c contacts.Full) ContactProfile {
 	out := ContactProfile{
-		ListedContact: newListedContact(c.Listed), Fields: []ContactField{}, Chats: []ContactChat{}, Merged: []MergedContact{},
+		ListedContact: newListedContact(c.Listed), Fields: []ContactField{}, Chats: []ContactChat{}, Merged: []MergedContact{}, Orders: []CurrencyTotal{},
 		Notes: make([]ContactNote, len(c.Notes)), MoreNotes: c.More,
 	}
 	var own []string
@@ -251,6 +253,15 @@ func (a *API) getContact(ctx context.Context, tx sqldb.Tx, r *web.Request, in *i
 		return ContactProfile{}, none, err
 	}
 	out := newContactProfile(c)
+	chats := make([]string, len(out.Chats))
+	for i, l := range out.Chats {
+		chats[i] = l.Chat
+	}
+	totals, err := orders.TotalsByChats(ctx, tx, r.Workspace, chats...)
+	if err != nil {
+		return out, none, err
+	}
+	out.Orders = newTotals(totals)
 	out.In, err = a.groupsOf(ctx, tx, r, c.Listed)
 	return out, eventstore.Revision(c.Revision), err
 }

@@ -158,9 +158,6 @@ func describeFilter(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inFilt
 		}
 		out.Items = append(out.Items, field)
 	}
-	if in.Target == string(filter.Orders) {
-		return out, none, nil
-	}
 	own, err := contacts.Attributes(ctx, tx, r.Workspace)
 	for _, a := range own {
 		field := FilterField{Name: filter.OwnPrefix + a.ID, Label: a.Name, Kind: a.Kind, Values: slices.Clone(a.Choices)}

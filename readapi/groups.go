@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/domain/group"
@@ -538,13 +539,23 @@ func (a *API) whyFilter(ctx context.Context, tx sqldb.Tx, r *web.Request, g grou
 	if err != nil {
 		return nil, err
 	}
-	why := whyNode(f.Root, c, &passes)
+	has, err := contacts.BelongingsOf(ctx, tx, r.Workspace, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	why := whyNode(f.Root, person{c, has}, &passes)
 	return &why, nil
+}
+
+// person is a contact with what belongs to it.
+type person struct {
+	*contacts.Row
+	contacts.Belongings
 }
 
 // whyNode explains n. passes are the answers to its conditions, in order, of which it
 // takes those that are its own.
-func whyNode(n filter.Node, c *contacts.Row, passes *[]bool) WhyNode {
+func whyNode(n filter.Node, c person, passes *[]bool) WhyNode {
 	each := func(parts []filter.Node) (out []WhyNode, all, some bool) {
 		all = true
 		for _, p := range parts {
@@ -597,7 +608,7 @@ func comparand(kind filter.Kind, v filter.Value) any {
 }
 
 // valueOf returns what a contact has in a field of a filter.
-func valueOf(field string, c *contacts.Row) any {
+func valueOf(field string, c person) any {
 	switch field {
 	case "id":
 		return c.ID
@@ -615,6 +626,22 @@ func valueOf(field string, c *contacts.Row) any {
 		return c.Blocked
 	case "has_chat":
 		return c.HasChat
+	case "channel":
+		return orEmpty(c.Channels)
+	case "team":
+		return orEmpty(c.Teams)
+	case "unread":
+		return c.Unread
+	case "last_activity":
+		return momentOrNull(c.LastActivity)
+	case "last_message_by":
+		return c.LastBy
+	case "is_contact":
+		return true
+	case "has_ordered":
+		return c.HasOrdered
+	case "order_status":
+		return orEmpty(c.OrderStatuses)
 	case "reason":
 		return c.Reason
 	case "created":
@@ -624,9 +651,9 @@ func valueOf(field string, c *contacts.Row) any {
 	case "name":
 		return c.Name
 	case "phone":
-		return c.Phone
+		return oneOrAll(c.Phone, c.Values(contact.Phones))
 	case "email":
-		return c.Email
+		return oneOrAll(c.Email, c.Values(contact.Emails))
 	case "company":
 		return c.Company
 	case "city":
@@ -639,4 +666,16 @@ func valueOf(field string, c *contacts.Row) any {
 		return c.Language
 	}
 	return nil
+}
+
+// oneOrAll returns the text of a value, a list of texts if there are several.
+func oneOrAll(first string, values []contacts.Value) any {
+	if len(values) < 2 {
+		return first
+	}
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = v.Text
+	}
+	return out
 }

@@ -58,7 +58,8 @@ func (a *API) Endpoints() []web.Endpoint {
 		inConsents = (*permissions.Projection)(nil).Name()
 	)
 	views := func(names ...string) []string { return names }
-	chatViews, contactViews := views(inInbox, inOffers, inProfiles, inSales, inStaff, inPeople, inGroups, inSaved), views(inPeople, inStaff, inGroups, inSaved)
+	chatViews, contactViews := views(inInbox, inOffers, inProfiles, inSales, inStaff, inPeople, inGroups, inSaved), views(inPeople, inStaff, inGroups, inSaved, inInbox, inSales)
+	orderViews := views(inSales, inProfiles, inStaff, inPeople, inGroups, inSaved, inInbox)
 	return append([]web.Endpoint{
 		read(a, "/v1/chats", anyone, "List chats", views(inInbox, inOffers, inStaff), listChats,
 			"Pages stay right while chats change: none is shown twice, and none that stays where it was is left out."),
@@ -93,8 +94,8 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/attributes", anyone, "The workspace's own fields of contacts", views(inPeople), listAttributes),
 
 		read(a, "/v1/orders", anyone, "List orders, the latest first", views(inSales, inProfiles, inStaff), listOrders),
-		ask(a, "/v1/orders/query", anyone, "Find orders with a filter, the latest first", views(inSales, inProfiles, inStaff, inSaved), a.findOrders, shortPages),
-		ask(a, "/v1/orders/count", anyone, "Count orders with a filter", views(inSales, inProfiles, inStaff, inSaved), a.countOrders, countsShort),
+		ask(a, "/v1/orders/query", anyone, "Find orders with a filter, the latest first", orderViews, a.findOrders, shortPages),
+		ask(a, "/v1/orders/count", anyone, "Count orders with a filter", orderViews, a.countOrders, countsShort),
 		read(a, "/v1/orders/{order}", anyone, "Get an order", views(inSales, inProfiles, inStaff), getOrder),
 
 		ask(a, "/v1/bulk/preview", seniors, "What a bulk operation would be about", chatViews, a.previewBulk),
@@ -144,7 +145,7 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/channels/{channel}/deliveries/{delivery}", examiners, "Get a delivery", views(inPost), getDelivery),
 		a.deliveryBody(),
 		a.exportFile(map[filter.Target][]string{
-			filter.Chats: chatViews, filter.Contacts: contactViews, filter.Orders: views(inSales, inProfiles, inStaff),
+			filter.Chats: chatViews, filter.Contacts: contactViews, filter.Orders: orderViews,
 		}),
 
 		a.changes(),

@@ -44,9 +44,9 @@ import (
 	"github.com/chatledger/chatledger/internal/viewscript"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/audience"
 	bulkview "github.com/chatledger/chatledger/projections/bulk"
 	"github.com/chatledger/chatledger/projections/choosing"
-	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/scripted"
 	"github.com/chatledger/chatledger/projections/search"
 	"github.com/chatledger/chatledger/projections/views"
@@ -676,8 +676,8 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Cl
 		}.Reactor(),
 		reactors.KeepContacts{Store: p.log, Chats: p.commands.Chats, Contacts: p.commands.Contacts}.Reactor(),
 		reactors.RunBulk{Bulk: p.commands.Bulk, Select: bulkview.Chooser{From: from}.Choose, Now: now}.Reactor(),
-		reactors.RunCampaigns{Campaigns: p.commands.Campaigns, Choose: contacts.Chooser{From: from}.Members, Now: now}.Reactor(),
-		reactors.FillGroups{Groups: p.commands.Groups, Choose: contacts.Chooser{From: from}.Members, Now: now}.Reactor(),
+		reactors.RunCampaigns{Campaigns: p.commands.Campaigns, Choose: audience.Chooser{From: from}.Members, Now: now}.Reactor(),
+		reactors.FillGroups{Groups: p.commands.Groups, Choose: audience.Chooser{From: from}.Members, Now: now}.Reactor(),
 		reactors.AssignChats{
 			Store: p.log, Chats: p.commands.Chats, Teams: p.commands.Teams, Agents: p.commands.Agents, Workspaces: p.commands.Workspaces, Now: now,
 		}.Reactor(),

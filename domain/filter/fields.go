@@ -43,6 +43,7 @@ type Field struct {
 	Kind  Kind
 	Words []string // what an ID may be; nil: anything
 	Me    bool     // "me" stands for whoever asks
+	Shown bool     // of a contact: is known only while the contact is not deleted
 }
 
 // Fields returns the fields of a target, in the order of the documentation.
@@ -50,8 +51,8 @@ func Fields(t Target) []Field { return slices.Clone(fields[t]) }
 
 // Lookup returns the field of a target by its name.
 func Lookup(t Target, name string) (Field, bool) {
-	if id, own := strings.CutPrefix(name, OwnPrefix); own && t != Orders {
-		return Field{Name: name, Kind: Own}, id != "" && len(id) <= maxOwn
+	if id, own := strings.CutPrefix(name, OwnPrefix); own {
+		return Field{Name: name, Kind: Own, Shown: true}, id != "" && len(id) <= maxOwn
 	}
 	for _, f := range fields[t] {
 		if f.Name == name {
@@ -105,6 +106,14 @@ var fields = map[Target][]Field{
 		{Name: "group", Kind: Set},
 		{Name: "blocked", Kind: Bool},
 		{Name: "has_chat", Kind: Bool},
+		{Name: "channel", Kind: Set, Shown: true},
+		{Name: "team", Kind: Set, Shown: true},
+		{Name: "unread", Kind: Bool, Shown: true},
+		{Name: "last_activity", Kind: Time, Shown: true},
+		{Name: "last_message_by", Kind: ID, Words: []string{"customer", "agent", "bot"}, Shown: true},
+		{Name: "is_contact", Kind: Bool},
+		{Name: "has_ordered", Kind: Bool, Shown: true},
+		{Name: "order_status", Kind: Set, Shown: true},
 		{Name: "reason", Kind: ID, Words: contactReasons},
 		{Name: "created", Kind: Time},
 		{Name: "updated", Kind: Time},
@@ -139,7 +148,17 @@ var fields = map[Target][]Field{
 		{Name: "name", Kind: Word},
 		{Name: "phone", Kind: Word},
 		{Name: "email", Kind: Word},
+		{Name: "company", Kind: Word},
 		{Name: "city", Kind: Word},
 		{Name: "country", Kind: Word},
+		{Name: "gender", Kind: Word},
+		{Name: "language", Kind: Word},
+		{Name: "is_contact", Kind: Bool},
+		{Name: "group", Kind: Set},
+		{Name: "blocked", Kind: Bool},
+		{Name: "team", Kind: ID},
+		{Name: "unread", Kind: Bool},
+		{Name: "last_activity", Kind: Time},
+		{Name: "last_message_by", Kind: ID, Words: []string{"customer", "agent", "bot"}},
 	},
 }

@@ -50,14 +50,14 @@ func (f Filter) Asks(field string) bool {
 }
 
 // OfDeleted refuses a filter that cannot choose among what is deleted: of deleted
-// contacts no view keeps the workspace's own attributes.
+// contacts no view keeps the workspace's own attributes, nor which chats are theirs.
 func (f Filter) OfDeleted() error {
 	if f.Target != Contacts || f.Root == nil {
 		return nil
 	}
 	var refused error
 	Replace(f.Root, func(c Cond) Node {
-		if c.Kind == Own {
+		if f, _ := Lookup(Contacts, c.Field); f.Shown {
 			e := *ErrDeleted
 			e.Field = c.Path + ".field"
 			refused = &e

@@ -23,7 +23,7 @@ var (
 	ErrField    = fault.Bad("filter", "filter.unknown_field", "there is no such field")
 	ErrOperator = fault.Bad("filter", "filter.unknown_operator", "the field has no such operator")
 	ErrValue    = fault.Bad("filter", "filter.bad_value", "the field cannot have such a value")
-	ErrDeleted  = fault.Bad("filter", "filter.attribute_of_deleted", "deleted contacts cannot be chosen by attributes")
+	ErrDeleted  = fault.Bad("filter", "filter.attribute_of_deleted", "deleted contacts cannot be chosen by attributes, nor by their chats and orders")
 )
 
 // Parse reads a filter. "", "null" and "{}" let all pass.
@@ -216,7 +216,7 @@ func (p *parser) cond(path string, o object) (Node, error) {
 		return nil, at(path+".value", ErrValue, "a value is required")
 	}
 	c := Cond{Field: name, Kind: f.Kind, Op: Op(op)}
-	if f.Kind == Own {
+	if f.Shown {
 		c.Path = path
 	}
 	return p.values(path+".value", f, c, value, given)
@@ -227,10 +227,7 @@ func names(t Target) string {
 	for _, f := range fields[t] {
 		all = append(all, f.Name)
 	}
-	if t != Orders {
-		all = append(all, OwnPrefix+"…")
-	}
-	return list(all)
+	return list(append(all, OwnPrefix+"…"))
 }
 
 func list[T ~string](words []T) string {

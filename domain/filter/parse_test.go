@@ -113,7 +113,7 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestFields(t *testing.T) {
-	for _, target := range []filter.Target{filter.Chats, filter.Orders} {
+	for _, target := range []filter.Target{filter.Chats, filter.Contacts, filter.Orders} {
 		seen := map[string]bool{}
 		for _, f := range filter.Fields(target) {
 			if seen[f.Name] || len(f.Kind.Ops()) == 0 {

@@ -103,7 +103,7 @@ func TestDecisions(t *testing.T) {
 		{Name: "create with a colour by name", When: look(func(l *savedview.Look) { l.Colour = "red" }), Err: savedview.ErrColour},
 		{Name: "create of nothing there is", When: create(func(c *savedview.Create) { c.Target = "calls" }), Err: savedview.ErrTarget},
 		{Name: "create with a field that others have", When: create(func(c *savedview.Create) {
-			c.Target, c.Look.Filter = "orders", json.RawMessage(`{"field":"unread","op":"eq","value":true}`)
+			c.Target, c.Look.Filter = "orders", json.RawMessage(`{"field":"has_chat","op":"eq","value":true}`)
 		}), Err: at("filter.field", filter.ErrField)},
 		{Name: "create with half a filter", When: look(func(l *savedview.Look) { l.Filter = json.RawMessage(`{"and":`) }), Err: at("filter", filter.ErrSyntax)},
 		{Name: "create with an order that others have", When: look(func(l *savedview.Look) { l.Sort = "updated" }), Err: savedview.ErrSort},

@@ -21,6 +21,8 @@ import (
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
 	"github.com/chatledger/chatledger/projections/groups"
+	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/views/viewstest"
 )
 
@@ -34,7 +36,7 @@ func onBoth(t *testing.T, test func(*testing.T, *viewstest.Ledger)) {
 		Postgres: testenv.Postgres,
 		Now:      time.Now,
 	}
-	viewstest.OnBoth(t, parts, []func() projections.Projection{contacts.New, directory.New, groups.New}, test)
+	viewstest.OnBoth(t, parts, []func() projections.Projection{contacts.New, directory.New, groups.New, inbox.New, orders.New}, test)
 }
 
 var typed = contact.Source{Reason: contact.ByAgent, By: "ann"}

@@ -209,6 +209,11 @@ func filtered() *filtersql.List {
 	inGroup := map[string]string{groups.Field: "group_id"}
 	created, updated := []string{string(ByCreated)}, []string{string(ByUpdated)}
 	text := func(column string) filtersql.Column { return filtersql.Column{SQL: "c." + column} }
+	const ofChats = " FROM contacts_v2_chats l JOIN inbox_v2_chats h ON h.chat_id = l.chat_id AND h.listed = l.listed WHERE l.contact_id = c.contact_id AND l.listed = c.listed"
+	const ordered = "SELECT 1 FROM contacts_v2_chats l JOIN orders_v2 o ON o.chat_id = l.chat_id WHERE l.contact_id = c.contact_id AND l.listed = c.listed AND o.workspace = c.workspace"
+	known := func(column, kind string) filtersql.Column {
+		return filtersql.Column{SQL: "c." + column, Also: "k.value", In: "SELECT 1 FROM contacts_v2_known_by k WHERE k.contact_id = c.contact_id AND k.listed = c.listed AND k.kind = '" + kind + "'"}
+	}
 	return &filtersql.List{
 		Name: "contacts/find", Target: filter.Contacts,
 		Select: columns, From: "contacts_v2 c", Table: "contacts_v2", ID: "contact_id", Owner: "listed", Workspace: "c.workspace",
@@ -216,9 +221,17 @@ func filtered() *filtersql.List {
 			"id": text("contact_id"), "status": text("status"), "status_category": text("category"), "assignee": text("assignee"),
 			"tag": {SQL: "c.tags", List: true}, groups.Field: {SQL: "c.group_ids", List: true}, "blocked": text("blocked"), "has_chat": text("has_chat"), "reason": text("reason"),
 			"created": text("created_at"), "updated": text("updated_at"),
-			"name": text("name"), "phone": text("phone"), "email": text("email"), "company": text("company"),
+			"name": text("name"), "phone": known("phone", byPhone), "email": known("email", byEmail), "company": text("company"),
 			"city": text("city"), "country": text("country"), "gender": text("gender"), "language": text("language"),
-			filter.OwnPrefix: Values("SELECT 1 FROM contacts_v2_values a WHERE a.contact_id = c.contact_id AND a.listed = c.listed"),
+			"channel":         {SQL: "h.channel", In: "SELECT 1" + ofChats},
+			"team":            {SQL: "h.team", In: "SELECT 1" + ofChats + " AND h.team <> ''"},
+			"unread":          {In: "SELECT 1" + ofChats + " AND h.has_unread"},
+			"last_activity":   {SQL: "COALESCE((SELECT max(h.last_activity_at)" + ofChats + "), 0)"},
+			"last_message_by": {SQL: "COALESCE((SELECT h.last_by" + ofChats + " ORDER BY h.last_activity_at DESC, h.chat_id LIMIT 1), '')"},
+			"is_contact":      {SQL: "(c.contact_id <> '')"},
+			"has_ordered":     {In: ordered + " AND o.status <> 'refused'"},
+			"order_status":    {SQL: "o.status", In: ordered},
+			filter.OwnPrefix:  Values("SELECT 1 FROM contacts_v2_values a WHERE a.contact_id = c.contact_id AND a.listed = c.listed"),
 		},
 		Sorts: map[string]filtersql.Sort{
 			string(ByCreated): {Column: "created_at"},

@@ -26,6 +26,9 @@ type Column struct {
 	// passes if one of them does.
 	In string
 
+	// Of a Word that other rows have, too: where they have it. In is the query for them.
+	Also string
+
 	// Of the attributes of a workspace's own (filter.OwnPrefix): the column of In that
 	// has the attribute's id, and the one that has values in the order of what they
 	// mean. SQL is that of values as they are shown.
@@ -102,6 +105,9 @@ func (c *compiler) cond(n filter.Cond, col Column) string {
 			return exists(col.In)
 		}
 		return "NOT " + exists(col.In)
+	}
+	if col.Also != "" {
+		return "(" + c.test(n, expr) + " OR " + exists(col.In+" AND "+c.test(n, col.Also)) + ")"
 	}
 	return c.test(n, expr)
 }

@@ -19,7 +19,7 @@ const maxConds = 400
 
 // Refusals of filters.
 var (
-	ErrDynamic = fault.Bad("filter", "filter.dynamic_group", "chats cannot be chosen by a dynamic group: its filter is one of contacts")
+	ErrDynamic = fault.Bad("filter", "filter.dynamic_group", "only contacts can be chosen by a dynamic group: its filter is one of theirs")
 	ErrTooMany = fault.Bad("filter", "filter.too_large", "with those of the dynamic groups the filter has more than 400 conditions")
 )
 

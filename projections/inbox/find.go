@@ -120,19 +120,13 @@ func filtered() *filtersql.List {
 		}
 	}
 	const ordered = "SELECT 1 FROM orders_v2 o WHERE o.chat_id = c.chat_id AND o.workspace = c.workspace"
-	const grouped = `SELECT 1 FROM contacts_v2_chats l JOIN contacts_v2_groups m ON m.contact_id = l.contact_id AND m.listed = l.listed
-		WHERE l.chat_id = c.chat_id AND l.listed = c.workspace`
-	const theirs = " FROM contacts_v2_chats l JOIN contacts_v2 k ON k.contact_id = l.contact_id AND k.listed = l.listed WHERE l.chat_id = c.chat_id AND l.listed = c.workspace"
-	ofContact := func(column string) filtersql.Column {
-		return filtersql.Column{SQL: "COALESCE((SELECT k." + column + theirs + " AND k." + column + " <> '' ORDER BY k.contact_id LIMIT 1), '')"}
-	}
 	// CROSS tells SQLite to begin with the few that are offered: it would go through
 	// all chats, since an index has them in order.
 	const offered = `(SELECT c.*, o.offered_to FROM offers_pending o CROSS JOIN inbox_v2_chats c WHERE c.chat_id = o.chat_id AND c.workspace = o.workspace) offered`
 	return &filtersql.List{
 		Name: findList, Target: filter.Chats,
 		Select: chatColumns, From: "inbox_v2_chats c", Table: "inbox_v2_chats", ID: "chat_id", Owner: "listed", Workspace: "c.workspace",
-		Columns: map[string]filtersql.Column{
+		Columns: contacts.OfChat(map[string]filtersql.Column{
 			"id":              {SQL: "c.chat_id"},
 			"status":          {SQL: "c.status"},
 			"status_category": {SQL: "c.category"},
@@ -140,7 +134,6 @@ func filtered() *filtersql.List {
 			"team":            {SQL: "c.team"},
 			"offered_to":      {SQL: "COALESCE((SELECT o.offered_to FROM offers_pending o WHERE o.chat_id = c.chat_id AND o.workspace = c.workspace), '')"},
 			"tag":             {SQL: "c.tags", List: true},
-			groups.Field:      {SQL: "m.group_id", In: grouped},
 			"channel":         {SQL: "c.channel"},
 			"unread":          {SQL: "c.has_unread"},
 			"snoozed":         {SQL: "c.snoozed"},
@@ -158,13 +151,7 @@ func filtered() *filtersql.List {
 			"company":         said("company"),
 			"city":            said("city"),
 			"country":         said("country"),
-			"gender":          ofContact("gender"),
-			"language":        ofContact("language"),
-			"blocked":         {In: "SELECT 1" + theirs + " AND k.blocked"},
-
-			filter.OwnPrefix: contacts.Values(`SELECT 1 FROM contacts_v2_chats l JOIN contacts_v2_values a ON a.contact_id = l.contact_id AND a.listed = l.listed
-				WHERE l.chat_id = c.chat_id AND l.listed = c.workspace`),
-		},
+		}),
 		Sorts: map[string]filtersql.Sort{
 			byActivity: {Column: "last_activity_at"},
 			byCreated:  {Column: "created_at"},

@@ -5,8 +5,10 @@ import (
 
 	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
+	"github.com/chatledger/chatledger/projections/groups"
 )
 
 // Search says which orders to find, the latest first.
@@ -24,9 +26,16 @@ const byPlaced = "placed"
 
 // query returns s for its list, and what stands for what in it.
 func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, directory.Aliases, error) {
+	f, err := groups.Expand(ctx, tx, s.Workspace, s.Filter)
+	if err != nil {
+		return filtersql.Query{}, directory.Aliases{}, err
+	}
+	if f, err = contacts.Typed(ctx, tx, s.Workspace, f); err != nil {
+		return filtersql.Query{}, directory.Aliases{}, err
+	}
 	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
 	return filtersql.Query{
-		Workspace: s.Workspace, Filter: aliases.Expand(s.Filter), Scope: s.Scope, Only: s.Only, Except: s.Except, Sort: byPlaced, Cursor: s.Cursor, Limit: s.Limit,
+		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Only: s.Only, Except: s.Except, Sort: byPlaced, Cursor: s.Cursor, Limit: s.Limit,
 	}, aliases, err
 }
 
@@ -82,12 +91,13 @@ func filtered() *filtersql.List {
 	said := func(field string) filtersql.Column {
 		return filtersql.Column{SQL: of("json_extract(v.fields, '$." + field + ".value')"), Postgres: of("v.fields::json #>> '{" + field + ",value}'")}
 	}
+	const ofChat = " FROM inbox_v2_chats h WHERE h.chat_id = c.chat_id AND h.workspace = c.workspace"
 	held := map[string]string{"id": "order_id", "placed": "placed_at"}
 	return &filtersql.List{
 		Name: "orders/find", Target: filter.Orders,
 		Select: "c.*, " + of("v.name") + " AS visitor_name, " + of("v.email") + " AS visitor_email, " + of("v.phone") + " AS visitor_phone",
 		From:   "orders_v2 c", Table: "orders_v2", ID: "order_id", Owner: "workspace",
-		Columns: map[string]filtersql.Column{
+		Columns: contacts.OfChat(map[string]filtersql.Column{
 			"id":          {SQL: "c.order_id"},
 			"external_id": {SQL: "c.external_id"},
 			"status":      {SQL: "c.status"},
@@ -109,9 +119,16 @@ func filtered() *filtersql.List {
 			"name":        {SQL: of("v.name")},
 			"phone":       {SQL: of("v.phone")},
 			"email":       {SQL: of("v.email")},
+			"company":     said("company"),
 			"city":        said("city"),
 			"country":     said("country"),
-		},
+
+			"is_contact":      {In: "SELECT 1" + ofChat + " AND h.is_contact"},
+			"team":            {SQL: "COALESCE((SELECT h.team" + ofChat + "), '')"},
+			"unread":          {In: "SELECT 1" + ofChat + " AND h.has_unread"},
+			"last_activity":   {SQL: "COALESCE((SELECT h.last_activity_at" + ofChat + "), 0)"},
+			"last_message_by": {SQL: "COALESCE((SELECT h.last_by" + ofChat + "), '')"},
+		}),
 		Sorts: map[string]filtersql.Sort{byPlaced: {Column: "placed_at"}},
 		Paths: []filtersql.Path{
 			{Table: "orders_v2_tags", Equal: map[string]string{"tag": "tag"}, Holds: held},

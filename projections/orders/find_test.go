@@ -10,8 +10,11 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/testenv"
 	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
+	"github.com/chatledger/chatledger/projections/groups"
+	"github.com/chatledger/chatledger/projections/inbox"
 	"github.com/chatledger/chatledger/projections/orders"
 	"github.com/chatledger/chatledger/projections/views/viewstest"
 	"github.com/chatledger/chatledger/projections/visitor"
@@ -21,7 +24,7 @@ import (
 // with the inbox, which shares the compiler.
 func TestEveryFilterOfOrders(t *testing.T) {
 	parts := viewstest.Parts{Log: func() eventstore.Store { return memory.New(time.Now) }, Postgres: testenv.Postgres, Now: time.Now}
-	viewstest.OnBoth(t, parts, []func() projections.Projection{orders.New, visitor.New, directory.New}, func(t *testing.T, l *viewstest.Ledger) {
+	viewstest.OnBoth(t, parts, []func() projections.Projection{orders.New, visitor.New, directory.New, inbox.New, contacts.New, groups.New}, func(t *testing.T, l *viewstest.Ledger) {
 		for _, f := range filter.Fields(filter.Orders) {
 			for _, op := range f.Kind.Ops() {
 				value := map[filter.Kind]string{filter.Bool: "true", filter.Time: `"-1d"`, filter.Number: "7"}[f.Kind]

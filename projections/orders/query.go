@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -157,16 +158,18 @@ type totalsRow struct {
 	LastAt   int64  `db:"last_at"`
 }
 
-// TotalsByChat returns the totals of a chat's orders, by currency. A total that
-// has no room in an int64 is its largest value.
-func TotalsByChat(ctx context.Context, tx sqldb.Tx, workspace, chat string) ([]Totals, error) {
-	if strings.Contains(chat, "\x00") {
+// TotalsByChats returns the totals of the orders of some chats together, by currency.
+// A total that has no room in an int64 is its largest value.
+func TotalsByChats(ctx context.Context, tx sqldb.Tx, workspace string, chats ...string) ([]Totals, error) {
+	chats = slices.DeleteFunc(slices.Clone(chats), func(c string) bool { return strings.Contains(c, "\x00") })
+	if len(chats) == 0 {
 		return nil, nil
 	}
+	args := []any{workspace}
 	rows, err := sqldb.Select[totalsRow](ctx, tx, `SELECT currency, CAST(count(*) AS BIGINT) AS n, max(placed_at) AS last_at,
 			CAST(sum(CASE WHEN status IN ('cancelled', 'returned') THEN 0 ELSE total / 1000000 END) AS BIGINT) AS millions,
 			CAST(sum(CASE WHEN status IN ('cancelled', 'returned') THEN 0 ELSE total % 1000000 END) AS BIGINT) AS rest
-		FROM orders_v2 WHERE chat_id = $1 AND workspace = $2 AND status <> 'refused' GROUP BY currency ORDER BY currency`, chat, workspace)
+		FROM orders_v2 WHERE chat_id IN `+sqldb.In(&args, chats)+` AND workspace = $1 AND status <> 'refused' GROUP BY currency ORDER BY currency`, args...)
 	if err != nil {
 		return nil, fmt.Errorf("total orders: %w", err)
 	}

@@ -170,12 +170,12 @@ func TestTotals(t *testing.T) {
 				"huge":   {{Currency: "EUR", Orders: 2, Total: math.MaxInt64, LastAt: us(2)}},
 				"nobody": {},
 			} {
-				got, err := orders.TotalsByChat(t.Context(), tx, "acme", chatID)
+				got, err := orders.TotalsByChats(t.Context(), tx, "acme", chatID)
 				if diff := cmp.Diff(want, got); err != nil || diff != "" {
 					t.Errorf("%s: %v (-want +got):\n%s", chatID, err, diff)
 				}
 			}
-			if got, err := orders.TotalsByChat(t.Context(), tx, "other", "c"); err != nil || len(got) > 0 {
+			if got, err := orders.TotalsByChats(t.Context(), tx, "other", "c"); err != nil || len(got) > 0 {
 				t.Errorf("of another workspace: %+v, %v", got, err)
 			}
 		})

@@ -1,4 +1,7 @@
-package contacts
+// Package audience chooses contacts for groups and campaigns, from the views.
+//
+// It reads and decides nothing.
+package audience
 
 import (
 	"context"
@@ -10,12 +13,15 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/projections"
 	"github.com/chatledger/chatledger/projections/choosing"
+	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
 	"github.com/chatledger/chatledger/projections/groups"
+	"github.com/chatledger/chatledger/projections/inbox"
+	"github.com/chatledger/chatledger/projections/orders"
 )
 
-// Chooser chooses contacts for groups.
+// Chooser chooses contacts.
 type Chooser struct{ choosing.From }
 
 var errEnough = errors.New("more than can be chosen")
@@ -29,19 +35,19 @@ func (c Chooser) Members(ctx context.Context, req members.Requested, at eventsto
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	views := []projections.Projection{New(), groups.New(), directory.New()}
+	views := []projections.Projection{contacts.New(), groups.New(), directory.New(), inbox.New(), orders.New()}
 	shown, err := c.Snapshot(ctx, at, views, func(ctx context.Context, tx sqldb.Tx) error {
 		ids, missing = nil, 0
 		if len(req.IDs) > 0 {
-			found, err := Shown(ctx, tx, req.Workspace, req.IDs)
+			found, err := contacts.Shown(ctx, tx, req.Workspace, req.IDs)
 			for _, l := range found {
 				ids = append(ids, l.ID)
 			}
 			missing = len(req.IDs) - len(found)
 			return err
 		}
-		s := Search{Workspace: req.Workspace, Filter: f, Scope: filtersql.Scope{Now: req.At, Me: req.Me}}
-		err := Each(ctx, tx, s, func(r filtersql.Ref) error {
+		s := contacts.Search{Workspace: req.Workspace, Filter: f, Scope: filtersql.Scope{Now: req.At, Me: req.Me}}
+		err := contacts.Each(ctx, tx, s, func(r filtersql.Ref) error {
 			if len(ids) > members.MaxMembers {
 				return errEnough
 			}

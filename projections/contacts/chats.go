@@ -1,0 +1,97 @@
+package contacts
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/chatledger/chatledger/domain/filter"
+	"github.com/chatledger/chatledger/internal/sqldb"
+	"github.com/chatledger/chatledger/projections/filtersql"
+	"github.com/chatledger/chatledger/projections/groups"
+)
+
+// OfChat adds to the columns of a list those of what the contact of a chat has. The
+// rows of the list have a chat_id and a workspace, and what they know by themselves of
+// name, e-mail addresses and numbers is there already.
+func OfChat(columns map[string]filtersql.Column) map[string]filtersql.Column {
+	const links = " FROM contacts_v2_chats l"
+	const whose = " WHERE l.chat_id = c.chat_id AND l.listed = c.workspace"
+	const theirs = links + " JOIN contacts_v2 k ON k.contact_id = l.contact_id AND k.listed = l.listed" + whose
+	of := func(column string) filtersql.Column {
+		return filtersql.Column{SQL: "COALESCE((SELECT k." + column + theirs + " AND k." + column + " <> '' ORDER BY k.contact_id LIMIT 1), '')"}
+	}
+	known := func(field, kind string) filtersql.Column {
+		c := columns[field]
+		c.Also = "k.value"
+		c.In = "SELECT 1" + links + " JOIN contacts_v2_known_by k ON k.contact_id = l.contact_id AND k.listed = l.listed AND k.kind = '" + kind + "'" + whose
+		return c
+	}
+	maps.Copy(columns, map[string]filtersql.Column{
+		"email":          known("email", byEmail),
+		"phone":          known("phone", byPhone),
+		"gender":         of("gender"),
+		"language":       of("language"),
+		"blocked":        {In: "SELECT 1" + theirs + " AND k.blocked"},
+		groups.Field:     {SQL: "m.group_id", In: "SELECT 1" + links + " JOIN contacts_v2_groups m ON m.contact_id = l.contact_id AND m.listed = l.listed" + whose},
+		filter.OwnPrefix: Values("SELECT 1" + links + " JOIN contacts_v2_values a ON a.contact_id = l.contact_id AND a.listed = l.listed" + whose),
+	})
+	return columns
+}
+
+// Belongings are what filters of contacts ask of their chats and orders.
+type Belongings struct {
+	Channels, Teams []string // ids, sorted
+	Unread          bool
+	LastActivity    int64    // 0: there is no chat
+	LastBy          string   // who wrote last in the chat that was active last
+	OrderStatuses   []string // sorted
+	HasOrdered      bool
+}
+
+// ofChat is a chat of a contact, and ordered the status of an order in one.
+type (
+	ofChat struct {
+		Channel string `db:"channel"`
+		Team    string `db:"team"`
+		Unread  bool   `db:"has_unread"`
+		At      int64  `db:"last_activity_at"`
+		By      string `db:"last_by"`
+	}
+	ordered struct {
+		Status string `db:"status"`
+	}
+)
+
+// BelongingsOf returns what belongs to a contact that is shown.
+func BelongingsOf(ctx context.Context, tx sqldb.Tx, workspace, id string) (out Belongings, err error) {
+	chats, err := sqldb.Select[ofChat](ctx, tx, `SELECT h.channel, h.team, h.has_unread, h.last_activity_at, h.last_by
+		FROM contacts_v2_chats l JOIN inbox_v2_chats h ON h.chat_id = l.chat_id AND h.listed = l.listed
+		WHERE l.contact_id = $1 AND l.listed = $2 ORDER BY h.last_activity_at DESC, h.chat_id`, id, workspace)
+	if err != nil {
+		return out, fmt.Errorf("get chats of contact: %w", err)
+	}
+	statuses, err := sqldb.Select[ordered](ctx, tx, `SELECT DISTINCT o.status FROM contacts_v2_chats l JOIN orders_v2 o ON o.chat_id = l.chat_id
+		WHERE l.contact_id = $1 AND l.listed = $2 AND o.workspace = l.listed`, id, workspace)
+	if err != nil {
+		return out, fmt.Errorf("get orders of contact: %w", err)
+	}
+	for i, c := range chats {
+		if i == 0 {
+			out.LastActivity, out.LastBy = c.At, c.By
+		}
+		out.Channels, out.Unread = append(out.Channels, c.Channel), out.Unread || c.Unread
+		if c.Team != "" {
+			out.Teams = append(out.Teams, c.Team)
+		}
+	}
+	for _, o := range statuses {
+		out.OrderStatuses, out.HasOrdered = append(out.OrderStatuses, o.Status), out.HasOrdered || o.Status != "refused"
+	}
+	for _, list := range []*[]string{&out.Channels, &out.Teams, &out.OrderStatuses} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+	return out, nil
+}
