@@ -132,18 +132,21 @@ func FuzzParse(f *testing.F) {
 	f.Add(`{"and":[{"field":"status","op":"in","value":["OPEN"]},{"not":{"field":"tag","op":"eq","value":"spam"}}]}`)
 	f.Add(`{"field":"last_activity","op":"between","value":["-7d","2026-11-26T09:30:00Z"]}`)
 	f.Add(`{"or":[{"field":"name","op":"prefix","value":"é"},{"field":"assignee","op":"eq","value":null}]}`)
+	f.Add(`{"and":[{"field":"has_ordered","op":"eq","value":true},{"field":"attributes.size","op":"gt","value":41.5}]}`)
 	f.Fuzz(func(t *testing.T, raw string) {
-		parsed, err := filter.Parse(filter.Chats, []byte(raw))
-		if err != nil {
-			var refusal *fault.Error
-			if !errors.As(err, &refusal) || !strings.HasPrefix(refusal.Field, "filter") {
-				t.Fatalf("%v is no refusal", err)
+		for _, target := range []filter.Target{filter.Chats, filter.Contacts, filter.Orders} {
+			parsed, err := filter.Parse(target, []byte(raw))
+			if err != nil {
+				var refusal *fault.Error
+				if !errors.As(err, &refusal) || !strings.HasPrefix(refusal.Field, "filter") {
+					t.Fatalf("%s: %v is no refusal", target, err)
+				}
+				continue
 			}
-			return
-		}
-		conds := 0
-		if depth := measure(parsed.Root, &conds); depth > filter.MaxDepth || conds > filter.MaxConds {
-			t.Fatalf("%d levels, %d conditions", depth, conds)
+			conds := 0
+			if depth := measure(parsed.Root, &conds); depth > filter.MaxDepth || conds > filter.MaxConds {
+				t.Fatalf("%s: %d levels, %d conditions", target, depth, conds)
+			}
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +79,7 @@ func FuzzStatements(f *testing.F) {
 	f.Add(`{"field":"name","op":"contains","value":"` + marker + `"}`)
 	f.Add(`{"and":[{"field":"tag","op":"eq","value":"` + marker + `"},{"field":"city","op":"ne","value":"x'; --"}]}`)
 	f.Add(`{"or":[{"not":{"field":"order_status","op":"in","value":["` + marker + `","b"]}},{"field":"created","op":"lt","value":"-1d"}]}`)
-	for _, field := range filter.Fields(filter.Chats) {
+	for _, field := range slices.Concat(filter.Fields(filter.Chats), filter.Fields(filter.Contacts), filter.Fields(filter.Orders)) {
 		for _, op := range field.Kind.Ops() {
 			value := map[filter.Kind]string{filter.Bool: "true", filter.Time: `"-1d"`, filter.Number: "7"}[field.Kind]
 			switch {
@@ -99,31 +100,46 @@ func FuzzStatements(f *testing.F) {
 	f.Add(`{"or":[{"field":"attributes.text","op":"prefix","value":"` + marker + `"},{"field":"attributes.number","op":"between","value":[-1.5,"7"]}]}`)
 	f.Add(`{"and":[{"field":"attributes.date","op":"lt","value":"2026-11-26"},{"field":"attributes.` + marker + `","op":"exists"},{"field":"attributes.bool","op":"ne","value":true}]}`)
 	db := openViews(f)
+	scope := filtersql.Scope{Now: time.Unix(1_790_000_000, 0), Me: marker}
+	ask := func(ctx context.Context, tx sqldb.Tx, f filter.Filter) (err error) {
+		switch f.Target {
+		case filter.Chats:
+			s := inbox.Search{Workspace: "acme", Filter: f, Scope: scope}
+			if _, err = inbox.Find(ctx, tx, s); err == nil {
+				_, err = inbox.Count(ctx, tx, s)
+			}
+		case filter.Contacts:
+			s := contacts.Search{Workspace: "acme", Filter: f, Scope: scope}
+			if _, err = contacts.Find(ctx, tx, s); err == nil {
+				_, err = contacts.Count(ctx, tx, s)
+			}
+		case filter.Orders:
+			s := orders.Search{Workspace: "acme", Filter: f, Scope: scope}
+			if _, err = orders.Find(ctx, tx, s); err == nil {
+				_, err = orders.Count(ctx, tx, s)
+			}
+		}
+		return err
+	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		parsed, err := filter.Parse(filter.Chats, []byte(raw))
-		if err != nil {
-			return
-		}
-		var statements []string
-		err = db.Read(t.Context(), func(tx sqldb.Tx) error {
-			s := inbox.Search{Workspace: "acme", Filter: parsed, Scope: filtersql.Scope{Now: time.Unix(1_790_000_000, 0), Me: marker}}
-			tx = recorder{tx, &statements}
-			if _, err := inbox.Find(t.Context(), tx, s); err != nil {
-				return err
+		for _, target := range []filter.Target{filter.Chats, filter.Contacts, filter.Orders} {
+			parsed, err := filter.Parse(target, []byte(raw))
+			if err != nil {
+				continue
 			}
-			_, err := inbox.Count(t.Context(), tx, s)
-			return err
-		})
-		if _, refused := errors.AsType[*fault.Error](err); err != nil && !refused {
-			t.Fatalf("%s: %v", raw, err)
-		}
-		for _, sql := range statements {
-			if strings.Contains(sql, "zq7") {
-				t.Errorf("%s: a value is in the statement: %s", raw, sql)
+			var statements []string
+			err = db.Read(t.Context(), func(tx sqldb.Tx) error { return ask(t.Context(), recorder{tx, &statements}, parsed) })
+			if _, refused := errors.AsType[*fault.Error](err); err != nil && !refused {
+				t.Fatalf("%s of %s: %v", raw, target, err)
 			}
-		}
-		if len(statements) == 0 {
-			t.Error("nothing was asked")
+			for _, sql := range statements {
+				if strings.Contains(sql, "zq7") {
+					t.Errorf("%s: a value is in the statement: %s", raw, sql)
+				}
+			}
+			if len(statements) == 0 {
+				t.Error("nothing was asked")
+			}
 		}
 	})
 }
