@@ -13,6 +13,7 @@ import (
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/codec"
 	"github.com/chatledger/chatledger/eventstore/sqlite"
@@ -107,7 +108,31 @@ func (p profile) facts(n int) []codec.Event {
 	return facts
 }
 
-// fillInbox records the chats of an inbox.
+// contactOf is which chats' customers are contacts: one in so many.
+const contactOf = 4
+
+// contactsFrom is where the numbers of a contact's events begin, after those of the chat.
+const contactsFrom = streamLength / 2
+
+// contact returns what happened to the contact that the nth customer is, nothing if it
+// is none.
+func (p profile) contact(n int) []codec.Event {
+	if n%contactOf != 0 {
+		return nil
+	}
+	number, by := fmt.Sprintf("5511%09d", n), contact.Source{Reason: contact.ByContactCard, Chat: numbered(9, n).String()}
+	details := []contact.Change{
+		{Field: contact.Name, Values: []string{"Ana Lima"}}, {Field: contact.Phones, Values: []string{"+" + number}},
+		{Field: contact.Emails, Values: []string{"ana." + number + "@example.com"}}, {Field: contact.Language, Values: []string{"pt"}},
+	}
+	return []codec.Event{
+		contact.Added{Workspace: inboxSpace, Source: by, Status: "OPEN", Category: "open", At: p.at},
+		contact.DetailsSet{Changes: details, Source: by, At: p.at},
+		contact.ChatLinked{Link: contact.Link{Chat: numbered(9, n).String(), Channel: "whatsapp", Customer: number}, At: p.at},
+	}
+}
+
+// fillInbox records the chats of an inbox, and who of their customers is a contact.
 func fillInbox(ctx context.Context, s eventstore.Store, chats int) error {
 	c := commands.Codec()
 	g, ctx := errgroup.WithContext(ctx)
@@ -116,26 +141,39 @@ func fillInbox(ctx context.Context, s eventstore.Store, chats int) error {
 		g.Go(func() error {
 			for n := f * each; n < min(chats, (f+1)*each); n++ {
 				p := profileOf(n)
-				facts := p.facts(n)
-				events := make([]eventstore.Event, len(facts))
-				for i, fact := range facts {
-					meta := eventstore.Metadata{
-						Workspace: inboxSpace, Actor: p.assignee, ActorKind: "agent", Channel: "whatsapp", Command: "chat.receive",
-						CommandID: numbered(7, n).String(), OccurredAt: p.at,
-					}
-					var err error
-					if events[i], err = c.Encode(numbered(8, n*streamLength+i), fact, meta); err != nil {
-						return err
-					}
+				if err := p.record(ctx, s, c, "chat-"+numbered(9, n).String(), n*streamLength, p.facts(n)); err != nil {
+					return err
 				}
-				if _, err := s.Append(ctx, "chat-"+numbered(9, n).String(), eventstore.NoStream, events...); err != nil {
-					return fmt.Errorf("fill log: %w", err)
+				if err := p.record(ctx, s, c, "contact-"+numbered(10, n).String(), n*streamLength+contactsFrom, p.contact(n)); err != nil {
+					return err
 				}
 			}
 			return nil
 		})
 	}
 	return g.Wait()
+}
+
+// record appends what happened to one stream; its events are numbered from first.
+func (p profile) record(ctx context.Context, s eventstore.Store, c codec.Codec[codec.Event], stream string, first int, facts []codec.Event) error {
+	if len(facts) == 0 {
+		return nil
+	}
+	events := make([]eventstore.Event, len(facts))
+	for i, fact := range facts {
+		meta := eventstore.Metadata{
+			Workspace: inboxSpace, Actor: p.assignee, ActorKind: "agent", Channel: "whatsapp", Command: "chat.receive",
+			CommandID: numbered(7, first).String(), OccurredAt: p.at,
+		}
+		var err error
+		if events[i], err = c.Encode(numbered(8, first+i), fact, meta); err != nil {
+			return err
+		}
+	}
+	if _, err := s.Append(ctx, stream, eventstore.NoStream, events...); err != nil {
+		return fmt.Errorf("fill log: %w", err)
+	}
+	return nil
 }
 
 // kept returns the folder for what is filled: a lasting one, if -data names it.
@@ -163,7 +201,8 @@ func (b *bench) inboxLog(ctx context.Context, dir string, chats int) (_ *sqlite.
 	}
 	want := 0
 	for n := range chats {
-		want += len(profileOf(n).facts(n))
+		p := profileOf(n)
+		want += len(p.facts(n)) + len(p.contact(n))
 	}
 	switch int(head.Position) {
 	case want:

@@ -182,7 +182,7 @@ func (b *bench) list(ctx context.Context) (_ *report, err error) {
 	r := &report{
 		title: "The list of chats",
 		intro: fmt.Sprintf("An inbox of %s chats in one workspace, from %s events: six statuses, %d agents, %d tags, one to three tags on each chat, some "+
-			"of all these much more common than others. Asked for: 50 chats with a status, an assignee and a tag, those of a chat chosen at random, "+
+			"of all these much more common than others; every fourth customer is a contact. Asked for: 50 chats with a status, an assignee and a tag, those of a chat chosen at random, "+
 			"so that combinations come up as often as they occur; page 10 of such a list, for those that are so long; and the counts of "+
 			"the tabs. And 50 chats by filters of four levels over any of the fields, with values that occur and values that do not, as POST /v1/chats/query takes them. %s requests of each kind in a round, one after the other; median of %d rounds (minimum–maximum).",
 			figure(float64(b.chats)), figure(float64(head.Position)), inboxAgents, inboxTags, figure(listAsked), b.rounds),
@@ -412,7 +412,7 @@ func drawFilter(r *rand.Rand, depth int) string {
 		case f.Words != nil && op != filter.Prefix:
 			return fmt.Sprintf("%q", f.Words[r.IntN(len(f.Words))])
 		}
-		known := map[string]string{"status": p.status.id, "assignee": p.assignee, "tag": string(p.tags[0]), "channel": "whatsapp", "phone": "+5511", "order_status": "placed"}
+		known := map[string]string{"status": p.status.id, "assignee": p.assignee, "tag": string(p.tags[0]), "channel": "whatsapp", "phone": "+5511", "language": "pt", "email": "ana.5511000000004@example.com", "order_status": "placed"}
 		if v := known[f.Name]; v != "" {
 			return fmt.Sprintf("%q", v)
 		}

@@ -14,9 +14,9 @@ import (
 )
 
 // Values returns the column of the workspace's own attributes, from a query for their
-// values, as a, up to its condition.
-func Values(in string) filtersql.Column {
-	return filtersql.Column{SQL: "a.value", Sorted: "a.sorted", Own: "a.attribute_id", In: in}
+// values, under a name, up to its condition.
+func Values(in, as string) filtersql.Column {
+	return filtersql.Column{SQL: as + ".value", Sorted: as + ".sorted", Own: as + ".attribute_id", In: in}
 }
 
 // ops are the operators of an attribute, by its kind.
