@@ -18,15 +18,15 @@ import (
 func OfChat(columns map[string]filtersql.Column) map[string]filtersql.Column {
 	// CROSS has SQLite begin with the few contacts of the chat.
 	from := func(table string) string {
-		return " FROM contacts_v2_chats l CROSS JOIN " + table + " k WHERE l.chat_id = c.chat_id AND l.listed = c.workspace AND k.contact_id = l.contact_id AND k.listed = l.listed"
+		return " FROM contacts_v3_chats l CROSS JOIN " + table + " k WHERE l.chat_id = c.chat_id AND l.listed = c.workspace AND k.contact_id = l.contact_id AND k.listed = l.listed"
 	}
-	theirs := from("contacts_v2")
+	theirs := from("contacts_v3")
 	of := func(column string) filtersql.Column {
 		return filtersql.Column{SQL: "COALESCE((SELECT k." + column + theirs + " AND k." + column + " <> '' ORDER BY k.contact_id LIMIT 1), '')"}
 	}
 	known := func(field, kind string) filtersql.Column {
 		c := columns[field]
-		c.Also, c.In = "k.value", "SELECT 1"+from("contacts_v2_known_by")+" AND k.kind = '"+kind+"'"
+		c.Also, c.In = "k.value", "SELECT 1"+from("contacts_v3_known_by")+" AND k.kind = '"+kind+"'"
 		return c
 	}
 	maps.Copy(columns, map[string]filtersql.Column{
@@ -35,8 +35,8 @@ func OfChat(columns map[string]filtersql.Column) map[string]filtersql.Column {
 		"gender":         of("gender"),
 		"language":       of("language"),
 		"blocked":        {In: "SELECT 1" + theirs + " AND k.blocked"},
-		groups.Field:     {SQL: "k.group_id", In: "SELECT 1" + from("contacts_v2_groups")},
-		filter.OwnPrefix: Values("SELECT 1" + from("contacts_v2_values"), "k"),
+		groups.Field:     {SQL: "k.group_id", In: "SELECT 1" + from("contacts_v3_groups")},
+		filter.OwnPrefix: Values("SELECT 1" + from("contacts_v3_values"), "k"),
 	})
 	return columns
 }
@@ -68,12 +68,12 @@ type (
 // BelongingsOf returns what belongs to a contact that is shown.
 func BelongingsOf(ctx context.Context, tx sqldb.Tx, workspace, id string) (out Belongings, err error) {
 	chats, err := sqldb.Select[ofChat](ctx, tx, `SELECT h.channel, h.team, h.has_unread, h.last_activity_at, h.last_by
-		FROM contacts_v2_chats l CROSS JOIN inbox_v2_chats h
+		FROM contacts_v3_chats l CROSS JOIN inbox_v2_chats h
 		WHERE l.contact_id = $1 AND l.listed = $2 AND h.chat_id = l.chat_id AND h.listed = l.listed ORDER BY h.last_activity_at DESC, h.chat_id`, id, workspace)
 	if err != nil {
 		return out, fmt.Errorf("get chats of contact: %w", err)
 	}
-	statuses, err := sqldb.Select[ordered](ctx, tx, `SELECT DISTINCT o.status FROM contacts_v2_chats l CROSS JOIN orders_v2 o
+	statuses, err := sqldb.Select[ordered](ctx, tx, `SELECT DISTINCT o.status FROM contacts_v3_chats l CROSS JOIN orders_v2 o
 		WHERE l.contact_id = $1 AND l.listed = $2 AND o.chat_id = l.chat_id AND o.workspace = l.listed`, id, workspace)
 	if err != nil {
 		return out, fmt.Errorf("get orders of contact: %w", err)

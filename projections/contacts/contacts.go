@@ -35,32 +35,32 @@ type Projection struct {
 func New() projections.Projection {
 	const filters = ", status, category, assignee, blocked"
 	p := &Projection{
-		parts: projections.NewRows("contacts_v2_parts", func(r *Part) string { return r.ID }),
-		contacts: projections.NewRows("contacts_v2", func(r *Row) string { return r.ID },
+		parts: projections.NewRows("contacts_v3_parts", func(r *Part) string { return r.ID }),
+		contacts: projections.NewRows("contacts_v3", func(r *Row) string { return r.ID },
 			projections.Index{Name: "by_created", Columns: "listed, created_at, contact_id" + filters},
 			projections.Index{Name: "by_updated", Columns: "listed, updated_at, contact_id" + filters},
 			projections.Index{Name: "by_assignee", Columns: "listed, assignee, created_at, contact_id, status, category"},
 			projections.Index{Name: "by_status", Columns: "listed, status, created_at, contact_id, assignee"},
 		),
-		tags: projections.NewRows("contacts_v2_tags", func(r *TagRow) TagKey { return r.TagKey },
+		tags: projections.NewRows("contacts_v3_tags", func(r *TagRow) TagKey { return r.TagKey },
 			projections.Index{Name: "by_created", Columns: "listed, tag, created_at, contact_id"},
 			projections.Index{Name: "by_updated", Columns: "listed, tag, updated_at, contact_id"},
 		),
-		groups: projections.NewRows("contacts_v2_groups", func(r *GroupRow) GroupKey { return r.GroupKey },
+		groups: projections.NewRows("contacts_v3_groups", func(r *GroupRow) GroupKey { return r.GroupKey },
 			projections.Index{Name: "by_created", Columns: "listed, group_id, created_at, contact_id"},
 			projections.Index{Name: "by_updated", Columns: "listed, group_id, updated_at, contact_id"},
 			projections.Index{Name: "by_contact", Columns: "contact_id, group_id"},
 		),
-		sizes: projections.NewRows("contacts_v2_group_sizes", func(r *GroupSize) string { return r.Group }),
-		chats: projections.NewRows("contacts_v2_chats", func(r *ChatRow) ChatKey { return r.ChatKey },
+		sizes: projections.NewRows("contacts_v3_group_sizes", func(r *GroupSize) string { return r.Group }),
+		chats: projections.NewRows("contacts_v3_chats", func(r *ChatRow) ChatKey { return r.ChatKey },
 			projections.Index{Name: "by_contact", Columns: "contact_id, listed, chat_id"},
 		),
-		values: projections.NewRows("contacts_v2_values", func(r *ValueRow) ValueKey { return r.ValueKey }),
-		known: projections.NewRows("contacts_v2_known_by", func(r *KnownRow) KnownBy { return r.KnownBy },
+		values: projections.NewRows("contacts_v3_values", func(r *ValueRow) ValueKey { return r.ValueKey }),
+		known: projections.NewRows("contacts_v3_known_by", func(r *KnownRow) KnownBy { return r.KnownBy },
 			projections.Index{Name: "by_contact", Columns: "contact_id, kind, value"},
 		),
-		notes:      projections.NewRows("contacts_v2_notes", func(r *Note) NoteKey { return r.NoteKey }),
-		attributes: projections.NewRows("contacts_v2_attributes", func(r *Attribute) AttributeKey { return r.AttributeKey }),
+		notes:      projections.NewRows("contacts_v3_notes", func(r *Note) NoteKey { return r.NoteKey }),
+		attributes: projections.NewRows("contacts_v3_attributes", func(r *Attribute) AttributeKey { return r.AttributeKey }),
 	}
 	p.parts.OnChange(p.show)
 	p.contacts.OnChange(p.tag)
@@ -73,7 +73,7 @@ func New() projections.Projection {
 }
 
 // Name returns the name under which the contacts were first published.
-func (*Projection) Name() string { return "contacts.v2" }
+func (*Projection) Name() string { return "contacts.v3" }
 
 // Categories returns the categories of streams that contacts are made of.
 func (*Projection) Categories() []string { return []string{"contact", "attributes", "members"} }

@@ -121,7 +121,7 @@ func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(filtersql.Ref) 
 // Revisions returns the revisions of those of some contacts that exist, also if they
 // are deleted or shown as a part of another.
 func Revisions(ctx context.Context, tx sqldb.Tx, workspace string, ids []string) (map[string]int64, error) {
-	return filtersql.Revisions(ctx, tx, "contacts_v2_parts", "contact_id", workspace, ids)
+	return filtersql.Revisions(ctx, tx, "contacts_v3_parts", "contact_id", workspace, ids)
 }
 
 // Shown returns the contacts that some ids stand for: each itself, or the one that it
@@ -135,8 +135,8 @@ func Shown(ctx context.Context, tx sqldb.Tx, workspace string, ids []string) (ma
 	out := make(map[string]Listed, len(ids))
 	for part := range slices.Chunk(ids, atOnce) {
 		args := []any{workspace}
-		rows, err := sqldb.Select[standing](ctx, tx, "SELECT "+columns+`, p.contact_id AS part FROM contacts_v2_parts p
-			JOIN contacts_v2 c ON c.contact_id = CASE WHEN p.merged_into = '' THEN p.contact_id ELSE p.merged_into END
+		rows, err := sqldb.Select[standing](ctx, tx, "SELECT "+columns+`, p.contact_id AS part FROM contacts_v3_parts p
+			JOIN contacts_v3 c ON c.contact_id = CASE WHEN p.merged_into = '' THEN p.contact_id ELSE p.merged_into END
 			WHERE c.listed = $1 AND p.contact_id IN `+sqldb.In(&args, part), args...)
 		if err != nil {
 			return nil, fmt.Errorf("look for contacts: %w", err)
@@ -176,7 +176,7 @@ func Passes(ctx context.Context, tx sqldb.Tx, workspace, id string, scope filter
 
 // Size returns how many contacts are in a static group and shown.
 func Size(ctx context.Context, tx sqldb.Tx, group string) (int64, error) {
-	n, err := sqldb.Get[int64](ctx, tx, "SELECT COALESCE(max(contacts), 0) FROM contacts_v2_group_sizes WHERE group_id = $1", group)
+	n, err := sqldb.Get[int64](ctx, tx, "SELECT COALESCE(max(contacts), 0) FROM contacts_v3_group_sizes WHERE group_id = $1", group)
 	if err != nil {
 		return 0, fmt.Errorf("count members: %w", err)
 	}
@@ -185,7 +185,7 @@ func Size(ctx context.Context, tx sqldb.Tx, group string) (int64, error) {
 
 // Of returns the contact whose a chat is, "" if it is nobody's.
 func Of(ctx context.Context, tx sqldb.Tx, workspace, chat string) (string, error) {
-	id, err := sqldb.Get[string](ctx, tx, "SELECT COALESCE(min(contact_id), '') FROM contacts_v2_chats WHERE chat_id = $1 AND listed = $2", chat, workspace)
+	id, err := sqldb.Get[string](ctx, tx, "SELECT COALESCE(min(contact_id), '') FROM contacts_v3_chats WHERE chat_id = $1 AND listed = $2", chat, workspace)
 	if err != nil {
 		return "", fmt.Errorf("look whose a chat is: %w", err)
 	}
@@ -210,14 +210,14 @@ func filtered() *filtersql.List {
 	created, updated := []string{string(ByCreated)}, []string{string(ByUpdated)}
 	text := func(column string) filtersql.Column { return filtersql.Column{SQL: "c." + column} }
 	// CROSS has SQLite begin with the few chats of the contact.
-	const ofChats = " FROM contacts_v2_chats l CROSS JOIN inbox_v2_chats h WHERE l.contact_id = c.contact_id AND l.listed = c.listed AND h.chat_id = l.chat_id AND h.listed = l.listed"
-	const ordered = "SELECT 1 FROM contacts_v2_chats l CROSS JOIN orders_v2 o WHERE l.contact_id = c.contact_id AND l.listed = c.listed AND o.chat_id = l.chat_id AND o.workspace = c.workspace"
+	const ofChats = " FROM contacts_v3_chats l CROSS JOIN inbox_v2_chats h WHERE l.contact_id = c.contact_id AND l.listed = c.listed AND h.chat_id = l.chat_id AND h.listed = l.listed"
+	const ordered = "SELECT 1 FROM contacts_v3_chats l CROSS JOIN orders_v2 o WHERE l.contact_id = c.contact_id AND l.listed = c.listed AND o.chat_id = l.chat_id AND o.workspace = c.workspace"
 	known := func(column, kind string) filtersql.Column {
-		return filtersql.Column{SQL: "c." + column, Also: "k.value", In: "SELECT 1 FROM contacts_v2_known_by k WHERE k.contact_id = c.contact_id AND k.listed = c.listed AND k.kind = '" + kind + "'"}
+		return filtersql.Column{SQL: "c." + column, Also: "k.value", In: "SELECT 1 FROM contacts_v3_known_by k WHERE k.contact_id = c.contact_id AND k.listed = c.listed AND k.kind = '" + kind + "'"}
 	}
 	return &filtersql.List{
 		Name: "contacts/find", Target: filter.Contacts,
-		Select: columns, From: "contacts_v2 c", Table: "contacts_v2", ID: "contact_id", Owner: "listed", Workspace: "c.workspace",
+		Select: columns, From: "contacts_v3 c", Table: "contacts_v3", ID: "contact_id", Owner: "listed", Workspace: "c.workspace",
 		Columns: map[string]filtersql.Column{
 			"id": text("contact_id"), "status": text("status"), "status_category": text("category"), "assignee": text("assignee"),
 			"tag": {SQL: "c.tags", List: true}, groups.Field: {SQL: "c.group_ids", List: true}, "blocked": text("blocked"), "has_chat": text("has_chat"), "reason": text("reason"),
@@ -232,17 +232,17 @@ func filtered() *filtersql.List {
 			"is_contact":      {SQL: "(c.contact_id <> '')"},
 			"has_ordered":     {In: ordered + " AND o.status <> 'refused'"},
 			"order_status":    {SQL: "o.status", In: ordered},
-			filter.OwnPrefix:  Values("SELECT 1 FROM contacts_v2_values a WHERE a.contact_id = c.contact_id AND a.listed = c.listed", "a"),
+			filter.OwnPrefix:  Values("SELECT 1 FROM contacts_v3_values a WHERE a.contact_id = c.contact_id AND a.listed = c.listed", "a"),
 		},
 		Sorts: map[string]filtersql.Sort{
 			string(ByCreated): {Column: "created_at"},
 			string(ByUpdated): {Column: "updated_at"},
 		},
 		Paths: []filtersql.Path{
-			{Sorts: created, Table: "contacts_v2_tags", Equal: named("tag"), Holds: named("id", "created")},
-			{Sorts: updated, Table: "contacts_v2_tags", Equal: named("tag"), Holds: named("id", "updated")},
-			{Sorts: created, Table: "contacts_v2_groups", Equal: inGroup, Holds: named("id", "created")},
-			{Sorts: updated, Table: "contacts_v2_groups", Equal: inGroup, Holds: named("id", "updated")},
+			{Sorts: created, Table: "contacts_v3_tags", Equal: named("tag"), Holds: named("id", "created")},
+			{Sorts: updated, Table: "contacts_v3_tags", Equal: named("tag"), Holds: named("id", "updated")},
+			{Sorts: created, Table: "contacts_v3_groups", Equal: inGroup, Holds: named("id", "created")},
+			{Sorts: updated, Table: "contacts_v3_groups", Equal: inGroup, Holds: named("id", "updated")},
 			{Sorts: created, Equal: named("assignee"), Holds: named("id", "created", "status", "status_category")},
 			{Sorts: created, Equal: named("status"), Holds: named("id", "created", "assignee")},
 			{Sorts: created, Holds: named("id", "created", "status", "status_category", "assignee", "blocked")},
@@ -268,8 +268,8 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Full, error) {
 	if strings.Contains(id, "\x00") || workspace == "" {
 		return out, contact.ErrNotFound
 	}
-	row, err := sqldb.Get[Row](ctx, tx, `SELECT * FROM contacts_v2 WHERE listed = $1 AND contact_id = COALESCE(
-		(SELECT merged_into FROM contacts_v2_parts WHERE contact_id = $2 AND workspace = $1 AND merged_into <> ''), $2)`, workspace, id)
+	row, err := sqldb.Get[Row](ctx, tx, `SELECT * FROM contacts_v3 WHERE listed = $1 AND contact_id = COALESCE(
+		(SELECT merged_into FROM contacts_v3_parts WHERE contact_id = $2 AND workspace = $1 AND merged_into <> ''), $2)`, workspace, id)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return out, contact.ErrNotFound
 	}
@@ -287,7 +287,7 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Full, error) {
 	for _, p := range row.Parts {
 		parts = append(parts, p.ID)
 	}
-	out.Notes, err = sqldb.Select[Note](ctx, tx, "SELECT * FROM contacts_v2_notes WHERE contact_id IN "+sqldb.In(&args, parts)+" ORDER BY at DESC, note_id DESC LIMIT $1", args...)
+	out.Notes, err = sqldb.Select[Note](ctx, tx, "SELECT * FROM contacts_v3_notes WHERE contact_id IN "+sqldb.In(&args, parts)+" ORDER BY at DESC, note_id DESC LIMIT $1", args...)
 	if err != nil {
 		return out, fmt.Errorf("get notes: %w", err)
 	}
@@ -309,9 +309,9 @@ const maxDuplicates = 100
 // Duplicates returns the other contacts that have an e-mail address or a phone
 // number of a contact.
 func Duplicates(ctx context.Context, tx sqldb.Tx, workspace, id string) ([]Duplicate, error) {
-	rows, err := sqldb.Select[Duplicate](ctx, tx, "SELECT "+columns+`, k.kind, k.value FROM contacts_v2_known_by own
-		JOIN contacts_v2_known_by k ON k.listed = own.listed AND k.kind = own.kind AND k.value = own.value AND k.contact_id <> own.contact_id
-		JOIN contacts_v2 c ON c.contact_id = k.contact_id
+	rows, err := sqldb.Select[Duplicate](ctx, tx, "SELECT "+columns+`, k.kind, k.value FROM contacts_v3_known_by own
+		JOIN contacts_v3_known_by k ON k.listed = own.listed AND k.kind = own.kind AND k.value = own.value AND k.contact_id <> own.contact_id
+		JOIN contacts_v3 c ON c.contact_id = k.contact_id
 		WHERE own.contact_id = $1 AND own.listed = $2 ORDER BY k.kind, k.value, c.contact_id LIMIT $3`, id, workspace, maxDuplicates)
 	if err != nil {
 		return nil, fmt.Errorf("look for duplicates: %w", err)
@@ -357,7 +357,7 @@ func AllShared(ctx context.Context, tx sqldb.Tx, workspace, from string, limit i
 			return nil, "", err
 		}
 	}
-	rows, err := sqldb.Select[sharedPlace](ctx, tx, "SELECT "+sharedColumns+` FROM contacts_v2_known_by
+	rows, err := sqldb.Select[sharedPlace](ctx, tx, "SELECT "+sharedColumns+` FROM contacts_v3_known_by
 		WHERE listed = $1 AND (kind, value) > ($2, $3) ORDER BY listed, kind, value, contact_id LIMIT $4`, workspace, after.Kind, after.Value, sharedAtOnce)
 	if err != nil {
 		return nil, "", fmt.Errorf("look for duplicates: %w", err)
@@ -405,7 +405,7 @@ func AllShared(ctx context.Context, tx sqldb.Tx, workspace, from string, limit i
 
 // Attributes returns a workspace's own fields, by id, also archived ones.
 func Attributes(ctx context.Context, tx sqldb.Tx, workspace string) ([]Attribute, error) {
-	rows, err := sqldb.Select[Attribute](ctx, tx, "SELECT * FROM contacts_v2_attributes WHERE workspace = $1 ORDER BY attribute_id", workspace)
+	rows, err := sqldb.Select[Attribute](ctx, tx, "SELECT * FROM contacts_v3_attributes WHERE workspace = $1 ORDER BY attribute_id", workspace)
 	if err != nil {
 		return nil, fmt.Errorf("list attributes: %w", err)
 	}

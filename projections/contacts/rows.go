@@ -23,7 +23,7 @@ type Link struct {
 	At int64 `json:"at"`
 }
 
-// Part is a row of contacts_v2_parts: what is a contact's own, whatever it is shown as a
+// Part is a row of contacts_v3_parts: what is a contact's own, whatever it is shown as a
 // part of. Times are in microseconds since 1970 UTC.
 type Part struct {
 	ID        string             `db:"contact_id,key" json:"id"`
@@ -77,21 +77,21 @@ type Listed struct {
 const columns = `c.contact_id, c.workspace, c.name, c.email, c.phone, c.company, c.city, c.country, c.gender, c.language,
 	c.status, c.category, c.assignee, c.tags, c.group_ids, c.blocked, c.has_chat, c.reason, c.created_at, c.updated_at, c.revision`
 
-// Row is a row of contacts_v2.
+// Row is a row of contacts_v3.
 type Row struct {
 	Listed
 	Filed string `db:"listed"` // the workspace, or "" while it is not shown: every list begins with it
 	Parts []Part `db:"parts"`  // its own first, then those merged into it, by id
 }
 
-// TagKey is the key of contacts_v2_tags.
+// TagKey is the key of contacts_v3_tags.
 type TagKey struct {
 	Filed string `db:"listed,key"`
 	Tag   string `db:"tag,key"`
 	ID    string `db:"contact_id,key"`
 }
 
-// TagRow is a row of contacts_v2_tags: the contacts with a tag, in the orders of the
+// TagRow is a row of contacts_v3_tags: the contacts with a tag, in the orders of the
 // list.
 type TagRow struct {
 	TagKey
@@ -99,14 +99,14 @@ type TagRow struct {
 	UpdatedAt int64 `db:"updated_at"`
 }
 
-// GroupKey is the key of contacts_v2_groups.
+// GroupKey is the key of contacts_v3_groups.
 type GroupKey struct {
 	Filed string `db:"listed,key"`
 	Group string `db:"group_id,key"`
 	ID    string `db:"contact_id,key"`
 }
 
-// GroupRow is a row of contacts_v2_groups: the contacts in a static group, in the
+// GroupRow is a row of contacts_v3_groups: the contacts in a static group, in the
 // orders of the list.
 type GroupRow struct {
 	GroupKey
@@ -114,33 +114,33 @@ type GroupRow struct {
 	UpdatedAt int64 `db:"updated_at"`
 }
 
-// GroupSize is a row of contacts_v2_group_sizes: how many contacts are in a group
+// GroupSize is a row of contacts_v3_group_sizes: how many contacts are in a group
 // and shown. A group with none has no row.
 type GroupSize struct {
 	Group    string `db:"group_id,key"`
 	Contacts int64  `db:"contacts"`
 }
 
-// ChatKey is the key of contacts_v2_chats.
+// ChatKey is the key of contacts_v3_chats.
 type ChatKey struct {
 	Chat string `db:"chat_id,key"`
 	ID   string `db:"contact_id,key"`
 }
 
-// ChatRow is a row of contacts_v2_chats: whose a chat is.
+// ChatRow is a row of contacts_v3_chats: whose a chat is.
 type ChatRow struct {
 	ChatKey
 	Filed string `db:"listed"`
 }
 
-// ValueKey is the key of contacts_v2_values.
+// ValueKey is the key of contacts_v3_values.
 type ValueKey struct {
 	Filed     string `db:"listed,key"`
 	ID        string `db:"contact_id,key"`
 	Attribute string `db:"attribute_id,key"`
 }
 
-// ValueRow is a row of contacts_v2_values: what a contact has of the workspace's own
+// ValueRow is a row of contacts_v3_values: what a contact has of the workspace's own
 // attributes.
 type ValueRow struct {
 	ValueKey
@@ -148,7 +148,7 @@ type ValueRow struct {
 	Sorted string `db:"sorted"` // as attribute.Sortable has it
 }
 
-// KnownBy is the key of contacts_v2_known_by: what contacts have that only one person
+// KnownBy is the key of contacts_v3_known_by: what contacts have that only one person
 // should have.
 type KnownBy struct {
 	Filed string `db:"listed,key"`
@@ -163,7 +163,7 @@ const (
 	byPhone = "phone"
 )
 
-// KnownRow is a row of contacts_v2_known_by.
+// KnownRow is a row of contacts_v3_known_by.
 type KnownRow struct {
 	KnownBy
 }
@@ -174,7 +174,7 @@ type NoteKey struct {
 	Note    string `db:"note_id,key"`
 }
 
-// Note is a row of contacts_v2_notes. A note that was deleted has none.
+// Note is a row of contacts_v3_notes. A note that was deleted has none.
 type Note struct {
 	NoteKey
 	Text     string `db:"text"`
@@ -190,7 +190,7 @@ type AttributeKey struct {
 	ID        string `db:"attribute_id,key"`
 }
 
-// Attribute is a row of contacts_v2_attributes.
+// Attribute is a row of contacts_v3_attributes.
 type Attribute struct {
 	AttributeKey
 	Name     string   `db:"name"`

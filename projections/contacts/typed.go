@@ -48,7 +48,7 @@ func Typed(ctx context.Context, tx sqldb.Tx, workspace string, f filter.Filter) 
 		return f, nil
 	}
 	args := []any{workspace}
-	rows, err := sqldb.Select[Attribute](ctx, tx, "SELECT * FROM contacts_v2_attributes WHERE workspace = $1 AND attribute_id IN "+sqldb.In(&args, asked), args...)
+	rows, err := sqldb.Select[Attribute](ctx, tx, "SELECT * FROM contacts_v3_attributes WHERE workspace = $1 AND attribute_id IN "+sqldb.In(&args, asked), args...)
 	if err != nil {
 		return f, fmt.Errorf("look for attributes: %w", err)
 	}

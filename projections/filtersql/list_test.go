@@ -46,7 +46,7 @@ func openViews(t testing.TB) sqldb.DB {
 	}
 	err = db.Write(t.Context(), func(tx sqldb.Tx) error {
 		for _, kind := range []string{"text", "number", "date", "bool", "choice"} {
-			_, err := tx.Exec(t.Context(), `INSERT INTO contacts_v2_attributes (workspace, attribute_id, name, kind, choices, archived, revision)
+			_, err := tx.Exec(t.Context(), `INSERT INTO contacts_v3_attributes (workspace, attribute_id, name, kind, choices, archived, revision)
 				VALUES ('acme', $1, $1, $1, '[]', $2, 1)`, kind, false)
 			if err != nil {
 				return err
