@@ -48,12 +48,21 @@ type aggregate[S any, E codec.Event] struct {
 	cache    *cache // nil: states are not worth keeping
 	now      func() time.Time
 	requests *aggregate[request.State, request.Event]
-	notFound error          // what a stranger is told
-	owner    func(S) string // the workspace of a state, "" before there is one; nil: the id is the workspace
+	notFound error                                              // what a stranger is told
+	owner    func(S) string                                     // the workspace of a state, "" before there is one; nil: the id is the workspace
+	more     func(context.Context, Origin, S, []E) ([]E, error) // what follows besides from what was decided; nil: nothing
 }
 
 func newAggregate[S any, E codec.Event](category string, store eventstore.Store, c *cache, requests *aggregate[request.State, request.Event], now func() time.Time, events []E, evolve func(S, E) S, notFound error, owner func(S) string) *aggregate[S, E] {
-	return &aggregate[S, E]{category, store, codec.New(events), evolve, c, now, requests, notFound, owner}
+	return &aggregate[S, E]{category, store, codec.New(events), evolve, c, now, requests, notFound, owner, nil}
+}
+
+// adding returns an aggregate of the same streams whose commands, if they decide on
+// events, append what more makes of these.
+func (a *aggregate[S, E]) adding(more func(context.Context, Origin, S, []E) ([]E, error)) *aggregate[S, E] {
+	with := *a
+	with.more = more
+	return &with
 }
 
 // folded is a state and how far its stream had been read. It is used by one
@@ -289,7 +298,11 @@ func (a *aggregate[S, E]) choose(ctx context.Context, o Origin, stream string, f
 		}
 		return nil, stale
 	}
-	return decide(ctx, f.state)
+	events, err := decide(ctx, f.state)
+	if err != nil || len(events) == 0 || a.more == nil {
+		return events, err
+	}
+	return a.more(ctx, o, f.state, events)
 }
 
 // original finds the result that the command had when it first ran.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -202,7 +203,7 @@ func (c Bulk) Do(ctx context.Context, o Origin, id bulk.ID, attempt int, req bul
 	case filter.Chats:
 	}
 	if moved, err := c.touched(ctx, req, item); moved || err != nil {
-		cmd.Outcome, cmd.Code = bulk.Conflict, "bulk.touched"
+		cmd.Outcome, cmd.Code = bulk.Conflict, bulk.CodeTouched
 		return cmd, err
 	}
 	res, err := overQuiet(o, func(o Origin) (Result, error) { return do(ctx, o, req, item) })
@@ -357,9 +358,17 @@ func decoding[S any, E codec.Event](a *aggregate[S, E]) func(eventstore.Recorded
 func (c Bulk) Reverse(ctx context.Context, o Origin, id bulk.ID, attempts int, req bulk.Requested, item bulk.Item) (bulk.Item, error) {
 	out := bulk.Item{ID: item.ID}
 	var did codec.Event
+	var at eventstore.Recorded
 	for attempt := attempts; attempt > 0 && did == nil; attempt-- {
 		var err error
-		if did, _, err = c.effect(ctx, id, attempt, req.Target, item.ID); err != nil {
+		if did, at, err = c.effect(ctx, id, attempt, req.Target, item.ID); err != nil {
+			return out, err
+		}
+	}
+	var ended chat.Waiting
+	if e, ok := did.(chat.Event); ok {
+		var err error
+		if ended, err = c.ended(ctx, e, at); err != nil {
 			return out, err
 		}
 	}
@@ -368,7 +377,7 @@ func (c Bulk) Reverse(ctx context.Context, o Origin, id bulk.ID, attempts int, r
 	res, err := overQuiet(o, func(o Origin) (Result, error) {
 		switch e := did.(type) {
 		case chat.Event:
-			return c.reverseChat(ctx, o, chat.ID(item.ID), req.By, e)
+			return c.puttingBack(ended).reverseChat(ctx, o, chat.ID(item.ID), req.By, e)
 		case contact.Event:
 			return c.reverseContact(ctx, o, contact.ID(item.ID), req.By, e)
 		case order.Event:
@@ -379,7 +388,74 @@ func (c Bulk) Reverse(ctx context.Context, o Origin, id bulk.ID, attempts int, r
 	if errors.Is(err, errOther) {
 		return out, fmt.Errorf("commands: job %s: %s: %w", id, item.ID, err)
 	}
-	return became(out, res, err, bulk.Undone, bulk.Touched)
+	out, err = became(out, res, err, bulk.Undone, bulk.Touched)
+	if err == nil && out.Outcome == bulk.Undone && ended.Offer != nil {
+		var again bool
+		if again, err = c.offers(ctx, item.ID, o.Command); err == nil && !again {
+			out.Code = bulk.CodeOfferOver
+		}
+	}
+	return out, err
+}
+
+// ended returns what of a chat ended with an event of its stream that does not say so.
+func (c Bulk) ended(ctx context.Context, did chat.Event, at eventstore.Recorded) (ended chat.Waiting, err error) {
+	switch did.(type) {
+	case chat.Closed, chat.Deleted, chat.Assigned, chat.Unassigned:
+	default:
+		return ended, nil
+	}
+	var before chat.Waiting
+	for r, err := range c.chats.chats.store.ReadStream(ctx, at.Stream, eventstore.StreamQuery{Limit: int(at.Revision)}) {
+		if err != nil {
+			return ended, fmt.Errorf("%w: read chat: %w", ErrUnavailable, err)
+		}
+		e, err := c.chats.chats.codec.Decode(r)
+		if err != nil {
+			return ended, err
+		}
+		before = before.Evolve(e)
+	}
+	return before.EndedBy(did), nil
+}
+
+// puttingBack returns c with commands on chats that also put back what had ended.
+func (c Bulk) puttingBack(ended chat.Waiting) Bulk {
+	if ended.Snooze == nil && ended.Offer == nil {
+		return c
+	}
+	chats := *c.chats
+	chats.chats = chats.chats.adding(func(ctx context.Context, o Origin, s chat.State, undoes []chat.Event) ([]chat.Event, error) {
+		cmd := chat.PutBack{Ended: ended, At: chats.chats.now().UTC().Truncate(time.Microsecond), Undoes: undoes}
+		if offer := ended.Offer; offer != nil {
+			err := chats.mayReceive(ctx, o.Workspace, offer.Kind, offer.To)
+			if err != nil && !isFault(err) {
+				return nil, err
+			}
+			cmd.Taken = err == nil
+		}
+		return cmd.Decide(s), nil
+	})
+	c.chats = &chats
+	return c
+}
+
+// offers reports whether a command on a chat has offered it to somebody.
+func (c Bulk) offers(ctx context.Context, item string, command uuid.UUID) (bool, error) {
+	n := 0
+	for r, err := range c.jobs.store.ReadStream(ctx, "chat-"+item, eventstore.StreamQuery{Event: ids.Event(command, 0)}) {
+		if err != nil {
+			return false, fmt.Errorf("%w: read chat: %w", ErrUnavailable, err)
+		}
+		if r.ID != ids.Event(command, n) {
+			break
+		}
+		if r.Type == (chat.TransferOffered{}).EventType() {
+			return true, nil
+		}
+		n++
+	}
+	return false, nil
 }
 
 // overQuiet runs a command that wants a revision also if nothing but quiet events

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -129,10 +131,9 @@ func (d *desk) await(id bulk.ID, want bulk.Phase) {
 	until(d.t, "the job is "+string(want), func() bool { return d.phase(id) == want })
 }
 
-// outcomes returns what a job recorded of each item at last, and how often it did.
-func (d *desk) outcomes(id bulk.ID) (last map[string]bulk.Outcome, times int) {
+// items returns what a job recorded of its items.
+func (d *desk) items(id bulk.ID) (all []bulk.Item) {
 	d.t.Helper()
-	last = map[string]bulk.Outcome{}
 	jobs := codec.New(bulk.Events)
 	for r, err := range d.store.ReadStream(d.t.Context(), "bulk-"+string(id), eventstore.StreamQuery{}) {
 		if err != nil {
@@ -142,18 +143,24 @@ func (d *desk) outcomes(id bulk.ID) (last map[string]bulk.Outcome, times int) {
 		if err != nil {
 			d.t.Fatal(err)
 		}
-		var items []bulk.Item
 		switch e := e.(type) {
 		case bulk.Worked:
-			items = e.Items
+			all = append(all, e.Items...)
 		case bulk.Reversed:
-			items = e.Items
+			all = append(all, e.Items...)
 		default:
 		}
-		for _, i := range items {
-			last[i.ID] = i.Outcome
-			times++
-		}
+	}
+	return all
+}
+
+// outcomes returns what a job recorded of each item at last, and how often it did.
+func (d *desk) outcomes(id bulk.ID) (last map[string]bulk.Outcome, times int) {
+	d.t.Helper()
+	last = map[string]bulk.Outcome{}
+	for _, i := range d.items(id) {
+		last[i.ID] = i.Outcome
+		times++
 	}
 	return last, times
 }
@@ -446,5 +453,79 @@ func TestSupervisorsWhoDisagree(t *testing.T) {
 		default:
 			t.Fatalf("nobody had their way: %v", errs)
 		}
+	}
+}
+
+// What ended with what a job did is back after its undo, or the item says that it is not.
+func TestAnUndoBringsBackWhatHadEnded(t *testing.T) {
+	for name, change := range map[string]func(*bulk.Request){
+		"closed":           func(*bulk.Request) {},
+		"in a closed one":  func(r *bulk.Request) { r.Action, r.Status = bulk.SetStatus, "CLOSED" },
+		"in the recycling": func(r *bulk.Request) { r.Action = bulk.Delete },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, 5)
+			until := time.Now().Add(time.Hour).UTC().Truncate(time.Microsecond)
+			for _, name := range []agent.ID{"bob", "cid"} {
+				d.must(d.commands.Agents.Invite(t.Context(), d.origin("test"), name, agent.Invite{Workspace: workspace, Name: string(name), Role: agent.RoleAgent}))
+			}
+			d.must(d.commands.Chats.Snooze(t.Context(), d.origin("ann"), d.chats[0], chat.PutAside{Until: until, By: "ann", At: time.Now()}))
+			d.must(d.commands.Chats.Snooze(t.Context(), d.origin("ann"), d.chats[1], chat.PutAside{UntilReply: true, By: "ann", At: time.Now()}))
+			for i, to := range []string{2: "bob", 3: "cid"} {
+				if to != "" {
+					d.must(d.commands.Chats.Claim(t.Context(), d.origin("ann"), d.chats[i], chat.Claim{By: "ann"}))
+					d.must(d.commands.Chats.OfferTransfer(t.Context(), d.origin("ann"), d.chats[i], chat.OfferTransfer{Kind: chat.ToAgent, To: to, By: "ann", At: time.Now()}))
+				}
+			}
+			type waits struct {
+				snooze, reply bool
+				offered       string
+			}
+			look := func() (all []waits) {
+				for _, id := range d.chats {
+					err := d.commands.Chats.Look(t.Context(), workspace, id, func(s chat.State) error {
+						var w waits
+						if s.Snooze != nil {
+							w.snooze, w.reply = s.Snooze.Until.Equal(until), s.Snooze.Until.IsZero()
+						}
+						if s.Offer != nil {
+							w.offered = s.Offer.To
+						}
+						all = append(all, w)
+						return nil
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				return all
+			}
+			want := []waits{{snooze: true}, {reply: true}, {offered: "bob"}, {offered: "cid"}, {}}
+			if got := look(); !slices.Equal(got, want) {
+				t.Fatalf("before: %+v", got)
+			}
+			id := d.request(change)
+			d.start()
+			d.await(id, bulk.Finished)
+			d.must(d.commands.Agents.Deactivate(t.Context(), d.origin("test"), "cid", agent.Deactivate{}))
+			d.must(d.commands.Bulk.Undo(t.Context(), d.origin(sue), id, bulk.Undo{By: sue}))
+			d.await(id, bulk.Reverted)
+			want[3].offered = ""
+			if got := look(); !slices.Equal(got, want) {
+				t.Errorf("after: %+v, want %+v", got, want)
+			}
+			if last, _ := d.outcomes(id); tally(last)[bulk.Undone] != 5 {
+				t.Errorf("undone: %v", last)
+			}
+			codes := map[string]string{}
+			for _, i := range d.items(id) {
+				if i.Code != "" {
+					codes[i.ID] = i.Code
+				}
+			}
+			if !maps.Equal(codes, map[string]string{string(d.chats[3]): bulk.CodeOfferOver}) {
+				t.Errorf("codes: %v", codes)
+			}
+		})
 	}
 }

@@ -144,7 +144,7 @@ func (a *API) getJob(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inJob
 type BulkItem struct {
 	ID       string    `json:"id"`
 	Outcome  string    `json:"outcome" enum:"done,no_change,conflict,forbidden,missing,undone,touched"`
-	Code     string    `json:"code,omitempty" example:"revision.stale" doc:"Why it was not done."`
+	Code     string    `json:"code,omitempty" example:"revision.stale" doc:"Why it was not done; of one that was undone, what was not: bulk.offer_over."`
 	Revision *int64    `json:"revision" doc:"Of the item, after it was done; null if it was not."`
 	At       time.Time `json:"at"`
 }

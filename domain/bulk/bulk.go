@@ -48,6 +48,12 @@ const (
 	Touched   Outcome = "touched" // not undone: somebody has changed it since
 )
 
+// Codes of an Item that are not of the refusal of a command.
+const (
+	CodeTouched   = "bulk.touched"    // something has happened to it since it was to be left alone
+	CodeOfferOver = "bulk.offer_over" // undone, but for the transfer that waited to be accepted: its time is over, or whom it was for cannot have the chat any more
+)
+
 // Failed reports whether Retry tries such an item again.
 func (o Outcome) Failed() bool { return o == Conflict || o == Forbidden || o == Missing }
 

@@ -65,7 +65,7 @@ type Item struct {
 	ID       string  `json:"id"`
 	Outcome  Outcome `json:"outcome"`
 	Revision int64   `json:"revision,omitempty"` // of its stream, after it was done
-	Code     string  `json:"code,omitempty"`     // why it was not
+	Code     string  `json:"code,omitempty"`     // why it was not, or, of one that was undone, what was not
 }
 
 // Worked records what became of the items of a chunk.
