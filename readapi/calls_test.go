@@ -156,3 +156,61 @@ func TestAskingToCallOverHTTP(t *testing.T) {
 		t.Errorf("the conversation says %v, want %v", said, want)
 	}
 }
+
+// The steps of a call are followed by whoever may see its chat; the caller's end is the
+// provider's alone.
+func TestTheStepsOfACallAreFollowed(t *testing.T) {
+	l := newLedger(t)
+	shop := channel.ID(l.connect(acme))
+	if _, err := l.commands.Channels.SetCalls(t.Context(), l.origin(acme), shop, channel.SetCalls{Provider: call.WhatsApp}); err != nil {
+		t.Fatal(err)
+	}
+	in := l.receive(acme, "15551230001", "hello")
+	l.settle("other")
+	stranger, _ := l.token("other", agent.RoleAdmin, "")
+	s := l.listen()
+	after := "/v1/changes?after=" + l.head()
+	live, away := l.subscribe(s.URL+after, l.tokens[ann]), l.subscribe(s.URL+after, stranger)
+
+	const answer = "v=0\r\no=- 2 2 IN IP4 192.0.2.2\r\n"
+	id := l.must(202, ann, "POST", "/v1/chats/"+in+"/calls", `{"offer":"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n"}`)["id"].(string)
+	at := time.Now()
+	for _, r := range []call.Report{{ProviderID: "p", Phase: call.Rings, At: at}, {Phase: call.InProgress, At: at}} {
+		if _, err := l.commands.Calls.Report(t.Context(), l.origin(acme), call.ID(id), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := l.commands.Calls.AnswerSession(t.Context(), l.origin(acme), call.ID(id), call.AnswerSession{Answer: answer, At: at}); err != nil {
+		t.Fatal(err)
+	}
+	l.must(202, ann, "POST", "/v1/calls/"+id+"/end", "")
+	if _, err := l.commands.Calls.End(t.Context(), l.origin(acme), call.ID(id), call.End{At: at.Add(time.Second)}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"chat.call_requested.v1", "call.requested.v1", "call.placed.v1", "call.ringing.v1", "call.answered.v1", "call.session_answered.v1",
+		"call.end_requested.v1", "call.ended.v1",
+	}
+	for name, stream := range map[string]*listener{"as it happens": live, "afterwards": l.subscribe(s.URL+after, l.tokens[ann])} {
+		for _, typ := range want {
+			e := stream.event()
+			kind := "call"
+			if strings.HasPrefix(typ, "chat.") {
+				kind = "chat"
+			}
+			if e.event != typ || e.data.at("subject.kind") != kind || kind == "call" && e.data.at("subject.id") != id {
+				t.Errorf("%s: %s of %v, want %s of %s", name, e.event, e.data["subject"], typ, kind)
+			}
+			if _, there := e.data["data"].(map[string]any)["offer"]; there {
+				t.Errorf("%s: %s shows the caller's end", name, typ)
+			}
+			if typ == "call.session_answered.v1" && e.data.at("data.answer") != answer {
+				t.Errorf("%s: %v", name, e.data["data"])
+			}
+		}
+	}
+	elsewhere := l.receive("other", "15559", "elsewhere")
+	if e := away.event(); e.event != "chat.opened.v1" || e.data.at("subject.id") != elsewhere {
+		t.Errorf("a stranger sees %s of %v", e.event, e.data["subject"])
+	}
+}

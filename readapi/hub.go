@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/eventstore"
 )
 
@@ -57,7 +58,7 @@ func newHub(store eventstore.Store, c StreamConfig, log *slog.Logger) *hub {
 
 // streamed lists the categories that anybody sees in the stream. What providers
 // delivered and what requests were answered are not among them.
-var streamed = []string{"chat", "order", "agent", "teams", "tags", "statuses", "channel", "workspace", "bulk", "contact", "attributes", "groups", "members", "campaign"}
+var streamed = []string{"chat", "order", "agent", "teams", "tags", "statuses", "channel", "workspace", "bulk", "contact", "attributes", "groups", "members", "campaign", "call"}
 
 // sees returns the categories that a role sees.
 func sees(role agent.Role) map[string]bool {
@@ -221,8 +222,8 @@ type StreamedEvent struct {
 
 // Subject is what an event is about.
 type Subject struct {
-	Kind string `json:"kind" example:"chat" doc:"chat, order, contact, agent, teams, tags, statuses, attributes, groups, members, campaign, channel, workspace or bulk"`
-	ID   string `json:"id" doc:"Of the chat, order, contact, agent, channel, campaign or bulk operation, of members their group's; of teams, tags, statuses, attributes and groups the workspace's."`
+	Kind string `json:"kind" example:"chat" doc:"chat, call, order, contact, agent, teams, tags, statuses, attributes, groups, members, campaign, channel, workspace or bulk"`
+	ID   string `json:"id" doc:"Of the chat, call, order, contact, agent, channel, campaign or bulk operation, of members their group's; of teams, tags, statuses, attributes and groups the workspace's."`
 }
 
 // newFrame returns a mark as a frame without text.
@@ -240,10 +241,14 @@ func newFrame(r eventstore.Recorded) (frame, error) {
 		at = meta.OccurredAt
 	}
 	kind, id, _ := strings.Cut(r.Stream, "-")
-	if kind == "bulk" || kind == "members" || kind == "campaign" {
-		if r.Data, err = withoutItems(r.Data); err != nil {
-			return f, fmt.Errorf("shorten %s: %w", r.Type, err)
-		}
+	switch {
+	case kind == "bulk", kind == "members", kind == "campaign":
+		r.Data, err = withoutItems(r.Data)
+	case kind == "call", r.Type == chat.CallRequested{}.EventType():
+		r.Data, err = withoutOffer(r.Data)
+	}
+	if err != nil {
+		return f, fmt.Errorf("shorten %s: %w", r.Type, err)
 	}
 	data, err := json.Marshal(StreamedEvent{
 		Position: r.Position, Type: r.Type, Subject: Subject{kind, id}, Revision: r.Revision, At: at.UTC(),
@@ -270,5 +275,16 @@ func withoutItems(data []byte) ([]byte, error) {
 			delete(fields, name)
 		}
 	}
+	return json.Marshal(fields)
+}
+
+// withoutOffer leaves the caller's end of a call out of an event: nobody but the
+// provider is shown it.
+func withoutOffer(data []byte) ([]byte, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return nil, err
+	}
+	delete(fields, "offer")
 	return json.Marshal(fields)
 }
