@@ -173,13 +173,7 @@ func (a *aggregate[S, E]) doAbout(ctx context.Context, o Origin, name, id string
 
 func (a *aggregate[S, E]) run(ctx context.Context, o Origin, name, id string, decide decideFunc[S, E]) (Result, error) {
 	stream := a.category + "-" + id
-	command := o.Command
-	if command == uuid.Nil {
-		var err error
-		if command, err = uuid.NewV7(); err != nil {
-			return Result{}, fmt.Errorf("make a command id: %w", err)
-		}
-	}
+	command := o.identified().Command
 	f, err := a.locked(ctx, stream)
 	if err != nil {
 		return Result{}, err

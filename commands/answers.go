@@ -44,9 +44,7 @@ func (a *aggregate[S, E]) keepAnswer(ctx context.Context, o Origin, name string,
 	if f, ok := errors.AsType[*fault.Error](refusal); ok {
 		record.Kind, record.Code, record.Msg, record.Field = uint8(f.Kind), f.Code, f.Msg, f.Field
 	}
-	own := o
-	own.Keyed, own.IfMatch, own.Fingerprint = false, nil, ""
-	own.Command = ids.Command("answer", o.Command.String())
+	own := o.part(ids.Command("answer", o.Command.String()))
 	if _, err := a.requests.run(ctx, own, name, o.Command.String(), func(_ context.Context, s request.State) ([]request.Event, error) {
 		return request.Answer{Answered: record}.Decide(s)
 	}); err != nil {

@@ -39,6 +39,7 @@ type Bulk struct {
 // first, so that a mistake is told at once and not 100,000 times. A tag to add is
 // made if there is none of its name.
 func (c Bulk) Request(ctx context.Context, o Origin, id bulk.ID, cmd bulk.Request) (Result, error) {
+	o = o.identified()
 	return c.jobs.do(ctx, o, "bulk.request", string(id), func(ctx context.Context, s bulk.State) ([]bulk.Event, error) {
 		events, err := cmd.Decide(s)
 		if err != nil || len(events) == 0 {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/google/uuid"
-
 	"github.com/chatledger/chatledger/domain/call"
 	"github.com/chatledger/chatledger/domain/channel"
 	"github.com/chatledger/chatledger/domain/chat"
@@ -25,13 +23,8 @@ type Calls struct {
 // call. The result is the call's. If the program ends between the two, the reactor
 // that makes calls opens it.
 func (c Calls) Request(ctx context.Context, o Origin, in chat.ID, cmd chat.RequestCall) (Result, error) {
-	var err error
-	if o.Command == uuid.Nil { // what it led to is looked for below
-		if o.Command, err = uuid.NewV7(); err != nil {
-			return Result{}, fmt.Errorf("make a command id: %w", err)
-		}
-	}
-	_, err = c.chats.do(ctx, o, "chat.request_call", string(in), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
+	o = o.identified()
+	_, err := c.chats.do(ctx, o, "chat.request_call", string(in), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
 		cmd := cmd
 		err := c.channels.with(ctx, s.Channel, func(s channel.State) error {
 			if s.Connected {
@@ -88,7 +81,7 @@ func (c Calls) Request(ctx context.Context, o Origin, in chat.ID, cmd chat.Reque
 
 // Open begins the call that a chat asks for. Once more gives the first result.
 func (c Calls) Open(ctx context.Context, o Origin, in chat.ID, asked chat.CallRequested) (Result, error) {
-	o.Command, o.Keyed, o.Fingerprint, o.IfMatch = ids.Command("open call", asked.Call), false, "", nil
+	o = o.part(ids.Command("open call", asked.Call))
 	var cmd call.Request
 	err := c.chats.with(ctx, string(in), func(s chat.State) error {
 		if s.Workspace != o.Workspace {

@@ -191,6 +191,7 @@ type ChangeTags struct {
 // ChangeTags adds and removes tags. Adding one that is there, or removing one
 // that is not, changes nothing.
 func (c Chats) ChangeTags(ctx context.Context, o Origin, id chat.ID, cmd ChangeTags) (Result, error) {
+	o = o.identified()
 	return c.chats.do(ctx, o, "chat.change_tags", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
 		// Decide first on what is known, so that no tag is made for a chat that
 		// cannot be tagged.
@@ -234,6 +235,7 @@ func (c Chats) DeleteNote(ctx context.Context, o Origin, id chat.ID, cmd chat.De
 // SetStatus moves the chat to a status of the workspace, given by id or name.
 // One of the closed category closes the chat.
 func (c Chats) SetStatus(ctx context.Context, o Origin, id chat.ID, nameOrID string) (Result, error) {
+	o = o.identified()
 	return c.chats.do(ctx, o, "chat.set_status", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
 		none := func(status.State) status.Item { return status.Item{} }
 		return c.statuses.give(ctx, o, s, cmp.Or(nameOrID, "\x00"), none, func(to status.Item) ([]chat.Event, error) {
@@ -245,6 +247,7 @@ func (c Chats) SetStatus(ctx context.Context, o Origin, id chat.ID, nameOrID str
 // Close moves the chat to a status of the closed category: the one given by id
 // or name, else the workspace's first.
 func (c Chats) Close(ctx context.Context, o Origin, id chat.ID, nameOrID string) (Result, error) {
+	o = o.identified()
 	return c.chats.do(ctx, o, "chat.close", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
 		return c.statuses.give(ctx, o, s, nameOrID, status.State.FirstClosed, func(to status.Item) ([]chat.Event, error) {
 			if to.Category != status.Closed {
@@ -258,6 +261,7 @@ func (c Chats) Close(ctx context.Context, o Origin, id chat.ID, nameOrID string)
 // Reopen moves a closed chat to the status given by id or name, else to the
 // workspace's default.
 func (c Chats) Reopen(ctx context.Context, o Origin, id chat.ID, nameOrID string) (Result, error) {
+	o = o.identified()
 	return c.chats.do(ctx, o, "chat.reopen", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {
 		return c.statuses.give(ctx, o, s, nameOrID, status.State.Default, func(to status.Item) ([]chat.Event, error) {
 			return chat.Reopen{Status: string(to.ID), Category: chat.Category(to.Category)}.Decide(s)

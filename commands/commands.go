@@ -5,6 +5,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,9 +61,25 @@ type Origin struct {
 	IfMatch *eventstore.Revision
 
 	OccurredAt  time.Time // UTC; when it happened outside, if known
-	Correlation string
-	Causation   string // id of the event that led to the command, if one did
-	Traceparent string // W3C Trace Context
+	Correlation string    // what all that one request leads to has in common; the id of its command if it is empty
+	Causation   string    // id of the event that led to the command, if one did, or of the command that it is a part of
+	Traceparent string    // W3C Trace Context
+}
+
+// identified returns o with a command id, made if it has none.
+func (o Origin) identified() Origin {
+	if o.Command == uuid.Nil {
+		o.Command = uuid.Must(uuid.NewV7()) // what is random is always there
+	}
+	return o
+}
+
+// part returns the origin of a command that the one of o, which has an id, needs for
+// itself, on another stream: it has an id of its own, and says what it belongs to.
+func (o Origin) part(command uuid.UUID) Origin {
+	o.Correlation, o.Causation = cmp.Or(o.Correlation, o.Command.String()), cmp.Or(o.Causation, o.Command.String())
+	o.Command, o.IfMatch, o.Keyed, o.Fingerprint = command, nil, false, ""
+	return o
 }
 
 // ActorKind is the sort of actor in an Origin.

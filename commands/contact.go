@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/status"
@@ -152,6 +150,7 @@ func (c Contacts) record(ctx context.Context, o Origin, name string, id contact.
 // of a chat, or who has a phone number or another id. The Result is about them,
 // contact or not. The chat shows it, too, if the answer marks them as one.
 func (c Contacts) Answer(ctx context.Context, o Origin, customer string, cmd contact.Answer) (Result, error) {
+	o = o.identified()
 	res, err := c.answer(ctx, o, customer, cmd)
 	if err != nil || !cmd.Marks || cmd.Link.Chat == "" {
 		return res, err
@@ -194,6 +193,7 @@ func (c Contacts) Edit(ctx context.Context, o Origin, id contact.ID, cmd contact
 
 // ChangeTags adds and removes tags, as Chats.ChangeTags does.
 func (c Contacts) ChangeTags(ctx context.Context, o Origin, id contact.ID, cmd ChangeTags) (Result, error) {
+	o = o.identified()
 	return c.contacts.do(ctx, o, "contact.change_tags", string(id), func(ctx context.Context, s contact.State) ([]contact.Event, error) {
 		// Decide first on what is known, so that no tag is made for a contact that
 		// cannot be tagged.
@@ -232,6 +232,7 @@ func (c Contacts) DeleteNote(ctx context.Context, o Origin, id contact.ID, cmd c
 
 // SetStatus moves the contact to a status of the workspace, given by id or name.
 func (c Contacts) SetStatus(ctx context.Context, o Origin, id contact.ID, nameOrID string) (Result, error) {
+	o = o.identified()
 	return c.contacts.do(ctx, o, "contact.set_status", string(id), func(ctx context.Context, s contact.State) ([]contact.Event, error) {
 		var to status.Item
 		shown := false
@@ -288,7 +289,7 @@ func (c Contacts) Restore(ctx context.Context, o Origin, id contact.ID, cmd cont
 
 // Merge shows other as a part of a contact. The Result is about the contact.
 func (c Contacts) Merge(ctx context.Context, o Origin, id, other contact.ID, cmd contact.Merge) (Result, error) {
-	cmd.Into = id
+	o, cmd.Into = o.identified(), id
 	refused := c.would(ctx, o.Workspace, other, cmd.Decide)
 	if refused != nil && !isFault(refused) {
 		return Result{}, refused
@@ -324,7 +325,7 @@ func (c Contacts) Merge(ctx context.Context, o Origin, id, other contact.ID, cmd
 // Unmerge makes other a contact of its own again. The Result is about the contact
 // that it was a part of.
 func (c Contacts) Unmerge(ctx context.Context, o Origin, id, other contact.ID, cmd contact.Unmerge) (Result, error) {
-	cmd.From = id
+	o, cmd.From = o.identified(), id
 	refused := c.would(ctx, o.Workspace, other, cmd.Decide)
 	if refused != nil && !isFault(refused) {
 		return Result{}, refused
@@ -358,11 +359,7 @@ func (c Contacts) would(ctx context.Context, workspace string, id contact.ID, de
 
 // part is the origin of a step of a command that is about another contact.
 func part(o Origin, step string) Origin {
-	o.IfMatch, o.Keyed, o.Fingerprint = nil, false, ""
-	if o.Command != uuid.Nil {
-		o.Command = ids.Command("contact "+step, o.Command.String())
-	}
-	return o
+	return o.part(ids.Command("contact "+step, o.Command.String()))
 }
 
 // Look calls use with the present state of a contact of the workspace, which use

@@ -7,8 +7,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/google/uuid"
-
 	"github.com/chatledger/chatledger/domain/group"
 	"github.com/chatledger/chatledger/domain/members"
 	"github.com/chatledger/chatledger/eventstore"
@@ -26,6 +24,7 @@ type Groups struct {
 // Create makes a group. Its members are named, or chosen by the reactor that hears
 // of it. The Result's ID is the group's.
 func (c Groups) Create(ctx context.Context, o Origin, cmd group.Create, named []string) (Result, error) {
+	o = o.identified()
 	refused := c.groups.with(ctx, o.Workspace, func(s group.State) error {
 		_, err := cmd.Decide(s)
 		return err
@@ -33,12 +32,7 @@ func (c Groups) Create(ctx context.Context, o Origin, cmd group.Create, named []
 	if cmd.Named && refused == nil {
 		// First the names: whoever sees the group has them. If the group is refused
 		// after all, the stream is one of no group.
-		first := o
-		first.Keyed, first.Fingerprint, first.IfMatch = false, "", nil
-		if o.Command != uuid.Nil {
-			first.Command = ids.Command("name members", o.Command.String())
-		}
-		_, err := c.members.do(ctx, first, "members.request", string(cmd.Group), decides(members.Request{
+		_, err := c.members.do(ctx, o.part(ids.Command("name members", o.Command.String())), "members.request", string(cmd.Group), decides(members.Request{
 			Workspace: o.Workspace, IDs: named, By: cmd.By, At: cmd.At,
 		}.Decide))
 		if err != nil && !errors.Is(err, members.ErrPending) { // a repeat

@@ -41,7 +41,7 @@ func (c Contacts) Identify(workspace string, changes []contact.Change) contact.I
 // happened to the contact since; began is the end of the log when the import began.
 func (c Contacts) Import(ctx context.Context, o Origin, id contact.ID, began eventstore.Position, cmd contact.Record) (Imported, error) {
 	out := Imported{Contact: id, Outcome: ImportUnchanged}
-	o.Command = ids.Command("contact import", o.Workspace, string(id), rowHash(cmd.Changes))
+	o = o.identified().part(ids.Command("contact import", o.Workspace, string(id), rowHash(cmd.Changes)))
 	existed := false
 	cmd.Workspace, cmd.Strict = o.Workspace, true
 	cmd.Changes = slices.DeleteFunc(slices.Clone(cmd.Changes), func(ch contact.Change) bool { return len(ch.Values) == 0 })

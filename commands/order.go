@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/internal/ids"
@@ -91,12 +89,7 @@ func (c Orders) step(ctx context.Context, o Origin, name string, id order.ID, cm
 	if tell == nil {
 		return c.orders.do(ctx, o, name, string(id), decides(cmd.Decide))
 	}
-	if o.Command == uuid.Nil {
-		var err error
-		if o.Command, err = uuid.NewV7(); err != nil {
-			return Result{}, fmt.Errorf("make a command id: %w", err)
-		}
-	}
+	o = o.identified()
 	told := order.Tell{Step: cmd, Message: string(NewMessage(o)), Text: tell.Text, By: tell.By, Bot: tell.Bot, At: tell.At}
 	return c.orders.do(ctx, o, name, string(id), func(ctx context.Context, s order.State) ([]order.Event, error) {
 		events, err := told.Decide(s)
@@ -149,6 +142,7 @@ func (c Orders) Unassign(ctx context.Context, o Origin, id order.ID, cmd order.U
 // ChangeTags adds and removes tags of an order, as Chats.ChangeTags does of a
 // chat.
 func (c Orders) ChangeTags(ctx context.Context, o Origin, id order.ID, cmd ChangeTags) (Result, error) {
+	o = o.identified()
 	return c.orders.do(ctx, o, "order.change_tags", string(id), func(ctx context.Context, s order.State) ([]order.Event, error) {
 		// Decide first on what is known, so that no tag is made for an order that
 		// cannot be tagged.

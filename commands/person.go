@@ -154,6 +154,7 @@ func (k *known) values() []string {
 }
 
 func (c Contacts) tell(ctx context.Context, o Origin, k *known, from string, cmd chat.FollowContact) error {
+	o = o.identified()
 	d := &cmd.ShareDetails
 	d.Reason, d.By = chat.ContactReason(k.source.Reason), chat.AgentID(k.source.By)
 	d.Name, d.Emails, d.Phones = k.fields[contact.Name], k.emails, k.phones

@@ -145,9 +145,8 @@ func (c Statuses) use(ctx context.Context, o Origin, item status.Item) error {
 	if item.Used {
 		return nil
 	}
-	o.IfMatch, o.Keyed, o.Fingerprint = nil, false, ""
-	o.Command = ids.Command("use status", o.Workspace, string(item.ID)) // once, whoever is first
-	_, err := c.statuses.do(ctx, o, "status.use", o.Workspace, decides(status.Use{Status: item.ID}.Decide))
+	once := ids.Command("use status", o.Workspace, string(item.ID)) // whoever is first
+	_, err := c.statuses.do(ctx, o.part(once), "status.use", o.Workspace, decides(status.Use{Status: item.ID}.Decide))
 	return err
 }
 

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"github.com/chatledger/chatledger/domain/tag"
 	"github.com/chatledger/chatledger/internal/ids"
 )
@@ -130,11 +128,7 @@ func (c Tags) resolve(ctx context.Context, o Origin, cmd ChangeTags, has func(id
 
 // make creates the tag that somebody typed, on the way to another command.
 func (c Tags) make(ctx context.Context, o Origin, name string) (tag.ID, error) {
-	o.IfMatch, o.Keyed, o.Fingerprint = nil, false, ""
-	if o.Command != uuid.Nil {
-		o.Command = ids.Command("tag", o.Command.String(), name)
-	}
-	if _, err := c.Create(ctx, o, tag.Create{Name: name}); err != nil {
+	if _, err := c.Create(ctx, o.part(ids.Command("tag", o.Command.String(), name)), tag.Create{Name: name}); err != nil {
 		return "", err
 	}
 	return c.find(ctx, o.Workspace, name)

@@ -3,8 +3,6 @@ package commands
 import (
 	"context"
 
-	"github.com/google/uuid"
-
 	"github.com/chatledger/chatledger/domain/status"
 	"github.com/chatledger/chatledger/domain/workspace"
 	"github.com/chatledger/chatledger/internal/ids"
@@ -20,12 +18,8 @@ type Workspaces struct {
 // has. Creating one that exists changes nothing.
 func (c Workspaces) Create(ctx context.Context, o Origin, cmd workspace.Create) (Result, error) {
 	// The statuses first: whoever sees the workspace may rely on them.
-	seed := o
-	seed.Keyed, seed.Fingerprint, seed.IfMatch = false, "", nil
-	if seed.Command != uuid.Nil {
-		seed.Command = ids.Command("seed", o.Command.String())
-	}
-	if _, err := c.statuses.do(ctx, seed, "status.seed", o.Workspace, decides(status.Seed{}.Decide)); err != nil {
+	o = o.identified()
+	if _, err := c.statuses.do(ctx, o.part(ids.Command("seed", o.Command.String())), "status.seed", o.Workspace, decides(status.Seed{}.Decide)); err != nil {
 		return Result{}, err
 	}
 	return c.workspaces.do(ctx, o, "workspace.create", o.Workspace, decides(cmd.Decide))

@@ -238,7 +238,8 @@ func TestAnEndThatNobodyHearsOf(t *testing.T) {
 	}
 }
 
-// The program ended between the chat's event and the call's.
+// The program ended between the chat's event and the call's. The call belongs to the
+// request for it all the same.
 func TestACallThatWasNotOpened(t *testing.T) {
 	s, p := newShop(t), &pbx{}
 	s.callers[call.Webhook] = p
@@ -246,12 +247,19 @@ func TestACallThatWasNotOpened(t *testing.T) {
 	id := s.open("15551230001")
 	asked := chat.CallRequested{Call: "k1", Phone: "+15551230001", Provider: "webhook", By: "ana", At: time.Now().UTC()}
 	rev := eventstore.Any
-	e := eventstore.Event{ID: [16]byte{1}, Type: asked.EventType(), Data: []byte(`{"call":"k1","phone":"+15551230001","provider":"webhook","by":"ana","at":"2026-11-26T00:00:00Z"}`), Meta: []byte(`{"workspace":"` + workspace + `"}`)}
+	e := eventstore.Event{ID: [16]byte{1}, Type: asked.EventType(), Data: []byte(`{"call":"k1","phone":"+15551230001","provider":"webhook","by":"ana","at":"2026-11-26T00:00:00Z"}`), Meta: []byte(`{"workspace":"` + workspace + `","$correlationId":"the request"}`)}
 	if _, err := s.store.Append(t.Context(), "chat-"+string(id), rev, e); err != nil {
 		t.Fatal(err)
 	}
 	s.start()
 	until(t, "it was made", func() bool { return s.callState("k1").ProviderID == "pbx-1" })
+	opened := facts[call.Requested](s)
+	if len(opened) != 1 {
+		t.Fatalf("%d calls", len(opened))
+	}
+	if meta, err := eventstore.DecodeMetadata(opened[0].Recorded); err != nil || meta.Correlation != "the request" || meta.Causation != e.ID.String() {
+		t.Errorf("%+v, %v", meta, err)
+	}
 }
 
 func TestACallThroughWhatsApp(t *testing.T) {

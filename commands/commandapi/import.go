@@ -340,9 +340,7 @@ func (i *importing) one(ctx context.Context, j job) {
 	if ctx.Err() != nil || i.ended() {
 		return
 	}
-	o := i.Origin
-	o.Keyed, o.Fingerprint, o.IfMatch = false, "", nil
-	done, err := i.Contacts.Import(ctx, o, j.id, i.began, j.cmd)
+	done, err := i.Contacts.Import(ctx, i.Origin, j.id, i.began, j.cmd)
 	line := ImportedRow{Row: j.row, Outcome: string(done.Outcome), Contact: string(j.id)}
 	var refused *fault.Error
 	switch {
