@@ -26,9 +26,9 @@ func (c ReactorsStatusCmd) Run(ctx context.Context, t *terminal) error {
 		if err != nil {
 			return err
 		}
-		err = table(t.stdout, "REACTOR\tCHECKPOINT\tHEAD\tPARKED", func(line func(string, ...any)) {
+		err = table(t.stdout, "REACTOR\tSTATE\tCHECKPOINT\tHEAD\tPARKED", func(line func(string, ...any)) {
 			for _, r := range list {
-				line("%s\t%d\t%d\t%d", r.name, r.checkpoint, r.head, r.parked.Events)
+				line("%s\t%s\t%d\t%d\t%d", r.name, r.state(), r.checkpoint, r.head, r.parked.Events)
 			}
 		})
 		for _, r := range list {
@@ -40,6 +40,10 @@ func (c ReactorsStatusCmd) Run(ctx context.Context, t *terminal) error {
 			for _, e := range parked {
 				fmt.Fprintf(t.stdout, "%s: parked: %s at %d, %s, tried %d times: %s\n", r.name, e.Type, e.Position, e.Stream, e.Attempts, e.Error)
 			}
+		}
+		if n := len(standing(list)); n > 0 {
+			fmt.Fprintf(t.stdout, "%d of %d reactors stand still: the log is not the one they were at, or ends before their checkpoints. "+
+				"If it was restored or swapped on purpose, stop the server and run `chatledger reactors resume --all`\n", n, len(list))
 		}
 		return err
 	})
@@ -69,14 +73,20 @@ func (c ReactorsRetryCmd) Run(ctx context.Context, t *terminal) error {
 // ReactorsResumeCmd is `reactors resume`.
 type ReactorsResumeCmd struct {
 	StoreFlags
-	Name  string              `arg:"" help:"The reactor; see reactors status."`
+	Names []string            `arg:"" optional:"" name:"name" help:"The reactors; see reactors status."`
+	All   bool                `help:"Instead of names: every reactor that stands still since the log is another one, or was restored."`
 	After eventstore.Position `default:"-1" placeholder:"POSITION" help:"Handle what is behind this position; -1 is where the restored backup ends, or the end of another log (default: ${default})."`
 }
 
 // Run implements the command.
 func (c ReactorsResumeCmd) Run(ctx context.Context, t *terminal) error {
-	if !slices.Contains(reactorNames(), c.Name) {
-		return fmt.Errorf("there is no reactor %s; see `chatledger reactors status`", c.Name)
+	if c.All == (len(c.Names) > 0) {
+		return errors.New("say which reactors, or --all; see `chatledger reactors status`")
+	}
+	for _, name := range c.Names {
+		if !slices.Contains(reactorNames(), name) {
+			return fmt.Errorf("there is no reactor %s; see `chatledger reactors status`", name)
+		}
 	}
 	alone := c.alone()
 	return withParts(ctx, c.StoreFlags, t, false, func(p *parts) (err error) {
@@ -87,11 +97,33 @@ func (c ReactorsResumeCmd) Run(ctx context.Context, t *terminal) error {
 			}
 			defer func() { err = errors.Join(err, lock.release()) }()
 		}
-		at, err := p.resumeReactor(ctx, c.Name, c.After, alone)
-		if err != nil {
-			return fmt.Errorf("resume %s: %w", c.Name, err)
+		names := c.Names
+		if c.All {
+			list, err := p.reactorStatus(ctx)
+			if err != nil {
+				return err
+			}
+			if names = standing(list); len(names) == 0 {
+				fmt.Fprintln(t.stdout, "no reactor stands still")
+			}
 		}
-		fmt.Fprintf(t.stdout, "%s goes on behind %d\n", c.Name, at)
+		for _, name := range names {
+			at, err := p.resumeReactor(ctx, name, c.After, alone)
+			if err != nil {
+				return fmt.Errorf("resume %s: %w", name, err)
+			}
+			fmt.Fprintf(t.stdout, "%s goes on behind %d\n", name, at)
+		}
 		return nil
 	})
+}
+
+// standing returns the names of those that wait to be resumed.
+func standing(list []reactorState) (names []string) {
+	for _, r := range list {
+		if r.otherLog {
+			names = append(names, r.name)
+		}
+	}
+	return names
 }

@@ -863,7 +863,7 @@ func (p *parts) checkReactors(ctx context.Context, d *diagnosis) error {
 	for _, r := range list {
 		switch {
 		case r.otherLog:
-			d.failf(r.name, "its checkpoint is of another log, or behind its end: was one of the databases restored or swapped? If that is meant, stop the server and run `chatledger reactors resume %s`", r.name)
+			d.failf(r.name, "its checkpoint is of another log, or behind its end: was one of the databases restored or swapped? If that is meant, stop the server and run `chatledger reactors resume %s`, or --all for all of them", r.name)
 		case r.parked.Events > 0:
 			d.failf(r.name, "%d events are parked: see `chatledger reactors status`, mend the cause, then `chatledger reactors retry %s`", r.parked.Events, r.name)
 		default:
@@ -900,8 +900,19 @@ type reactorState struct {
 	name       string
 	checkpoint eventstore.Position
 	head       eventstore.Position
-	otherLog   bool
+	otherLog   bool // it stands still: its checkpoint is of another log, or behind the end
 	parked     reactors.ParkedCount
+}
+
+// state says in a word or two how a reactor is.
+func (r reactorState) state() string {
+	switch {
+	case r.otherLog:
+		return "other log"
+	case r.parked.Events > 0:
+		return "parked"
+	}
+	return "ok"
 }
 
 func (p *parts) reactorStatus(ctx context.Context) (list []reactorState, err error) {
