@@ -423,6 +423,38 @@ func TestBadRequests(t *testing.T) {
 	if _, err := c.SubscribeToPersistentSubscription(t.Context(), "chat-1", "group", esdb.SubscribeToPersistentSubscriptionOptions{}); code(err) != esdb.ErrorCodeUnsupportedFeature {
 		t.Errorf("a persistent subscription: %v; want unsupported", err)
 	}
+	management := map[string]func() error{
+		"all": func() error {
+			_, err := c.ListAllPersistentSubscriptions(t.Context(), esdb.ListPersistentSubscriptionsOptions{})
+			return err
+		},
+		"those of a stream": func() error {
+			_, err := c.ListPersistentSubscriptionsForStream(t.Context(), "chat-1", esdb.ListPersistentSubscriptionsOptions{})
+			return err
+		},
+		"those of $all": func() error {
+			_, err := c.ListPersistentSubscriptionsToAll(t.Context(), esdb.ListPersistentSubscriptionsOptions{})
+			return err
+		},
+		"one": func() error {
+			_, err := c.GetPersistentSubscriptionInfo(t.Context(), "chat-1", "group", esdb.GetPersistentSubscriptionOptions{})
+			return err
+		},
+		"what one has parked": func() error {
+			return c.ReplayParkedMessages(t.Context(), "chat-1", "group", esdb.ReplayParkedMessagesOptions{})
+		},
+		"a restart": func() error {
+			return c.RestartPersistentSubscriptionSubsystem(t.Context(), esdb.RestartPersistentSubscriptionSubsystemOptions{})
+		},
+		"a new one": func() error {
+			return c.CreatePersistentSubscription(t.Context(), "chat-1", "group", esdb.PersistentStreamSubscriptionOptions{})
+		},
+	}
+	for what, ask := range management {
+		if err := ask(); code(err) != esdb.ErrorCodeUnsupportedFeature {
+			t.Errorf("persistent subscriptions, %s: %v; want unsupported", what, err)
+		}
+	}
 }
 
 // A server for tests: expectations, deleting, tombstones and metadata, as the client

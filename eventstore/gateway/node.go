@@ -28,10 +28,15 @@ type featuresService struct {
 }
 
 // GetSupportedMethods implements serverfeatures.ServerFeaturesServer. Names are in
-// lower case, as clients compare them. What is not listed is answered as not
-// implemented, which clients say as such.
+// lower case, as clients compare them. What is not served is answered as not
+// implemented, which clients say as such. So the management of persistent
+// subscriptions is listed, too: of a server that does not list it clients ask the same
+// over the HTTP of old, and say no more than that nobody answers.
 func (s *featuresService) GetSupportedMethods(context.Context, *shared.Empty) (*serverfeatures.SupportedMethods, error) {
-	const streams = "event_store.client.streams.streams"
+	const (
+		streams = "event_store.client.streams.streams"
+		groups  = "event_store.client.persistent_subscriptions.persistentsubscriptions"
+	)
 	method := func(service, name string, features ...string) *serverfeatures.SupportedMethod {
 		return &serverfeatures.SupportedMethod{ServiceName: service, MethodName: name, Features: features}
 	}
@@ -43,6 +48,10 @@ func (s *featuresService) GetSupportedMethods(context.Context, *shared.Empty) (*
 			method(streams, "batchappend", "deadline_duration"),
 			method(streams, "delete"),
 			method(streams, "tombstone"),
+			method(groups, "getinfo", "stream", "all"),
+			method(groups, "list", "stream", "all"),
+			method(groups, "replayparked", "stream", "all"),
+			method(groups, "restartsubsystem"),
 			method("event_store.client.server_features.serverfeatures", "getsupportedmethods"),
 			method("event_store.client.gossip.gossip", "read"),
 		},

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/gateway/gatewaytest"
 	"github.com/chatledger/chatledger/internal/testenv"
@@ -28,6 +30,8 @@ type told struct {
 	CaughtUp bool            `json:"caughtUp"`
 	Lost     string          `json:"lost"`
 	Error    string          `json:"error"`
+	Code     codes.Code      `json:"code"`    // of gRPC
+	Message  string          `json:"message"` // of the error
 }
 
 // node runs the client and hands on what it tells.
@@ -96,6 +100,18 @@ func TestNodeClient(t *testing.T) {
 			if got != tt.want {
 				t.Errorf("%s %s with %s: %q; want %s", tt.order, tt.stream, tt.secret, got, tt.want)
 			}
+		}
+	})
+
+	t.Run("persistent subscriptions", func(t *testing.T) {
+		asked := 0
+		node(t, dir, as(gatewaytest.Analyst), func(l told) {
+			if asked++; l.Code != codes.Unimplemented {
+				t.Errorf("call %d: %+v; want that it is not implemented", asked, l)
+			}
+		}, "manage", "chat-acme0")
+		if asked != 9 {
+			t.Errorf("%d calls; want 9", asked)
 		}
 	})
 

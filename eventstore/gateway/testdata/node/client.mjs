@@ -4,7 +4,8 @@
 //   node client.mjs CONNECTION read STREAM
 //   node client.mjs CONNECTION follow PREFIX COUNT    until it has seen so many events
 //   node client.mjs CONNECTION append STREAM
-import { FORWARDS, KurrentDBClient, START, jsonEvent, streamNameFilter } from "@kurrent/kurrentdb-client";
+//   node client.mjs CONNECTION manage STREAM          each call about persistent subscriptions, and how it fails
+import { FORWARDS, KurrentDBClient, START, jsonEvent, persistentSubscriptionToStreamSettingsFromDefaults, streamNameFilter } from "@kurrent/kurrentdb-client";
 
 const [connection, order, ...args] = process.argv.slice(2);
 const client = KurrentDBClient.connectionString(connection);
@@ -39,6 +40,26 @@ const orders = {
 
   async append(stream) {
     tell(await client.appendToStream(stream, jsonEvent({ type: "test.forged.v1", data: {} })));
+  },
+
+  async manage(stream) {
+    for (const call of [
+      () => client.listAllPersistentSubscriptions(),
+      () => client.listPersistentSubscriptionsToAll(),
+      () => client.listPersistentSubscriptionsToStream(stream),
+      () => client.getPersistentSubscriptionToStreamInfo(stream, "group"),
+      () => client.getPersistentSubscriptionToAllInfo("group"),
+      () => client.replayParkedMessagesToStream(stream, "group"),
+      () => client.replayParkedMessagesToAll("group"),
+      () => client.restartPersistentSubscriptionSubsystem(),
+      () => client.createPersistentSubscriptionToStream(stream, "group", persistentSubscriptionToStreamSettingsFromDefaults()),
+    ]) {
+      try {
+        tell({ data: await call() });
+      } catch (e) {
+        tell({ error: e.constructor.name, code: e.code, message: e.message });
+      }
+    }
   },
 };
 
