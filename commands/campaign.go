@@ -136,6 +136,11 @@ func (c Campaigns) Start(ctx context.Context, o Origin, id campaign.ID, cmd camp
 	return c.campaigns.do(ctx, o, "campaign.start", string(id), decides(cmd.Decide))
 }
 
+// Reschedule gives a campaign that has not begun another time.
+func (c Campaigns) Reschedule(ctx context.Context, o Origin, id campaign.ID, cmd campaign.Reschedule) (Result, error) {
+	return c.campaigns.do(ctx, o, "campaign.reschedule", string(id), decides(cmd.Decide))
+}
+
 // Pause stops a campaign for a while.
 func (c Campaigns) Pause(ctx context.Context, o Origin, id campaign.ID, cmd campaign.Pause) (Result, error) {
 	return c.campaigns.do(ctx, o, "campaign.pause", string(id), decides(cmd.Decide))

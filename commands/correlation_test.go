@@ -92,7 +92,9 @@ func TestTheStreamsOfARequestBelongTogether(t *testing.T) {
 				Workspace: acme, Source: order.SourceAPI, Currency: "EUR", At: at,
 				Lines: []order.PlaceLine{{Product: "hat", Quantity: 2, UnitPrice: 1999}},
 			}))
-			return func(o commands.Origin) (commands.Result, error) { return w.Orders.ChangeTags(t.Context(), o, "o1", tags) }
+			return func(o commands.Origin) (commands.Result, error) {
+				return w.Orders.ChangeTags(t.Context(), o, "o1", tags)
+			}
 		}},
 		"a new tag of a bulk job": {[]string{"bulk.requested.v1", "tag.created.v1"}, func(w world) func(commands.Origin) (commands.Result, error) {
 			return func(o commands.Origin) (commands.Result, error) {

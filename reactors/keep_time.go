@@ -88,6 +88,8 @@ func (k KeepTime) Reactor() Reactor {
 		call.Answered{},
 		call.Ended{},
 		campaign.Launched{},
+		campaign.Resumed{},
+		campaign.Rescheduled{},
 		workspace.SettingsChanged{},
 	}
 	t := &timekeeper{KeepTime: k, events: codec.New(events), changed: make(chan struct{}, 1)}
@@ -132,6 +134,12 @@ func (k *timekeeper) handle(ctx context.Context, e eventstore.Recorded) error {
 		if !f.Due.IsZero() {
 			return set(timerCampaign, id, f.Due)
 		}
+	case campaign.Resumed: // while it was paused, its timer did nothing
+		if !f.Due.IsZero() {
+			return set(timerCampaign, id, f.Due)
+		}
+	case campaign.Rescheduled:
+		return set(timerCampaign, id, f.Due)
 	case workspace.SettingsChanged:
 		switch {
 		case f.To.Retention == nil:
@@ -235,7 +243,7 @@ func (k *timekeeper) serve(ctx context.Context, t Timer, now time.Time) error {
 	switch t.Kind {
 	case timerSnooze:
 		_, err = k.Chats.WakeDue(ctx, o, chat.ID(t.Subject), chat.WakeDue{At: now})
-	case timerCampaign: // no more if it was cancelled
+	case timerCampaign: // no more if it was cancelled, nor while it is paused
 		_, err = k.Campaigns.Start(ctx, o, campaign.ID(t.Subject), campaign.Start{At: now})
 	case timerOffer:
 		_, err = k.Chats.ExpireTransfer(ctx, o, chat.ID(t.Subject), chat.ExpireTransfer{At: now})

@@ -50,7 +50,7 @@ func newClockwork(t *testing.T) *clockwork {
 
 func (c *clockwork) start() (stop func()) {
 	c.t.Helper()
-	keeper := reactors.KeepTime{Timers: observed{c.accounts, c}, Chats: c.reacting.Chats, Calls: c.reacting.Calls, Workspaces: c.reacting.Workspaces, Bulk: c.reacting.Bulk, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}.Reactor()
+	keeper := reactors.KeepTime{Timers: observed{c.accounts, c}, Chats: c.reacting.Chats, Calls: c.reacting.Calls, Campaigns: c.reacting.Campaigns, Workspaces: c.reacting.Workspaces, Bulk: c.reacting.Bulk, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}.Reactor()
 	_, stop = host(c.t, reactors.Config{Store: c.log, Reactors: []reactors.Reactor{keeper}, Leases: c.leases, Parking: c.parking, Alone: true, Poll: time.Hour, LeaseTTL: time.Hour})
 	return stop
 }

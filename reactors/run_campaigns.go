@@ -74,6 +74,9 @@ func (r RunCampaigns) handle(ctx context.Context, e eventstore.Recorded, fact ca
 	case campaign.BatchDone:
 		step = f.Step
 	case campaign.Resumed:
+		if !f.Due.IsZero() { // it has not begun
+			return nil
+		}
 		step = f.Step
 	case campaign.CampaignCancelled:
 	default:

@@ -54,7 +54,7 @@ type Campaign struct {
 	CreatedAt  time.Time  `json:"created_at"`
 	LaunchedBy string     `json:"launched_by,omitempty"`
 	LaunchedAt *time.Time `json:"launched_at"`
-	ScheduleAt *time.Time `json:"schedule_at" doc:"When it is to begin; null if at once."`
+	ScheduleAt *time.Time `json:"schedule_at" doc:"When it is to begin, or was; null if at once."`
 	StartedAt  *time.Time `json:"started_at"`
 	EndedAt    *time.Time `json:"ended_at"`
 	StoppedBy  string     `json:"stopped_by,omitempty" doc:"Who paused or cancelled it; run_campaigns.v1 if the template or the channel could not be used any more."`

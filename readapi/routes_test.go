@@ -100,6 +100,7 @@ a b s u y A  GET /v1/attributes
 . . . . y A  GET /v1/custom-views/{view}/tables/{table}/difference
 . . s . . A  POST /v1/campaigns
 . . s . . A  POST /v1/campaigns/{campaign}/launch
+. . s . . A  PATCH /v1/campaigns/{campaign}
 . . s . . A  POST /v1/campaigns/{campaign}/pause
 . . s . . A  POST /v1/campaigns/{campaign}/resume
 . . s . . A  POST /v1/campaigns/{campaign}/cancel

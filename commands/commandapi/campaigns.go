@@ -43,6 +43,11 @@ type LaunchBody struct {
 	At *time.Time `json:"schedule_at,omitempty" doc:"At once if it is not given."`
 }
 
+// RescheduleBody says when a campaign begins instead.
+type RescheduleBody struct {
+	At time.Time `json:"schedule_at"`
+}
+
 // MarketingBody says whether a customer takes marketing.
 type MarketingBody struct {
 	OptedOut bool   `json:"opted_out"`
@@ -64,14 +69,18 @@ func (a *api) campaigns() []web.Endpoint {
 				}
 				return a.Campaigns.Launch(ctx, c.Origin, in.Campaign, cmd)
 			}, answers(202), "When it begins its audience is frozen. Each number is sent the message once at most, whoever has it."),
+		write(a, "PATCH /v1/campaigns/{campaign}", seniors, "Give a campaign that has not begun another time",
+			func(ctx ctx, c caller, in *campaignWith[RescheduleBody]) (result, error) {
+				return a.Campaigns.Reschedule(ctx, c.Origin, in.Campaign, campaign.Reschedule{Due: in.Body.At, By: string(c.By), At: c.At})
+			}, "It was launched with schedule_at. If it is paused it stays so."),
 		write(a, "POST /v1/campaigns/{campaign}/pause", seniors, "Pause a campaign",
 			func(ctx ctx, c caller, in *campaignWith[*ReasonBody]) (result, error) {
 				return a.Campaigns.Pause(ctx, c.Origin, in.Campaign, campaign.Pause{By: string(c.By), Reason: in.Body.reason(), At: c.At})
-			}, "What is queued is sent. It takes effect after the batch under way: a second of the rate."),
+			}, "What is queued is sent. It takes effect after the batch under way: a second of the rate. One that has not begun does not begin before it is resumed."),
 		write(a, "POST /v1/campaigns/{campaign}/resume", seniors, "Go on with a campaign that was paused",
 			func(ctx ctx, c caller, in *inCampaign) (result, error) {
 				return a.Campaigns.Resume(ctx, c.Origin, in.Campaign, campaign.Resume{By: string(c.By), At: c.At})
-			}),
+			}, "One that had not begun begins at schedule_at, or at once if that has passed."),
 		write(a, "POST /v1/campaigns/{campaign}/cancel", seniors, "End a campaign before its time",
 			func(ctx ctx, c caller, in *campaignWith[*ReasonBody]) (result, error) {
 				return a.Campaigns.Cancel(ctx, c.Origin, in.Campaign, campaign.Cancel{By: string(c.By), Reason: in.Body.reason(), At: c.At})

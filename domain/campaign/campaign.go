@@ -109,7 +109,7 @@ type Event interface {
 type State struct {
 	Phase    Phase // "" before it is made
 	Content  Created
-	Due      time.Time // with Scheduled
+	Due      time.Time // when it begins, or was to; zero: it began at once
 	By       string    // who launched it
 	At       time.Time // when its audience was asked for
 	Audience int
@@ -128,6 +128,9 @@ func (s State) Ready() time.Time {
 	return s.LastAt.Add(time.Duration(s.Last) * time.Minute / time.Duration(s.Content.PerMinute))
 }
 
+// waits reports whether the campaign is scheduled and has not begun, paused or not.
+func (s State) waits() bool { return s.Phase == Scheduled || s.Phase == Paused && s.Step == 0 }
+
 // Batch returns how many the next batch has: a second of the rate, and none
 // across two chunks.
 func (s State) Batch() int {
@@ -144,6 +147,8 @@ var (
 	ErrNotRunning = fault.New(fault.Conflict, "campaign.not_running", "the campaign is not running")
 	ErrNotPaused  = fault.New(fault.Conflict, "campaign.not_paused", "the campaign is not paused")
 	ErrOver       = fault.New(fault.Conflict, "campaign.over", "the campaign is over")
+
+	ErrNotScheduled = fault.New(fault.Conflict, "campaign.not_scheduled", "the campaign does not wait for a time: it is a draft, or has begun")
 
 	ErrNameMissing = fault.Bad("name", "campaign.name_missing", "a name is required")
 	ErrNameTooLong = fault.Bad("name", "campaign.name_too_long", "the name is longer than 200 characters")
@@ -289,10 +294,41 @@ func (c Launch) Decide(s State) ([]Event, error) {
 		return nil, ErrBy
 	case c.Due.IsZero():
 		return []Event{Launched{By: c.By, At: c.At}, Started{At: c.At}}, nil
-	case !due.After(c.At) || due.After(c.At.Add(maxAhead)):
+	case !ahead(due, c.At):
 		return nil, ErrSchedule
 	}
 	return []Event{Launched{Due: due, By: c.By, At: c.At}}, nil
+}
+
+// ahead reports whether a campaign may be scheduled for due.
+func ahead(due, now time.Time) bool { return due.After(now) && !due.After(now.Add(maxAhead)) }
+
+// Reschedule gives a campaign that has not begun another time. The one it has is no
+// event.
+type Reschedule struct {
+	Due time.Time
+	By  string
+	At  time.Time
+}
+
+// Decide implements the command.
+func (c Reschedule) Decide(s State) ([]Event, error) {
+	due := c.Due.UTC().Truncate(time.Microsecond)
+	switch {
+	case s.Phase == "":
+		return nil, ErrNotFound
+	case s.Phase == Completed || s.Phase == Cancelled || s.Phase == Rejected:
+		return nil, ErrOver
+	case !s.waits():
+		return nil, ErrNotScheduled
+	case c.By == "":
+		return nil, ErrBy
+	case due.Equal(s.Due):
+		return nil, nil
+	case !ahead(due, c.At):
+		return nil, ErrSchedule
+	}
+	return []Event{Rescheduled{Due: due, By: c.By, At: c.At}}, nil
 }
 
 // Start begins what is due. What is not, or no more, is no event.
@@ -373,7 +409,7 @@ func (c Record) Decide(s State) ([]Event, error) {
 	return events, nil
 }
 
-// Pause stops a campaign for a while. Paused already is no event.
+// Pause stops a campaign for a while, also before it begins. Paused already is no event.
 type Pause struct {
 	By     string
 	Reason string
@@ -390,16 +426,17 @@ func (c Pause) Decide(s State) ([]Event, error) {
 		return nil, ErrNotFound
 	case Paused:
 		return nil, nil
-	case Running:
+	case Running, Scheduled:
 		return []Event{CampaignPaused(c)}, nil
 	case Completed, Cancelled, Rejected:
 		return nil, ErrOver
-	case Draft, Scheduled, Selecting:
+	case Draft, Selecting:
 	}
 	return nil, ErrNotRunning
 }
 
-// Resume goes on with a campaign that was paused. Running already is no event.
+// Resume goes on with a campaign that was paused: one that had not begun begins at its
+// time, or now if that has come. Not paused is no event.
 type Resume struct {
 	By string
 	At time.Time
@@ -410,9 +447,16 @@ func (c Resume) Decide(s State) ([]Event, error) {
 	switch s.Phase {
 	case "":
 		return nil, ErrNotFound
-	case Running:
+	case Running, Scheduled:
 		return nil, nil
 	case Paused:
+		if s.waits() {
+			events := []Event{Resumed{Due: s.Due, By: c.By, At: c.At}}
+			if !c.At.Before(s.Due) {
+				events = append(events, Started{At: c.At})
+			}
+			return events, nil
+		}
 		step := s.Step + 1
 		if s.Planned { // the batch that is planned goes by its own step
 			step = s.Step
@@ -420,7 +464,7 @@ func (c Resume) Decide(s State) ([]Event, error) {
 		return []Event{Resumed{Step: step, By: c.By, At: c.At}}, nil
 	case Completed, Cancelled, Rejected:
 		return nil, ErrOver
-	case Draft, Scheduled, Selecting:
+	case Draft, Selecting:
 	}
 	return nil, ErrNotPaused
 }

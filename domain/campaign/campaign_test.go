@@ -61,6 +61,9 @@ func TestDecisions(t *testing.T) {
 	cancelled := then(running, campaign.CampaignCancelled{By: "sue", At: at(3)})
 	cancelledPlanned := then(planned, campaign.CampaignCancelled{By: "sue", At: at(3)})
 	launch, pause, resume, cancel := campaign.Launch{By: "sue", At: at(2)}, campaign.Pause{By: "sue", At: at(3)}, campaign.Resume{By: "sue", At: at(4)}, campaign.Cancel{By: "sue", At: at(3)}
+	held := then(scheduled, campaign.CampaignPaused{By: "sue", At: at(3)})
+	reschedule := campaign.Reschedule{Due: at(50), By: "sue", At: at(3)}
+	moved := then(scheduled, campaign.Rescheduled{Due: at(50), By: "sue", At: at(3)})
 	record := campaign.Record{Step: 1, Recipients: who, At: at(4)}
 	domaintest.Run(t, campaign.Evolve, []domaintest.Case[campaign.State, campaign.Event]{
 		{Name: "create", When: create(func(*campaign.Create) {}), Then: draft},
@@ -86,6 +89,26 @@ func TestDecisions(t *testing.T) {
 		{Name: "start what is due", Given: scheduled, When: campaign.Start{At: at(100)}, Then: past{campaign.Started{At: at(100)}}},
 		{Name: "start too early", Given: scheduled, When: campaign.Start{At: at(99)}},
 		{Name: "start what was cancelled", Given: then(scheduled, campaign.CampaignCancelled{By: "sue"}), When: campaign.Start{At: at(100)}},
+
+		{Name: "start what is paused", Given: held, When: campaign.Start{At: at(100)}},
+		{Name: "start what is resumed", Given: then(held, campaign.Resumed{Due: at(100), By: "sue", At: at(4)}), When: campaign.Start{At: at(100)}, Then: past{campaign.Started{At: at(100)}}},
+		{Name: "pause before it begins", Given: scheduled, When: pause, Then: past{campaign.CampaignPaused{By: "sue", At: at(3)}}},
+		{Name: "pause while the audience is chosen", Given: selecting, When: pause, Err: campaign.ErrNotRunning},
+		{Name: "resume before it begins", Given: held, When: resume, Then: past{campaign.Resumed{Due: at(100), By: "sue", At: at(4)}}},
+		{Name: "resume what would have begun", Given: held, When: campaign.Resume{By: "sue", At: at(100)}, Then: past{campaign.Resumed{Due: at(100), By: "sue", At: at(100)}, campaign.Started{At: at(100)}}},
+		{Name: "resume what is scheduled", Given: scheduled, When: resume},
+		{Name: "reschedule", Given: scheduled, When: reschedule, Then: past{campaign.Rescheduled{Due: at(50), By: "sue", At: at(3)}}},
+		{Name: "reschedule again", Given: moved, When: reschedule},
+		{Name: "start what was moved", Given: moved, When: campaign.Start{At: at(50)}, Then: past{campaign.Started{At: at(50)}}},
+		{Name: "reschedule what is paused", Given: held, When: reschedule, Then: past{campaign.Rescheduled{Due: at(50), By: "sue", At: at(3)}}},
+		{Name: "resume what was moved", Given: then(held, campaign.Rescheduled{Due: at(50)}), When: resume, Then: past{campaign.Resumed{Due: at(50), By: "sue", At: at(4)}}},
+		{Name: "reschedule for the past", Given: scheduled, When: campaign.Reschedule{Due: at(2), By: "sue", At: at(3)}, Err: campaign.ErrSchedule},
+		{Name: "reschedule by nobody", Given: scheduled, When: campaign.Reschedule{Due: at(50), At: at(3)}, Err: campaign.ErrBy},
+		{Name: "reschedule a draft", Given: draft, When: reschedule, Err: campaign.ErrNotScheduled},
+		{Name: "reschedule what has begun", Given: running, When: reschedule, Err: campaign.ErrNotScheduled},
+		{Name: "reschedule what is paused and has begun", Given: paused, When: reschedule, Err: campaign.ErrNotScheduled},
+		{Name: "reschedule what is over", Given: cancelled, When: reschedule, Err: campaign.ErrOver},
+		{Name: "reschedule nothing", When: reschedule, Err: campaign.ErrNotFound},
 
 		{Name: "freeze", Given: selecting, When: campaign.Freeze{Contacts: []string{"a", "b"}, Position: 7, At: at(3)}, Then: past{chosen, frozen}},
 		{Name: "freeze again", Given: running, When: campaign.Freeze{Contacts: []string{"c"}}},

@@ -17,6 +17,7 @@ var Events = []Event{
 	BatchDone{},
 	CampaignPaused{},
 	Resumed{},
+	Rescheduled{},
 	CampaignCancelled{},
 	Ended{},
 }
@@ -85,7 +86,7 @@ type BatchDone struct {
 	At         time.Time   `json:"at"`
 }
 
-// CampaignPaused stops a campaign for a while.
+// CampaignPaused stops a campaign for a while. One that has not begun does not begin.
 type CampaignPaused struct {
 	By     string    `json:"by"`
 	Reason string    `json:"reason,omitempty"`
@@ -97,6 +98,15 @@ type Resumed struct {
 	Step int       `json:"step"`
 	By   string    `json:"by"`
 	At   time.Time `json:"at"`
+	Due  time.Time `json:"due,omitzero"` // UTC; of one that had not begun: for when it is scheduled
+}
+
+// Rescheduled gives a campaign that has not begun another time. One that is paused stays
+// so.
+type Rescheduled struct {
+	Due time.Time `json:"due"` // UTC
+	By  string    `json:"by"`
+	At  time.Time `json:"at"`
 }
 
 // CampaignCancelled ends a campaign before its time.
@@ -141,6 +151,9 @@ func (CampaignPaused) EventType() string { return "campaign.paused.v1" }
 // EventType names Resumed in the log.
 func (Resumed) EventType() string { return "campaign.resumed.v1" }
 
+// EventType names Rescheduled in the log.
+func (Rescheduled) EventType() string { return "campaign.rescheduled.v1" }
+
 // EventType names CampaignCancelled in the log.
 func (CampaignCancelled) EventType() string { return "campaign.cancelled.v1" }
 
@@ -168,7 +181,13 @@ func (e BatchDone) apply(s *State) {
 
 func (CampaignPaused) apply(s *State) { s.Phase = Paused }
 
-func (e Resumed) apply(s *State) { s.Phase, s.Step = Running, e.Step }
+func (e Resumed) apply(s *State) {
+	if s.Phase, s.Step = Running, e.Step; !e.Due.IsZero() {
+		s.Phase = Scheduled
+	}
+}
+
+func (e Rescheduled) apply(s *State) { s.Due = e.Due }
 
 func (CampaignCancelled) apply(s *State) { s.Phase = Cancelled }
 

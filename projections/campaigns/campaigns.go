@@ -105,7 +105,13 @@ func (p *Projection) campaign(id string, f campaign.Event, e projections.Event) 
 	case campaign.CampaignPaused:
 		change(func(c *Campaign) { c.Phase, c.StoppedBy, c.Why = string(campaign.Paused), f.By, f.Reason })
 	case campaign.Resumed:
-		change(func(c *Campaign) { c.Phase, c.StoppedBy, c.Why = string(campaign.Running), "", "" })
+		change(func(c *Campaign) {
+			if c.Phase, c.StoppedBy, c.Why = string(campaign.Running), "", ""; !f.Due.IsZero() {
+				c.Phase = string(campaign.Scheduled)
+			}
+		})
+	case campaign.Rescheduled:
+		change(func(c *Campaign) { c.Due = f.Due.UnixMicro() })
 	case campaign.CampaignCancelled:
 		change(func(c *Campaign) {
 			c.Phase, c.StoppedBy, c.Why, c.EndedAt = string(campaign.Cancelled), f.By, f.Reason, f.At.UnixMicro()

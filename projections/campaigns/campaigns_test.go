@@ -154,3 +154,32 @@ func TestLists(t *testing.T) {
 		l.Verify(t)
 	})
 }
+
+// A campaign that has not begun is scheduled again once it is resumed, and for when.
+func TestBeforeTheBeginning(t *testing.T) {
+	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
+		due := func(n int) int64 { return sec(n).UnixMicro() }
+		for _, step := range []struct {
+			fact  campaign.Event
+			phase campaign.Phase
+			due   int64
+			by    string // who has stopped it
+		}{
+			{campaign.Created{Workspace: acme, Name: "Sale", PerMinute: 60, By: "sue", At: sec(1)}, campaign.Draft, 0, ""},
+			{campaign.Launched{Due: sec(100), By: "sue", At: sec(2)}, campaign.Scheduled, due(100), ""},
+			{campaign.CampaignPaused{By: "sam", At: sec(3)}, campaign.Paused, due(100), "sam"},
+			{campaign.Rescheduled{Due: sec(200), By: "sue", At: sec(4)}, campaign.Paused, due(200), "sam"},
+			{campaign.Resumed{Due: sec(200), By: "sue", At: sec(5)}, campaign.Scheduled, due(200), ""},
+			{campaign.Rescheduled{Due: sec(150), By: "sue", At: sec(6)}, campaign.Scheduled, due(150), ""},
+			{campaign.Started{At: sec(150)}, campaign.Selecting, due(150), ""},
+		} {
+			l.Record(t, "campaign-c", step.fact)
+			l.Read(t, func(tx sqldb.Tx) {
+				c, err := campaigns.Get(t.Context(), tx, acme, "c")
+				if err != nil || c.Phase != string(step.phase) || c.Due != step.due || c.StoppedBy != step.by {
+					t.Errorf("after %s: %+v, %v", step.fact.EventType(), c, err)
+				}
+			})
+		}
+	})
+}
