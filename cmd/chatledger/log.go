@@ -87,7 +87,7 @@ func (p LogPair) open(ctx context.Context, t *terminal, create bool, do func(fro
 var errSameLog = errors.New("--from and --to are the same log")
 
 func (c LogCopyCmd) run(ctx context.Context, t *terminal, from, to log) error {
-	shown := &progress{to: t.stderr, terminal: isTerminal(t.stderr), began: now()}
+	shown := &progress{to: t.stderr, terminal: isTerminal(t.stderr), told: now()}
 	copier := logcopy.Copier{From: from, To: to, Report: shown.report}
 	do := copier.Copy
 	if c.Verify {
@@ -256,27 +256,27 @@ func distinct(ctx context.Context, from, to StoreFlags, source, target eventstor
 }
 
 // progress shows how far a copy is: in one line that is written over and over on a
-// terminal, else in a line every few seconds.
+// terminal, else in a line now and then, also if each phase is shorter than that.
 type progress struct {
 	to       io.Writer
 	terminal bool
 
 	began time.Time // the phase
 	phase logcopy.Phase
-	told  time.Time
-	drawn bool // there is a line to write over
+	told  time.Time // when there was a line last; at first, when all began
+	drawn bool      // there is a line to write over
 }
 
 const (
 	drawEvery = 200 * time.Millisecond
-	tellEvery = 5 * time.Second
+	tellEvery = 10 * time.Second
 	barWidth  = 30
 )
 
 func (p *progress) report(at logcopy.Progress) {
 	t := now()
 	if at.Phase != p.phase {
-		p.phase, p.began, p.told = at.Phase, t, t
+		p.phase, p.began = at.Phase, t
 	}
 	every := tellEvery
 	if p.terminal {

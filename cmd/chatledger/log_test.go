@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/chatledger/chatledger/internal/logcopy"
@@ -29,9 +30,9 @@ func TestDescribeProgress(t *testing.T) {
 }
 
 // On a terminal there is one line, which is cleared in the end.
-func TestProgressOnTerminal(t *testing.T) {
+func TestProgressOfACopy(t *testing.T) {
 	var b strings.Builder
-	p := progress{to: &b, terminal: true}
+	p := progress{to: &b, terminal: true, told: now()}
 	at := logcopy.Progress{Phase: logcopy.Copying, Events: 1, At: 1, To: 2}
 	p.report(at) // begins the phase
 	p.told = p.told.Add(-time.Second)
@@ -42,12 +43,18 @@ func TestProgressOnTerminal(t *testing.T) {
 		t.Errorf("drawn: %q", got)
 	}
 	var plain strings.Builder
-	q := progress{to: &plain}
-	q.report(at)
-	q.told = q.told.Add(-time.Minute)
-	q.report(at)
-	q.end()
-	if got := plain.String(); !strings.HasPrefix(got, "copying 50 %, 1 events, ") || strings.Count(got, "\n") != 1 || strings.ContainsAny(got, "\r\x1b") {
+	// In a file there is a line every ten seconds, however short the phases are.
+	synctest.Test(t, func(t *testing.T) {
+		q := progress{to: &plain, told: time.Now()}
+		for second := range 25 {
+			at.Phase = []logcopy.Phase{logcopy.Comparing, logcopy.Copying, logcopy.Verifying}[second/9]
+			q.report(at)
+			time.Sleep(time.Second)
+		}
+		q.end()
+	})
+	got := strings.Split(strings.TrimSuffix(plain.String(), "\n"), "\n")
+	if len(got) != 2 || !strings.HasPrefix(got[0], "copying 50 %, 1 events, ") || !strings.HasPrefix(got[1], "verifying 50 %, 1 events, ") || strings.ContainsAny(plain.String(), "\r\x1b") {
 		t.Errorf("printed: %q", got)
 	}
 }

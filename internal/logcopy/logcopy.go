@@ -204,6 +204,7 @@ func (c *Copier) add(ctx context.Context, to eventstore.Position) error {
 	defer cancel()
 	source, wait := c.read(ctx, to)
 	end, added := c.in, 0
+	c.report(Progress{Copying, 0, c.at, c.at, to})
 	var failed error
 	for batch := range source {
 		if end, failed = target.Import(ctx, end, batch); failed != nil {
