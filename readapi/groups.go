@@ -48,7 +48,7 @@ type inGroupMembers struct {
 	web.Read
 	Paging
 	Group string              `path:"group"`
-	AsOf  eventstore.Position `query:"as_of" minimum:"0" doc:"A position of the log: who was in a static group then."`
+	AsOf  eventstore.Position `query:"as_of" minimum:"1" doc:"A position of the log: who was in a static group then."`
 }
 
 type inWhyMember struct {

@@ -96,6 +96,7 @@ func TestGroups(t *testing.T) {
 		if list := sue.all(path + "/choices"); len(list) != 2 || list[0]["choice"] != 2.0 {
 			t.Errorf("choices: %v", list)
 		}
+		sue.must(400, "GET", path+"/members?as_of=0", "")
 		if got := sue.must(400, "GET", path+"/members?as_of=99999999", "").object(t); got["code"] != "group.as_of_ahead" {
 			t.Errorf("as of the future: %v", got)
 		}
