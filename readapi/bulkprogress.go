@@ -18,7 +18,7 @@ type Progress struct {
 	Items   int64    `json:"items" doc:"It has to do."`
 	Done    int64    `json:"done" doc:"Of these, whatever became of them."`
 	PerSec  float64  `json:"per_second" doc:"Since it began."`
-	ETASecs *float64 `json:"eta_seconds" doc:"Until its end at the pace of late; null if it has ended, or not begun."`
+	ETASecs *float64 `json:"eta_seconds" doc:"Until its end at the pace of late, 1 at least; null if it has ended, or not begun, or the guess has run out: it takes longer than it did of late."`
 }
 
 // maxAhead is how long a job is taken to have gone on since the last that is known of it:
@@ -32,8 +32,10 @@ func newProgress(j *bulkview.Job, now time.Time) Progress {
 	}
 	if j.EndedAt == 0 && j.Pace > 0 {
 		since := min(max(0, now.Sub(moment(j.LastAt))), maxAhead)
-		eta := max(0, time.Duration(j.Todo-j.Did)*time.Duration(j.Pace)-since).Seconds()
-		p.ETASecs = &eta
+		if left := time.Duration(j.Todo-j.Did)*time.Duration(j.Pace) - since; left > 0 || since < maxAhead {
+			eta := max(time.Second, left).Seconds()
+			p.ETASecs = &eta
+		}
 	}
 	return p
 }

@@ -24,8 +24,11 @@ func TestETA(t *testing.T) {
 		}
 	}
 	job.Did = 19_000
-	if got := newProgress(&job, last.Add(2*time.Second)).ETASecs; got == nil || *got != 0 {
+	if got := newProgress(&job, last.Add(2*time.Second)).ETASecs; got == nil || *got != 1 {
 		t.Errorf("nearly done: %v", got)
+	}
+	if got := newProgress(&job, last.Add(maxAhead)).ETASecs; got != nil {
+		t.Errorf("longer than the pace says: %v", *got)
 	}
 	job.EndedAt = last.UnixMicro()
 	if got := newProgress(&job, last).ETASecs; got != nil {
