@@ -660,7 +660,7 @@ func (e MessageReceived) apply(s *State) {
 	if !e.Blocked {
 		s.Unread++
 	}
-	if e.At.After(s.LastReceived) { // messages may come late
+	if !e.At.Before(s.LastReceived) { // messages may come late; of the same time the later in the log is the last
 		s.LastReceived, s.LastMessage = e.At, LastMessage{e.Message, e.ProviderID}
 	}
 	s.Known.Profile.tell(e.ProfileName, e.At)

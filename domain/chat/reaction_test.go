@@ -90,6 +90,8 @@ func TestOneEmoji(t *testing.T) {
 func TestShowingThatItWasRead(t *testing.T) {
 	second := chat.MessageReceived{Message: "m2", ProviderID: "wamid.2", Content: chat.Content{Kind: "text", Text: "and?"}, At: later}
 	late := chat.MessageReceived{Message: "m0", ProviderID: "wamid.0", Content: chat.Content{Kind: "text", Text: "hi"}, At: noon.Add(-time.Hour)}
+	same := second
+	same.At = noon
 	read, shown := chat.MarkedRead{By: "ann"}, chat.ReadShown{Message: "m1", ProviderID: "wamid.1", By: "ann", At: later}
 	shownSecond := chat.ReadShown{Message: "m2", ProviderID: "wamid.2", By: "ann", At: later}
 	show := chat.MarkRead{By: "ann", At: later, Show: true}
@@ -99,6 +101,7 @@ func TestShowingThatItWasRead(t *testing.T) {
 		{Name: "shown twice", Given: past{opened, hello, read, shown}, When: show},
 		{Name: "shown of the next", Given: past{opened, hello, read, shown, second}, When: show, Then: past{read, shownSecond}},
 		{Name: "shown of the last that was written", Given: past{opened, hello, second, late}, When: show, Then: past{read, shownSecond}},
+		{Name: "shown of the later of the same time", Given: past{opened, hello, same}, When: show, Then: past{read, shownSecond}},
 		{Name: "not shown", Given: past{opened, hello}, When: chat.MarkRead{By: "ann", At: later}, Then: past{read}},
 		{Name: "shown since the channel always does", Given: past{opened, hello}, When: chat.MarkRead{By: "ann", At: later, Always: true}, Then: past{read, shown}},
 		{Name: "not shown since the channel never does", Given: past{opened, hello}, When: chat.MarkRead{By: "ann", At: later, Show: true, Never: true}, Then: past{read}},
