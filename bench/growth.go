@@ -297,7 +297,7 @@ func foldGrowth(ctx context.Context, args []string) (err error) {
 	go func() { most <- mostMemory(watching) }()
 	began := now()
 	cfg := (&engine{log: log}).config(db, inbox.New, conversation.New, directory.New)
-	err = projections.RebuildAll(ctx, cfg, []string{"inbox.v2", "conversation.v2"}, nil)
+	err = projections.RebuildAll(ctx, cfg, []string{"inbox.v3", "conversation.v3"}, nil)
 	took := now().Sub(began)
 	stop()
 	used := <-most

@@ -198,12 +198,12 @@ func (b *bench) foldRound(ctx context.Context, e *engine, total int) (err error)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(rebuildGarbage))
 	cpu := cpuSeconds()
-	if err := rebuild(rebuildBoth, "inbox.v2", "conversation.v2"); err != nil {
+	if err := rebuild(rebuildBoth, "inbox.v3", "conversation.v3"); err != nil {
 		return err
 	}
 	e.rates[cpuBoth] = append(e.rates[cpuBoth], (cpuSeconds()-cpu)*1e6/float64(total))
 	if b.history {
-		if err := rebuild(rebuildThree, "inbox.v2", "conversation.v2", "history.v1"); err != nil {
+		if err := rebuild(rebuildThree, "inbox.v3", "conversation.v3", "history.v1"); err != nil {
 			return err
 		}
 	}
@@ -238,7 +238,7 @@ func (e *engine) catchUp(ctx context.Context) (seconds float64, err error) {
 	runCtx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- runner.Run(runCtx) }()
-	err = cfg.Waiter.Wait(ctx, head.Position, "inbox.v2", "conversation.v2")
+	err = cfg.Waiter.Wait(ctx, head.Position, "inbox.v3", "conversation.v3")
 	seconds = now().Sub(began).Seconds()
 	cancel()
 	return seconds, errors.Join(err, <-done)

@@ -36,7 +36,7 @@ func (e Event) At() int64 {
 // Projection folds events into the rows of its tables. One instance is used by
 // one runner at a time.
 type Projection interface {
-	// Name identifies the projection and its version, such as "inbox.v2". A new
+	// Name identifies the projection and its version, such as "inbox.v3". A new
 	// version is built beside the old one, from event zero.
 	Name() string
 

@@ -17,9 +17,9 @@ const TranslateWebhooksName = "translate_webhooks.v1"
 // TranslateWebhooks turns deliveries of providers into commands: when one was
 // received, and when it is to be translated again.
 //
-// The deliveries of a customer are translated in the order they came in. That
-// is a courtesy to whoever reads the log: the views do not depend on it, so one
-// that is parked holds back no other.
+// The deliveries of a customer are translated in the order they came in: of what
+// has the same time, the earlier in the log is shown first. Of different times
+// views do not depend on it, so one that is parked holds back no other.
 type TranslateWebhooks struct {
 	Store    eventstore.Store
 	WhatsApp *whatsapp.Translator

@@ -118,8 +118,8 @@ func newLedger(t testing.TB, change ...func(*readapi.Config, *web.Config)) *ledg
 		t.Fatal(err)
 	}
 	decode := commands.Codec()
-	apart := map[string]sqldb.DB{"search.v1": openDB(t, "search.db")}
-	waiter := projections.NewWaiter(db, apart["search.v1"])
+	apart := map[string]sqldb.DB{"search.v2": openDB(t, "search.db")}
+	waiter := projections.NewWaiter(db, apart["search.v2"])
 	logger := slog.New(slog.NewTextHandler(l.log, nil))
 	l.views = projections.Config{
 		Store: l.store, DB: db, Apart: apart, Projections: views.All(), Now: time.Now, Waiter: waiter, Logger: logger,

@@ -46,28 +46,28 @@ func TestParkedEventsOverHTTP(t *testing.T) {
 
 	admin := agent.RoleAdmin
 	for _, view := range l.must(200, admin, "GET", "/v1/views", "").items() {
-		if view["name"] == "inbox.v2" && (view["lag"] != 0.0 || view["stale_seconds"] == 0.0 || view["parked_streams"] != 2.0 || view["parked_events"] != 3.0) {
+		if view["name"] == "inbox.v3" && (view["lag"] != 0.0 || view["stale_seconds"] == 0.0 || view["parked_streams"] != 2.0 || view["parked_events"] != 3.0) {
 			t.Errorf("status %v", view)
 		}
 	}
-	parked := l.must(200, admin, "GET", "/v1/views/inbox.v2/parked?limit=1", "")
+	parked := l.must(200, admin, "GET", "/v1/views/inbox.v3/parked?limit=1", "")
 	item := parked.items()[0]
 	if item["stream"] != "chat-"+ours || item["position"] != float64(bad) || item["events"] != 2.0 || item["error"] == "" || item["since"] == nil {
 		t.Errorf("parked %v", item)
 	}
 	if next, _ := parked["next_cursor"].(string); next == "" {
 		t.Error("there is a second stream, and no next page")
-	} else if rest := l.must(200, admin, "GET", "/v1/views/inbox.v2/parked?limit=1&cursor="+next, ""); len(rest.items()) != 0 {
+	} else if rest := l.must(200, admin, "GET", "/v1/views/inbox.v3/parked?limit=1&cursor="+next, ""); len(rest.items()) != 0 {
 		t.Errorf("another workspace's stream: %v", rest)
 	}
 	if got := l.must(404, admin, "GET", "/v1/views/none.v1/parked", ""); got["code"] != "view.not_found" {
 		t.Errorf("no such view: %v", got)
 	}
-	if got := l.must(400, admin, "GET", "/v1/views/inbox.v2/parked?cursor=x", ""); got["code"] != "cursor.invalid" {
+	if got := l.must(400, admin, "GET", "/v1/views/inbox.v3/parked?cursor=x", ""); got["code"] != "cursor.invalid" {
 		t.Errorf("cursor: %v", got)
 	}
 
-	retried := l.must(200, admin, "POST", "/v1/views/inbox.v2/retry", fmt.Sprintf(`{"stream":"chat-%s"}`, ours))
+	retried := l.must(200, admin, "POST", "/v1/views/inbox.v3/retry", fmt.Sprintf(`{"stream":"chat-%s"}`, ours))
 	if retried["applied"] != 0.0 || retried.at("parked.attempts") != 2.0 {
 		t.Errorf("retried %v", retried)
 	}
@@ -77,30 +77,30 @@ func TestParkedEventsOverHTTP(t *testing.T) {
 		fmt.Sprintf(`{"position":%d}`, notOurs):     "skip",
 		`{"position":1}`:                            "skip",
 	} {
-		if got := l.must(404, admin, "POST", "/v1/views/inbox.v2/"+path, body); got["code"] != "view.not_parked" {
+		if got := l.must(404, admin, "POST", "/v1/views/inbox.v3/"+path, body); got["code"] != "view.not_parked" {
 			t.Errorf("%s %s: %v", path, body, got)
 		}
 	}
-	if got := l.must(409, admin, "POST", "/v1/views/inbox.v2/skip", fmt.Sprintf(`{"position":%d}`, behind)); got["code"] != "view.not_first" {
+	if got := l.must(409, admin, "POST", "/v1/views/inbox.v3/skip", fmt.Sprintf(`{"position":%d}`, behind)); got["code"] != "view.not_first" {
 		t.Errorf("skip one that waits: %v", got)
 	}
 
 	skip := fmt.Sprintf(`{"position":%d,"reason":"a note by a broken import"}`, bad)
-	done := l.must(200, admin, "POST", "/v1/views/inbox.v2/skip", skip)
+	done := l.must(200, admin, "POST", "/v1/views/inbox.v3/skip", skip)
 	if done["applied"] != 1.0 || done["parked"] != nil || done.at("skipped.by") != l.agents[admin] || done.at("skipped.reason") == nil {
 		t.Errorf("skip: %v", done)
 	}
-	if again := l.must(200, admin, "POST", "/v1/views/inbox.v2/skip", skip); again["applied"] != 0.0 || again.at("skipped.at") != done.at("skipped.at") {
+	if again := l.must(200, admin, "POST", "/v1/views/inbox.v3/skip", skip); again["applied"] != 0.0 || again.at("skipped.at") != done.at("skipped.at") {
 		t.Errorf("skip again: %v", again)
 	}
 	if chat := l.get("/v1/chats/" + ours); chat.at("last_message.preview") != "are you there" {
 		t.Errorf("the chat goes on: %v", chat)
 	}
-	if got := l.must(404, admin, "POST", "/v1/views/inbox.v2/unskip", fmt.Sprintf(`{"position":%d}`, notOurs)); got["code"] != "view.not_skipped" {
+	if got := l.must(404, admin, "POST", "/v1/views/inbox.v3/unskip", fmt.Sprintf(`{"position":%d}`, notOurs)); got["code"] != "view.not_skipped" {
 		t.Errorf("unskip: %v", got)
 	}
-	l.must(200, admin, "POST", "/v1/views/inbox.v2/unskip", fmt.Sprintf(`{"position":%d}`, bad))
-	record := l.must(200, admin, "GET", "/v1/views/inbox.v2/skipped", "").items()
+	l.must(200, admin, "POST", "/v1/views/inbox.v3/unskip", fmt.Sprintf(`{"position":%d}`, bad))
+	record := l.must(200, admin, "GET", "/v1/views/inbox.v3/skipped", "").items()
 	if len(record) != 1 || record[0]["undone_by"] != l.agents[admin] || record[0]["position"] != float64(bad) {
 		t.Errorf("record: %v", record)
 	}

@@ -94,7 +94,7 @@ func (d *outOfOrder) Write(ctx context.Context, fn func(sqldb.Tx) error) error {
 	return d.DB.Write(ctx, fn)
 }
 
-// scrape returns the metrics that have no label but that of inbox.v2.
+// scrape returns the metrics that have no label but that of inbox.v3.
 func scrape(t *testing.T, cfg projections.Config) map[string]float64 {
 	t.Helper()
 	registry := prometheus.NewRegistry()
@@ -112,7 +112,7 @@ func scrape(t *testing.T, cfg projections.Config) map[string]float64 {
 	got := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if len(m.GetLabel()) > 0 && m.GetLabel()[len(m.GetLabel())-1].GetValue() != "inbox.v2" {
+			if len(m.GetLabel()) > 0 && m.GetLabel()[len(m.GetLabel())-1].GetValue() != "inbox.v3" {
 				continue
 			}
 			got[strings.TrimPrefix(f.GetName(), "chatledger_")] = m.GetGauge().GetValue()
@@ -155,7 +155,7 @@ func TestAStuckViewIsSeen(t *testing.T) {
 	seen("parked", later, func(m map[string]float64) bool {
 		return m["view_lag_events"] == 2 && m["view_lag_seconds"] > 0.9*hour && m["view_parked_events"] == 2 && m["view_parked_streams"] == 1
 	})
-	skip := projections.Skip{Projection: "inbox.v2", Position: 2, By: "op"}
+	skip := projections.Skip{Projection: "inbox.v3", Position: 2, By: "op"}
 	if _, _, err := skip.Do(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestParkedAtTheCommandLine(t *testing.T) {
 	bad := note(t, store, "1")
 	last := note(t, store, `"behind"`)
 	stop := follow(t, cfg)
-	if err := projections.WaitFor(t.Context(), dbs.views, []string{"inbox.v2", "history.v1"}, last); err != nil {
+	if err := projections.WaitFor(t.Context(), dbs.views, []string{"inbox.v3", "history.v1"}, last); err != nil {
 		t.Fatal(err)
 	}
 	stop()
@@ -246,21 +246,21 @@ func TestParkedAtTheCommandLine(t *testing.T) {
 			}
 		}
 	}
-	says(do(0, "status"), "inbox.v2: 2 events of 1 streams are parked: see `chatledger projections parked inbox.v2`")
-	says(do(0, "parked", "inbox.v2"), "inbox.v2  chat-1  2       2         chat.note_added.v1", "unmarshal")
+	says(do(0, "status"), "inbox.v3: 2 events of 1 streams are parked: see `chatledger projections parked inbox.v3`")
+	says(do(0, "parked", "inbox.v3"), "inbox.v3  chat-1  2       2         chat.note_added.v1", "unmarshal")
 	says(do(1, "parked", "none.v1"), "no such projection")
-	says(do(1, "retry", "inbox.v2", "chat-1"), "0 events applied")
-	says(do(1, "skip", "inbox.v2", "3"), "the event at 2 comes first")
+	says(do(1, "retry", "inbox.v3", "chat-1"), "0 events applied")
+	says(do(1, "skip", "inbox.v3", "3"), "the event at 2 comes first")
 	if bad != 2 {
 		t.Fatalf("the bad one is at %d", bad)
 	}
-	says(do(0, "skip", "inbox.v2", "2", "--by", "op", "--reason", "broken import"), "leaves out chat.note_added.v1 at 2 of chat-1; 1 events that waited behind it are applied")
-	says(do(0, "parked", "inbox.v2"), "skipped by op at", "because: broken import")
-	says(do(0, "verify", "inbox.v2"), "equal to a fold from event zero")
-	says(do(0, "rebuild", "inbox.v2"), "is rebuilt and in use")
-	says(do(0, "unskip", "inbox.v2", "2", "--by", "boss"), "run `chatledger projections rebuild inbox.v2`")
-	says(do(0, "parked", "inbox.v2"), "(taken back by boss at")
-	says(do(1, "unskip", "inbox.v2", "2"), "view.not_skipped")
-	says(do(1, "rebuild", "inbox.v2"), "the live view stays as it was")
+	says(do(0, "skip", "inbox.v3", "2", "--by", "op", "--reason", "broken import"), "leaves out chat.note_added.v1 at 2 of chat-1; 1 events that waited behind it are applied")
+	says(do(0, "parked", "inbox.v3"), "skipped by op at", "because: broken import")
+	says(do(0, "verify", "inbox.v3"), "equal to a fold from event zero")
+	says(do(0, "rebuild", "inbox.v3"), "is rebuilt and in use")
+	says(do(0, "unskip", "inbox.v3", "2", "--by", "boss"), "run `chatledger projections rebuild inbox.v3`")
+	says(do(0, "parked", "inbox.v3"), "(taken back by boss at")
+	says(do(1, "unskip", "inbox.v3", "2"), "view.not_skipped")
+	says(do(1, "rebuild", "inbox.v3"), "the live view stays as it was")
 	says(do(0, "parked"), "history.v1")
 }

@@ -30,7 +30,7 @@ type ProjectionsCmd struct {
 // ViewFlags name one view.
 type ViewFlags struct {
 	StoreFlags
-	Name string `arg:"" help:"The view, such as inbox.v2; see projections status."`
+	Name string `arg:"" help:"The view, such as inbox.v3; see projections status."`
 }
 
 // ProjectionsStatusCmd is `projections status`.
@@ -85,7 +85,7 @@ const shownParked = 20
 // ProjectionsRebuildCmd is `projections rebuild`.
 type ProjectionsRebuildCmd struct {
 	StoreFlags
-	Names []string `arg:"" name:"name" help:"The views, such as inbox.v2; see projections status. Several share the reading of the log."`
+	Names []string `arg:"" name:"name" help:"The views, such as inbox.v3; see projections status. Several share the reading of the log."`
 }
 
 // rebuildGarbage is how much a rebuild lets the heap grow between collections,
@@ -150,7 +150,7 @@ func (c ProjectionsRollbackCmd) Run(ctx context.Context, t *terminal) error {
 // ProjectionsVerifyCmd is `projections verify`.
 type ProjectionsVerifyCmd struct {
 	StoreFlags
-	Name   string `arg:"" optional:"" help:"The view, such as inbox.v2; all of them if left out."`
+	Name   string `arg:"" optional:"" help:"The view, such as inbox.v3; all of them if left out."`
 	Values bool   `help:"Show the values that differ too: they may be personal data."`
 }
 

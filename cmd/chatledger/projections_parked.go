@@ -15,7 +15,7 @@ import (
 // ProjectionsParkedCmd is `projections parked`.
 type ProjectionsParkedCmd struct {
 	StoreFlags
-	Name string `arg:"" optional:"" help:"The view, such as inbox.v2; all of them if left out."`
+	Name string `arg:"" optional:"" help:"The view, such as inbox.v3; all of them if left out."`
 }
 
 // parkedPage is how many streams are asked for at once.

@@ -96,7 +96,7 @@ func TestLogInKurrentDB(t *testing.T) {
 		behind.kill()
 		behind.start()
 	})
-	load(func() { s.run("projections", "rebuild", "conversation.v2") })
+	load(func() { s.run("projections", "rebuild", "conversation.v3") })
 	load(func() {
 		s.kill()
 		s.start()

@@ -75,7 +75,7 @@ func TestMetricsAreRead(t *testing.T) {
 	m, err := readMetrics(strings.NewReader(`# HELP go_goroutines Number of goroutines.
 # TYPE go_goroutines gauge
 go_goroutines 37
-chatledger_view_lag_events{view="inbox.v2"} 3
+chatledger_view_lag_events{view="inbox.v3"} 3
 chatledger_view_lag_events{view="history.v1"} 1.5e+01
 go_memstats_next_gc_bytes 1.6e+07
 `))

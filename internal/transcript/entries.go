@@ -399,7 +399,7 @@ func (t *Transcript) reactions(provider string) (all []Reaction) {
 	}
 	list := slices.DeleteFunc(slices.Clone(t.index.reactions[provider]), func(r reaction) bool { return r.emoji == "" })
 	slices.SortFunc(list, func(a, b reaction) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.tie, b.tie), cmp.Compare(a.by.ID, b.by.ID))
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.position, b.position), cmp.Compare(a.by.ID, b.by.ID))
 	})
 	for _, r := range list {
 		all = append(all, Reaction{t.author(r.by), r.emoji, t.time(r.at)})

@@ -21,13 +21,10 @@ func chatCodec() codec.Codec[chat.Event] { return codec.New(chat.Events) }
 // item is where an entry is, and what puts it in its place.
 //
 // The order is that of the conversation: by the time at which it happened
-// outside, else by the time at which it was recorded. In the same microsecond
-// come first what a provider reported, by the provider's id; then what a message
-// led to, by its id; then what we recorded ourselves, by position.
+// outside, else by the time at which it was recorded, and of the same time by
+// position.
 type item struct {
-	at       int64 // microseconds since 1970 UTC
-	rank     int
-	tie      string
+	at       int64  // microseconds since 1970 UTC
 	id       string // of the message, the note or the event
 	position eventstore.Position
 
@@ -37,26 +34,8 @@ type item struct {
 	size     int // of the event, in bytes
 }
 
-// Ranks of entries of the same microsecond.
-const (
-	ofProvider = iota
-	ofMessage
-	ofLog
-)
-
 func (a item) compare(b item) int {
-	return cmp.Or(
-		cmp.Compare(a.at, b.at), cmp.Compare(a.rank, b.rank), cmp.Compare(a.tie, b.tie),
-		cmp.Compare(a.atLog(), b.atLog()), cmp.Compare(a.id, b.id), cmp.Compare(a.position, b.position),
-	)
-}
-
-// atLog is the position where that is what decides.
-func (a item) atLog() eventstore.Position {
-	if a.rank == ofLog {
-		return a.position
-	}
-	return 0
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.position, b.position))
 }
 
 // index is what the whole chat says about its entries.
@@ -106,10 +85,10 @@ func (p *progress) reach(q progress) {
 }
 
 type reaction struct {
-	by    Author
-	emoji string
-	at    int64
-	tie   string
+	by       Author
+	emoji    string
+	at       int64
+	position eventstore.Position
 }
 
 type answered struct {
@@ -120,11 +99,11 @@ type answered struct {
 type stamped struct {
 	value string
 	at    int64
-	tie   string
 }
 
+// later takes v, which the log has behind s, unless it was said before s.
 func (s *stamped) later(v stamped) {
-	if v.value != "" && (*s == (stamped{}) || v.at > s.at || v.at == s.at && v.tie > s.tie) {
+	if v.value != "" && (*s == (stamped{}) || v.at >= s.at) {
 		*s = v
 	}
 }
@@ -190,7 +169,7 @@ func (x *index) add(chatID string, r eventstore.Recorded, meta eventstore.Metada
 		at = meta.OccurredAt
 	}
 	i := item{
-		at: at.UnixMicro(), rank: ofLog, position: r.Position, revision: r.Revision, size: len(r.Data),
+		at: at.UnixMicro(), position: r.Position, revision: r.Revision, size: len(r.Data),
 		by: Author{Kind: x.actor(meta.ActorKind), ID: x.actor(meta.Actor)},
 	}
 	customer := Author{Kind: byCustomer}
@@ -202,13 +181,12 @@ func (x *index) add(chatID string, r eventstore.Recorded, meta eventstore.Metada
 		x.openedAt = f.At
 	case chat.MessageReceived:
 		i.kind, i.id, i.by, i.at = KindMessage, strings.Clone(string(f.Message)), customer, f.At.UnixMicro()
-		i.rank, i.tie = ofProvider, strings.Clone(f.ProviderID)
 		x.items = append(x.items, i)
-		x.message[i.tie] = i.id
+		x.message[strings.Clone(f.ProviderID)] = i.id
 		if f.Context != nil && f.Context.ProviderID != "" {
 			x.replies[strings.Clone(f.Context.ProviderID)] = struct{}{}
 		}
-		x.profile.later(stamped{strings.Clone(f.ProfileName), i.at, i.tie})
+		x.profile.later(stamped{strings.Clone(f.ProfileName), i.at})
 	case chat.MessageQueued:
 		i.kind, i.id, i.at = KindMessage, strings.Clone(string(f.Message)), f.At.UnixMicro()
 		i.by = Author{Kind: byAgent, ID: x.actor(string(f.By))}
@@ -241,18 +219,18 @@ func (x *index) add(chatID string, r eventstore.Recorded, meta eventstore.Metada
 			x.report(strings.Clone(f.ProviderID)).reach(p)
 		}
 	case chat.ReactionReceived:
-		x.react(strings.Clone(f.Target), reaction{customer, strings.Clone(f.Emoji), f.At.UnixMicro(), strings.Clone(f.ProviderID)})
+		x.react(strings.Clone(f.Target), reaction{customer, strings.Clone(f.Emoji), f.At.UnixMicro(), r.Position})
 	case chat.ReactionQueued:
 		if was := f.Instead; was != nil && was.By != f.By {
-			x.reactOurs(f.Target, chat.ShownReaction{By: was.By, Bot: was.Bot}, f.At)
+			x.reactOurs(r, f.Target, chat.ShownReaction{By: was.By, Bot: was.Bot}, f.At)
 		}
-		x.reactOurs(f.Target, chat.ShownReaction{Emoji: f.Emoji, By: f.By, Bot: f.Bot}, f.At)
+		x.reactOurs(r, f.Target, chat.ShownReaction{Emoji: f.Emoji, By: f.By, Bot: f.Bot}, f.At)
 	case chat.ReactionFailed:
 		if f.Left.By != f.By {
-			x.reactOurs(f.Target, chat.ShownReaction{By: f.By, Bot: f.Bot}, f.At)
+			x.reactOurs(r, f.Target, chat.ShownReaction{By: f.By, Bot: f.Bot}, f.At)
 		}
 		if f.Left.By != "" {
-			x.reactOurs(f.Target, f.Left, f.At)
+			x.reactOurs(r, f.Target, f.Left, f.At)
 		}
 		x.system(chatID, i, r, e)
 	case chat.NoteAdded:
@@ -278,7 +256,7 @@ func (x *index) system(chatID string, i item, r eventstore.Recorded, e chat.Even
 	i.kind, i.id = KindSystem, r.ID.String()
 	since := func(m chat.MessageID) { // what a message led to, when it took effect
 		if m != "" {
-			i.at, i.rank, i.tie, i.by = r.Time.UnixMicro(), ofMessage, strings.Clone(string(m)), Author{Kind: bySystem}
+			i.at, i.by = r.Time.UnixMicro(), Author{Kind: bySystem}
 		}
 	}
 	need := func(names map[string]struct{}, id string) {
@@ -288,18 +266,13 @@ func (x *index) system(chatID string, i item, r eventstore.Recorded, e chat.Even
 	}
 	switch f := e.(type) {
 	case chat.SystemNoticed:
-		i.at, i.rank, i.tie, i.by = f.At.UnixMicro(), ofProvider, strings.Clone(f.ProviderID), Author{Kind: bySystem}
+		i.at, i.by = f.At.UnixMicro(), Author{Kind: bySystem}
 		i.id = ids.Message(chatID, f.ProviderID)
 	case chat.DetailsShared:
 		i.at = f.At.UnixMicro()
-		tie := i.id
-		if f.Message != "" {
-			i.rank, i.tie = ofMessage, strings.Clone(string(f.Message))
-			tie = i.tie
-		}
-		x.shared.later(stamped{strings.Clone(f.Name), i.at, tie})
+		x.shared.later(stamped{strings.Clone(f.Name), i.at})
 		if slices.Contains(f.Emptied, chat.DetailName) && i.at >= x.shared.at {
-			x.shared = stamped{at: i.at, tie: tie}
+			x.shared = stamped{at: i.at}
 		}
 	case chat.Claimed:
 		need(x.agents, string(f.By))
@@ -328,11 +301,8 @@ func (x *index) system(chatID string, i item, r eventstore.Recorded, e chat.Even
 		}
 	case chat.CallPermissionChanged:
 		i.at = f.At.UnixMicro()
-		switch f.Message {
-		case "":
+		if f.Message == "" {
 			i.by = Author{Kind: bySystem}
-		default:
-			i.rank, i.tie = ofMessage, strings.Clone(string(f.Message))
 		}
 	case chat.TransferLapsed:
 		if f.Cause == chat.LapsedByTime {
@@ -418,14 +388,14 @@ func (x *index) react(target string, r reaction) {
 	switch {
 	case k < 0:
 		x.reactions[target] = append(list, r)
-	case r.at > list[k].at || r.at == list[k].at && r.tie > list[k].tie:
+	case r.at >= list[k].at:
 		list[k] = r
 	}
 }
 
 // reactOurs keeps a reaction of one of us, the last one of the log.
-func (x *index) reactOurs(target string, s chat.ShownReaction, at time.Time) {
-	r := reaction{by: Author{Kind: byAgent, ID: x.actor(string(s.By))}, emoji: strings.Clone(s.Emoji), at: at.UnixMicro()}
+func (x *index) reactOurs(e eventstore.Recorded, target string, s chat.ShownReaction, at time.Time) {
+	r := reaction{by: Author{Kind: byAgent, ID: x.actor(string(s.By))}, emoji: strings.Clone(s.Emoji), at: at.UnixMicro(), position: e.Position}
 	if s.Bot {
 		r.by.Kind = byBot
 	}

@@ -119,22 +119,22 @@ func TestAsTheConversationShowsIt(t *testing.T) {
 		}
 
 		tables := projectionstest.Fold(t, conversation.New(), events...)
-		rows := projectionstest.Rows[conversation.EntryRow](tables, "conversation_v2_entries")
+		rows := projectionstest.Rows[conversation.EntryRow](tables, "conversation_v3_entries")
 		slices.SortFunc(rows, func(a, b conversation.EntryRow) int {
-			return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Tie, b.Tie), cmp.Compare(a.ID, b.ID))
+			return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Position, b.Position))
 		})
 		deliveries := map[string]conversation.DeliveryRow{}
-		for _, d := range projectionstest.Rows[conversation.DeliveryRow](tables, "conversation_v2_deliveries") {
+		for _, d := range projectionstest.Rows[conversation.DeliveryRow](tables, "conversation_v3_deliveries") {
 			deliveries[d.ID] = d
 		}
 		reactions := map[string]string{}
-		for _, r := range projectionstest.Rows[conversation.ReactionRow](tables, "conversation_v2_reactions") {
+		for _, r := range projectionstest.Rows[conversation.ReactionRow](tables, "conversation_v3_reactions") {
 			reactions[r.Target] += r.Emoji
 		}
 		var want, got []string
 		for i := range rows {
 			r := &rows[i]
-			provider, state := r.ProviderID(), ""
+			provider, state := r.ProviderID, ""
 			if r.Kind == conversation.KindMessage && r.Direction() == conversation.Out {
 				d := deliveries[r.ID]
 				provider, state = d.ProviderID, cmp.Or(d.State, "queued")

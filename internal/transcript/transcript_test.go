@@ -443,6 +443,54 @@ func TestFormsAreWellFormed(t *testing.T) {
 	}
 }
 
+// What has the same time is in the order of the log: messages, notes, reactions and
+// what else happened, whatever their ids are.
+func TestOfTheSameTimeInTheOrderOfTheLog(t *testing.T) {
+	l := &teller{t: t}
+	l.store = memory.New(l.now)
+	at := l.now()
+	l.system(chat.Opened{Workspace: "acme", Channel: "shop", Customer: "4915", Status: "OPEN", Category: chat.CategoryOpen, At: at})
+	received := func(id, profile string) {
+		l.customer(chat.MessageReceived{
+			Message: chat.MessageID("in-" + id), ProviderID: "wamid." + id, ProfileName: profile, At: at, Content: chat.Content{Kind: "text", Text: id},
+		})
+	}
+	received("z", "Zoe")
+	received("b", "Bea")
+	l.agent(chat.NoteAdded{Note: "n", Text: "mind", By: "ann", At: at})
+	received("c", "Cid")
+	l.system(chat.SystemNoticed{ProviderID: "wamid.d", Kind: "user_changed_number", At: at})
+	l.agent(chat.MessageQueued{Message: "out-1", Text: "yes", By: "ann", At: at})
+	received("a", "Ada")
+	l.customer(chat.ReactionReceived{ProviderID: "r2", Target: "wamid.a", Emoji: "👍", At: at},
+		chat.ReactionReceived{ProviderID: "r1", Target: "wamid.a", Emoji: "🎉", At: at})
+	l.agent(chat.ReactionQueued{Reaction: "q", Message: "in-a", Target: "wamid.a", Emoji: "🙏", By: "ann", At: at})
+
+	var doc struct {
+		About   transcript.About
+		Entries []transcript.Entry
+	}
+	o := transcript.Options{Format: chat.TranscriptJSON, Notes: true, Events: true, Zone: time.UTC, AsOf: head(t, l.store)}
+	if err := json.Unmarshal([]byte(write(t, l.store, chatID, o)), &doc); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range doc.Entries {
+		got = append(got, e.ID)
+	}
+	want := []string{"in-z", "in-b", "n", "in-c", ids.Message(chatID, "wamid.d"), "out-1", "in-a"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if name := doc.About.Customer.Name; name != "Ada" {
+		t.Errorf("the customer is %q", name)
+	}
+	last := doc.Entries[len(doc.Entries)-1].Message.Reactions
+	if len(last) != 2 || last[0].Emoji != "🎉" || last[1].Emoji != "🙏" {
+		t.Errorf("reactions %+v", last)
+	}
+}
+
 func TestNotThere(t *testing.T) {
 	l := &teller{t: t}
 	l.store = memory.New(l.now)

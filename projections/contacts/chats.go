@@ -68,7 +68,7 @@ type (
 // BelongingsOf returns what belongs to a contact that is shown.
 func BelongingsOf(ctx context.Context, tx sqldb.Tx, workspace, id string) (out Belongings, err error) {
 	chats, err := sqldb.Select[ofChat](ctx, tx, `SELECT h.channel, h.team, h.has_unread, h.last_activity_at, h.last_by
-		FROM contacts_v3_chats l CROSS JOIN inbox_v2_chats h
+		FROM contacts_v3_chats l CROSS JOIN inbox_v3_chats h
 		WHERE l.contact_id = $1 AND l.listed = $2 AND h.chat_id = l.chat_id AND h.listed = l.listed ORDER BY h.last_activity_at DESC, h.chat_id`, id, workspace)
 	if err != nil {
 		return out, fmt.Errorf("get chats of contact: %w", err)

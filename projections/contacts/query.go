@@ -210,7 +210,7 @@ func filtered() *filtersql.List {
 	created, updated := []string{string(ByCreated)}, []string{string(ByUpdated)}
 	text := func(column string) filtersql.Column { return filtersql.Column{SQL: "c." + column} }
 	// CROSS has SQLite begin with the few chats of the contact.
-	const ofChats = " FROM contacts_v3_chats l CROSS JOIN inbox_v2_chats h WHERE l.contact_id = c.contact_id AND l.listed = c.listed AND h.chat_id = l.chat_id AND h.listed = l.listed"
+	const ofChats = " FROM contacts_v3_chats l CROSS JOIN inbox_v3_chats h WHERE l.contact_id = c.contact_id AND l.listed = c.listed AND h.chat_id = l.chat_id AND h.listed = l.listed"
 	const ordered = "SELECT 1 FROM contacts_v3_chats l CROSS JOIN orders_v2 o WHERE l.contact_id = c.contact_id AND l.listed = c.listed AND o.chat_id = l.chat_id AND o.workspace = c.workspace"
 	known := func(column, kind string) filtersql.Column {
 		return filtersql.Column{SQL: "c." + column, Also: "k.value", In: "SELECT 1 FROM contacts_v3_known_by k WHERE k.contact_id = c.contact_id AND k.listed = c.listed AND k.kind = '" + kind + "'"}

@@ -3,7 +3,7 @@
 //
 // It folds and reads; it decides nothing. Reports and reactions may precede the
 // message they are about, and webhooks come in any order: the time in the event
-// decides, and the entries come out the same.
+// decides, and of the same time the position in the log.
 package conversation
 
 import (
@@ -27,11 +27,11 @@ type Projection struct {
 // New returns the projection with nothing pending.
 func New() projections.Projection {
 	p := &Projection{
-		notes:      projections.NewRows("conversation_v2_notes", func(r *NoteRow) NoteKey { return r.NoteKey }),
-		reports:    projections.NewRows("conversation_v2_reports", func(r *ReportRow) ReportKey { return r.ReportKey }),
-		deliveries: projections.NewRows("conversation_v2_deliveries", func(r *DeliveryRow) MessageKey { return r.MessageKey }),
-		reactions:  projections.NewRows("conversation_v2_reactions", func(r *ReactionRow) ReactionKey { return r.ReactionKey }),
-		entries: projections.NewJournal("conversation_v2_entries", func(r *EntryRow) int64 { return r.Position },
+		notes:      projections.NewRows("conversation_v3_notes", func(r *NoteRow) NoteKey { return r.NoteKey }),
+		reports:    projections.NewRows("conversation_v3_reports", func(r *ReportRow) ReportKey { return r.ReportKey }),
+		deliveries: projections.NewRows("conversation_v3_deliveries", func(r *DeliveryRow) MessageKey { return r.MessageKey }),
+		reactions:  projections.NewRows("conversation_v3_reactions", func(r *ReactionRow) ReactionKey { return r.ReactionKey }),
+		entries: projections.NewJournal("conversation_v3_entries", func(r *EntryRow) int64 { return r.Position },
 			projections.Index{Name: "by_time", Columns: "chat_id, happened_at"}),
 	}
 	p.reports.OnChange(p.deliver)
@@ -40,8 +40,9 @@ func New() projections.Projection {
 }
 
 // Name returns the name under which the conversations were published in this
-// form. In conversation.v1 an entry had everything in one row.
-func (*Projection) Name() string { return "conversation.v2" }
+// form. In conversation.v1 an entry had everything in one row; in conversation.v2
+// entries of the same time were ordered by the provider's ids.
+func (*Projection) Name() string { return "conversation.v3" }
 
 // Categories returns the one category of streams that conversations are made of.
 func (*Projection) Categories() []string { return []string{"chat"} }
@@ -56,7 +57,7 @@ func (p *Projection) Apply(e projections.Event) {
 	switch f := e.Fact.(type) {
 	case chat.MessageReceived:
 		r := entry(e, KindMessage, string(f.Message))
-		r.At, r.Tie = f.At.UnixMicro(), byProvider(f.ProviderID)
+		r.At, r.ProviderID = f.At.UnixMicro(), f.ProviderID
 		r.ByKind, r.ByID = customer(e)
 		r.Body = Body{Content: &f.Content, Context: f.Context, Referral: f.Referral, Blocked: f.Blocked}
 		p.entries.Add(r)
@@ -100,27 +101,11 @@ func (p *Projection) Apply(e projections.Event) {
 	}
 }
 
-// Entries of the same microsecond are ordered first by where they come from:
-// webhooks by the provider's id, then what a message led to by its id, both the
-// same in every order of arrival; then what we recorded ourselves, in the order
-// of the log.
-func byProvider(id string) string       { return tieProvider + id }
-func byMessage(m chat.MessageID) string { return "1" + string(m) }
-func byPosition(e projections.Event) string {
-	const width = 20
-	tie := []byte("20000000000000000000")
-	digits := strconv.AppendInt(make([]byte, 0, width), int64(e.Position), 10)
-	copy(tie[width-len(digits):], digits)
-	return string(tie)
-}
-
-const tieProvider = "0"
-
 // entry returns an entry that e makes, with what all have in common.
 func entry(e projections.Event, kind, id string) EntryRow {
 	return EntryRow{
 		Position: int64(e.Position), Chat: e.Subject(), Workspace: e.Meta.Workspace, Kind: kind,
-		At: e.At(), Tie: byPosition(e), ID: id, ByKind: e.Meta.ActorKind, ByID: e.Meta.Actor,
+		At: e.At(), ID: id, ByKind: e.Meta.ActorKind, ByID: e.Meta.Actor,
 		Revision: int64(e.Revision),
 	}
 }
@@ -205,10 +190,10 @@ func (p *Projection) reaction(e projections.Event, f chat.ReactionReceived) {
 	kind, sender := customer(e)
 	row := ReactionRow{
 		ReactionKey: ReactionKey{e.Subject(), f.Target, sender}, Workspace: e.Meta.Workspace,
-		SenderKind: kind, Emoji: f.Emoji, At: f.At.UnixMicro(), Tie: f.ProviderID,
+		SenderKind: kind, Emoji: f.Emoji, At: f.At.UnixMicro(), Position: int64(e.Position),
 	}
 	p.reactions.Change(row.ReactionKey, func(r *ReactionRow) *ReactionRow {
-		if r != nil && (r.At > row.At || r.At == row.At && r.Tie >= row.Tie) {
+		if r != nil && r.At > row.At {
 			return r
 		}
 		return &row
@@ -220,7 +205,7 @@ func (p *Projection) reaction(e projections.Event, f chat.ReactionReceived) {
 func ours(e projections.Event, target string, r chat.ShownReaction, at time.Time) ReactionRow {
 	row := ReactionRow{
 		ReactionKey: ReactionKey{e.Subject(), target, string(r.By)}, Workspace: e.Meta.Workspace,
-		SenderKind: "agent", Emoji: r.Emoji, At: at.UnixMicro(),
+		SenderKind: "agent", Emoji: r.Emoji, At: at.UnixMicro(), Position: int64(e.Position),
 	}
 	if r.Bot {
 		row.SenderKind = "bot"
@@ -263,17 +248,13 @@ func (p *Projection) system(e projections.Event) {
 	case chat.SystemNoticed:
 		s = System{Type: Noticed, Text: f.Text, Notice: f.Kind, NewNumber: f.NewNumber}
 		r.ID = ids.Message(r.Chat, f.ProviderID)
-		r.At, r.Tie = f.At.UnixMicro(), byProvider(f.ProviderID)
-		r.ByKind, r.ByID = "system", ""
+		r.At, r.ByKind, r.ByID = f.At.UnixMicro(), "system", ""
 	case chat.DetailsShared:
 		s = System{Type: Shared, Message: string(f.Message), Details: &Details{
 			Reason: string(f.Reason), Name: f.Name, Emails: f.Emails, Phones: f.Phones,
 			Company: f.Company, City: f.City, Country: f.Country, Emptied: f.Emptied,
 		}}
 		r.At = f.At.UnixMicro()
-		if f.Message != "" {
-			r.Tie = byMessage(f.Message)
-		}
 	case chat.Claimed:
 		s = System{Type: Claimed, To: string(f.By)}
 	case chat.Assigned:
@@ -299,9 +280,7 @@ func (p *Projection) system(e projections.Event) {
 			s.Until = &f.Until
 		}
 		r.At = f.At.UnixMicro()
-		if f.Message != "" {
-			r.Tie = byMessage(f.Message)
-		} else {
+		if f.Message == "" {
 			r.ByKind, r.ByID = "system", ""
 		}
 	case chat.TransferLapsed:
@@ -372,8 +351,7 @@ func (p *Projection) system(e projections.Event) {
 // when it took effect.
 func (r *EntryRow) since(e projections.Event, m chat.MessageID) {
 	if m != "" {
-		r.At, r.Tie = e.Time.UnixMicro(), byMessage(m)
-		r.ByKind, r.ByID = "system", ""
+		r.At, r.ByKind, r.ByID = e.Time.UnixMicro(), "system", ""
 	}
 }
 

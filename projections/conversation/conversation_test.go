@@ -61,7 +61,7 @@ func fold(t testing.TB, facts ...any) ([]conversation.EntryRow, projectionstest.
 		events[i] = e
 	}
 	tables := projectionstest.Fold(t, conversation.New(), events...)
-	return projectionstest.Rows[conversation.EntryRow](tables, "conversation_v2_entries"), tables
+	return projectionstest.Rows[conversation.EntryRow](tables, "conversation_v3_entries"), tables
 }
 
 func TestMessages(t *testing.T) {
@@ -76,12 +76,12 @@ func TestMessages(t *testing.T) {
 	got, _ := fold(t, in, bot)
 	want := []conversation.EntryRow{
 		{
-			Position: 1, Chat: "1", ID: "m", Workspace: "acme", Kind: "message", At: us(50), Tie: "0wamid.1",
-			ByKind: "customer", ByID: "1555",
+			Position: 1, Chat: "1", ID: "m", Workspace: "acme", Kind: "message", At: us(50),
+			ByKind: "customer", ByID: "1555", ProviderID: "wamid.1",
 			Body: conversation.Body{Content: &in.Content, Context: in.Context, Referral: in.Referral}, Revision: 0,
 		},
 		{
-			Position: 2, Chat: "1", ID: "o-a", Workspace: "acme", Kind: "message", At: us(60), Tie: "20000000000000000002",
+			Position: 2, Chat: "1", ID: "o-a", Workspace: "acme", Kind: "message", At: us(60),
 			ByKind: "bot", ByID: "ann",
 			Body: conversation.Body{Content: &chat.Content{Kind: "text", Text: "a"}}, Revision: 1,
 		},
@@ -123,7 +123,7 @@ func TestDelivery(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			_, tables := fold(t, tt.given...)
 			var got conversation.Progress
-			for _, r := range projectionstest.Rows[conversation.DeliveryRow](tables, "conversation_v2_deliveries") {
+			for _, r := range projectionstest.Rows[conversation.DeliveryRow](tables, "conversation_v3_deliveries") {
 				if r.ID == "o-a" {
 					got = r.Progress
 				}
@@ -149,10 +149,12 @@ func TestReactions(t *testing.T) {
 		"the later one, first":   {[]any{text(10, "a"), react(30, "r2", "🎉"), react(20, "r1", "👍")}, "🎉"},
 		"taken away":             {[]any{text(10, "a"), react(20, "r1", "👍"), react(30, "r2", "")}, ""},
 		"taken away, told first": {[]any{text(10, "a"), react(30, "r2", ""), react(20, "r1", "👍")}, ""},
+		"two of the same second": {[]any{text(10, "a"), react(20, "r2", "👍"), react(20, "r1", "🎉")}, "🎉"},
+		"taken away at once":     {[]any{text(10, "a"), react(20, "r2", "👍"), react(20, "r1", "")}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, tables := fold(t, tt.given...)
-			got := projectionstest.Rows[conversation.ReactionRow](tables, "conversation_v2_reactions")
+			got := projectionstest.Rows[conversation.ReactionRow](tables, "conversation_v3_reactions")
 			if len(got) != 1 || got[0].Emoji != tt.want || got[0].Sender != "1555" {
 				t.Errorf("reactions %+v, want %q", got, tt.want)
 			}
@@ -190,7 +192,7 @@ func TestOurReactions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			entries, tables := fold(t, append([]any{text(10, "a")}, tt.given...)...)
 			var got []string
-			for _, r := range projectionstest.Rows[conversation.ReactionRow](tables, "conversation_v2_reactions") {
+			for _, r := range projectionstest.Rows[conversation.ReactionRow](tables, "conversation_v3_reactions") {
 				if r.Emoji != "" {
 					got = append(got, r.Sender+" "+r.Emoji)
 				}
@@ -218,13 +220,13 @@ func TestNotes(t *testing.T) {
 	want := []conversation.NoteRow{{
 		NoteKey: conversation.NoteKey{Chat: "1", ID: "n"}, Position: 1, Text: "second", EditedAt: us(6), EditedBy: "bob",
 	}}
-	if diff := gocmp.Diff(want, projectionstest.Rows[conversation.NoteRow](tables, "conversation_v2_notes")); diff != "" {
+	if diff := gocmp.Diff(want, projectionstest.Rows[conversation.NoteRow](tables, "conversation_v3_notes")); diff != "" {
 		t.Errorf("an edited note (-want +got):\n%s", diff)
 	}
 	got, tables = fold(t, note, edit, chat.NoteDeleted{Note: "n", By: "ann", At: sec(7)})
 	want = []conversation.NoteRow{{NoteKey: want[0].NoteKey, Position: 1, Deleted: true}}
-	if len(got) != 0 || gocmp.Diff(want, projectionstest.Rows[conversation.NoteRow](tables, "conversation_v2_notes")) != "" {
-		t.Errorf("a deleted note: %+v, %+v", got, tables["conversation_v2_notes"])
+	if len(got) != 0 || gocmp.Diff(want, projectionstest.Rows[conversation.NoteRow](tables, "conversation_v3_notes")) != "" {
+		t.Errorf("a deleted note: %+v, %+v", got, tables["conversation_v3_notes"])
 	}
 }
 
@@ -323,7 +325,7 @@ func TestSystemEntries(t *testing.T) {
 	}
 }
 
-// Whatever order webhooks arrive in, the conversation is the same.
+// Whatever order webhooks of different times arrive in, the conversation is the same.
 func TestLateWebhooksLeadToTheSameConversation(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		story := viewstest.Draw(rt)
@@ -333,22 +335,23 @@ func TestLateWebhooksLeadToTheSameConversation(t *testing.T) {
 	})
 }
 
-// settled folds events and takes revisions and positions out.
+// settled folds events, orders entries as they are read, and takes revisions and
+// positions out.
 func settled(t testing.TB, events []projections.Event) []any {
 	tables := projectionstest.Fold(t, conversation.New(), events...)
-	entries := projectionstest.Rows[conversation.EntryRow](tables, "conversation_v2_entries")
-	for i := range entries {
-		r := &entries[i]
-		r.Revision, r.Position = 0, 0
-		if r.Tie[0] == '2' {
-			r.Tie = ""
-		}
-	}
+	entries := projectionstest.Rows[conversation.EntryRow](tables, "conversation_v3_entries")
 	slices.SortFunc(entries, func(a, b conversation.EntryRow) int {
-		return cmp.Or(cmp.Compare(a.Chat, b.Chat), cmp.Compare(a.At, b.At), cmp.Compare(a.Tie, b.Tie), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.Chat, b.Chat), cmp.Compare(a.At, b.At), cmp.Compare(a.Position, b.Position))
 	})
-	out := []any{entries}
-	for _, table := range []string{"conversation_v2_deliveries", "conversation_v2_reports", "conversation_v2_reactions"} {
+	for i := range entries {
+		entries[i].Revision, entries[i].Position = 0, 0
+	}
+	reactions := projectionstest.Rows[conversation.ReactionRow](tables, "conversation_v3_reactions")
+	for i := range reactions {
+		reactions[i].Position = 0
+	}
+	out := []any{entries, reactions}
+	for _, table := range []string{"conversation_v3_deliveries", "conversation_v3_reports"} {
 		out = append(out, tables[table]...)
 	}
 	return out

@@ -99,22 +99,23 @@ type Note struct {
 
 // place is an entry's place in its conversation.
 type place struct {
-	At    int64  `json:"t"`
-	Tie   string `json:"i"`
-	Entry string `json:"e"`
+	At       int64 `json:"t"`
+	Position int64 `json:"p"`
 }
 
 func (r *EntryRow) cursor() string {
-	return cursor.Encode(list, place{r.At, r.Tie, r.ID})
+	return cursor.Encode(list, place{r.At, r.Position})
 }
 
 // CursorAt returns a cursor behind everything in a conversation up to a time, in
 // microseconds since 1970 UTC. Before it is the page that ends there.
 func CursorAt(at int64) string { return cursor.Encode(list, place{At: at + 1}) }
 
-const list = "conversation"
+// list is what cursors are of. Those of "conversation" were places in the order of
+// the provider's ids, which there is no more.
+const list = "conversation/position"
 
-const entryColumns = "position, chat_id, kind, happened_at, tie, entry_id, by_kind, by_id, body, revision"
+const entryColumns = "position, chat_id, kind, happened_at, entry_id, by_kind, by_id, provider_id, body, revision"
 
 // List returns a page of a conversation. One of a chat that does not exist, or
 // of another workspace, is empty; whether a chat is deleted is for the caller to
@@ -185,13 +186,12 @@ func (q Query) sql(forwards bool, limit int) (string, []any, error) {
 			return "", nil, errBefore
 		}
 		n := len(args)
-		args = append(args, from.At, from.Tie, from.Entry)
-		where += fmt.Sprintf(" AND (happened_at, tie, entry_id)%s($%d, $%d, $%d)", compare, n+1, n+2, n+3)
+		args = append(args, from.At, from.Position)
+		where += fmt.Sprintf(" AND (happened_at, position)%s($%d, $%d)", compare, n+1, n+2)
 	}
 	args = append(args, limit)
-	return "SELECT " + entryColumns + " FROM conversation_v2_entries WHERE " + where +
-		" ORDER BY happened_at" + direction + ", tie" + direction + ", entry_id" + direction +
-		" LIMIT $" + strconv.Itoa(len(args)), args, nil
+	return "SELECT " + entryColumns + " FROM conversation_v3_entries WHERE " + where +
+		" ORDER BY happened_at" + direction + ", position" + direction + " LIMIT $" + strconv.Itoa(len(args)), args, nil
 }
 
 // Refusals of a damaged or foreign cursor: cursor.ErrInvalid, with the field.
@@ -212,11 +212,11 @@ func entries(ctx context.Context, tx sqldb.Tx, chatID string, rows []EntryRow) (
 			noted = append(noted, r.ID)
 		}
 	}
-	deliveries, err := rowsOf(ctx, tx, "conversation_v2_deliveries", "message", chatID, sent, func(r *DeliveryRow) string { return r.ID })
+	deliveries, err := rowsOf(ctx, tx, "conversation_v3_deliveries", "message", chatID, sent, func(r *DeliveryRow) string { return r.ID })
 	if err != nil {
 		return nil, err
 	}
-	notes, err := rowsOf(ctx, tx, "conversation_v2_notes", "note", chatID, noted, func(r *NoteRow) string { return r.ID })
+	notes, err := rowsOf(ctx, tx, "conversation_v3_notes", "note", chatID, noted, func(r *NoteRow) string { return r.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -271,7 +271,7 @@ func rowsOf[R any](ctx context.Context, tx sqldb.Tx, table, column, chatID strin
 }
 
 func (r *EntryRow) message(d DeliveryRow) *Message {
-	m := &Message{ProviderID: r.ProviderID(), Direction: r.Direction(), Referral: r.Body.Referral, Blocked: r.Body.Blocked, QuickReply: r.Body.QuickReply, Template: r.Body.Template, Campaign: r.Body.Campaign}
+	m := &Message{ProviderID: r.ProviderID, Direction: r.Direction(), Referral: r.Body.Referral, Blocked: r.Body.Blocked, QuickReply: r.Body.QuickReply, Template: r.Body.Template, Campaign: r.Body.Campaign}
 	if r.Body.Content != nil {
 		m.Content = *r.Body.Content
 	}
@@ -299,8 +299,8 @@ func reactionsTo(ctx context.Context, tx sqldb.Tx, chatID string, messages []str
 	}
 	args := []any{chatID}
 	rows, err := sqldb.Select[ReactionRow](ctx, tx, `SELECT target, sender, sender_kind, emoji, happened_at
-		FROM conversation_v2_reactions WHERE chat_id = $1 AND emoji <> '' AND target IN `+sqldb.In(&args, messages)+
-		` ORDER BY happened_at, tie, sender`, args...)
+		FROM conversation_v3_reactions WHERE chat_id = $1 AND emoji <> '' AND target IN `+sqldb.In(&args, messages)+
+		` ORDER BY happened_at, position, sender`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -318,26 +318,26 @@ const answerReach = 5_000
 // nameAnswered gives the messages that answer another its id. Ours are found by
 // the provider's id, the customer's among the entries before the answer.
 func nameAnswered(ctx context.Context, tx sqldb.Tx, chatID string, entries []Entry) error {
-	var answered, ties []string
+	var answered []string
 	var latest int64
 	for _, e := range entries {
 		if m := e.Message; m != nil && m.Context != nil && m.Context.ProviderID != "" {
-			answered, ties = append(answered, m.Context.ProviderID), append(ties, byProvider(m.Context.ProviderID))
+			answered = append(answered, m.Context.ProviderID)
 			latest = max(latest, e.At)
 		}
 	}
 	if len(answered) == 0 {
 		return nil
 	}
-	ours, err := rowsOf(ctx, tx, "conversation_v2_reports", "provider_id", chatID, answered, func(r *ReportRow) string { return r.ProviderID })
+	ours, err := rowsOf(ctx, tx, "conversation_v3_reports", "provider_id", chatID, answered, func(r *ReportRow) string { return r.ProviderID })
 	if err != nil {
 		return err
 	}
 	args := []any{chatID, latest}
-	theirs, err := sqldb.Select[EntryRow](ctx, tx, fmt.Sprintf(`SELECT entry_id, tie FROM (
-			SELECT entry_id, tie, kind FROM conversation_v2_entries WHERE chat_id = $1 AND happened_at <= $2
+	theirs, err := sqldb.Select[EntryRow](ctx, tx, fmt.Sprintf(`SELECT entry_id, provider_id FROM (
+			SELECT entry_id, provider_id FROM conversation_v3_entries WHERE chat_id = $1 AND happened_at <= $2
 			ORDER BY happened_at DESC LIMIT %d) AS before
-		WHERE kind = '%s' AND tie IN `, answerReach, KindMessage)+sqldb.In(&args, ties), args...)
+		WHERE provider_id IN `, answerReach)+sqldb.In(&args, answered), args...)
 	if err != nil {
 		return err
 	}
@@ -346,7 +346,7 @@ func nameAnswered(ctx context.Context, tx sqldb.Tx, chatID string, entries []Ent
 		ids[provider] = r.Message
 	}
 	for _, r := range theirs {
-		ids[r.Tie[len(tieProvider):]] = r.ID
+		ids[r.ProviderID] = r.ID
 	}
 	for _, e := range entries {
 		if m := e.Message; m != nil && m.Context != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/codec"
 	"github.com/chatledger/chatledger/eventstore/memory"
+	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/testenv"
 	"github.com/chatledger/chatledger/projections"
@@ -247,6 +248,53 @@ func cursorOf(t *testing.T, tx sqldb.Tx, q conversation.Query, first conversatio
 	}
 }
 
+// Entries of the same time are in the order of the log, whatever their ids, and
+// whatever they are. A page may begin and end between them.
+func TestOfTheSameTimeInTheOrderOfTheLog(t *testing.T) {
+	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
+		album := func(provider, s string) chat.MessageReceived {
+			m := text(10, s)
+			m.Message, m.ProviderID = chat.MessageID("m-"+provider), "wamid."+provider
+			return m
+		}
+		l.Record(t, "chat-1",
+			album("e", "one"), album("b", "two"),
+			chat.NoteAdded{Note: "z", Text: "mind", By: "ann", At: sec(10)},
+			album("d", "three"),
+			chat.SystemNoticed{ProviderID: "wamid.a", Kind: "user_changed_number", At: sec(10)},
+			queued(10, "y"), queued(10, "x"),
+			album("c", "four"), album("a", "five"),
+			text(9, "late"),
+			chat.NoteEdited{Note: "z", Text: "never mind", By: "ann", At: sec(11)},
+			chat.ReactionReceived{ProviderID: "r2", Target: "wamid.a", Emoji: "👍", At: sec(12)},
+			chat.ReactionQueued{Reaction: "q1", Message: "m-a", Target: "wamid.a", Emoji: "🙏", By: "ann", At: sec(12)},
+		)
+		want := []string{"m-late", "m-e", "m-b", "z", "m-d", ids.Message("1", "wamid.a"), "o-y", "o-x", "m-c", "m-a"}
+		l.Read(t, func(tx sqldb.Tx) {
+			whole := list(t, tx, all("1")).Entries
+			if diff := cmp.Diff(want, idsOf(whole)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			reactions := whole[len(whole)-1].Message.Reactions
+			if len(reactions) != 2 || reactions[0].Emoji != "👍" || reactions[1].Emoji != "🙏" {
+				t.Errorf("reactions %+v", reactions)
+			}
+			q := all("1")
+			for q.Limit = range 12 {
+				if q.Limit == 0 {
+					continue
+				}
+				if diff := cmp.Diff(want, idsOf(backwards(t, tx, q))); diff != "" {
+					t.Errorf("%d at once, backwards (-want +got):\n%s", q.Limit, diff)
+				}
+				if diff := cmp.Diff(want[1:], idsOf(forwards(t, tx, q, cursorOf(t, tx, q, whole[0])))); diff != "" {
+					t.Errorf("%d at once, forwards (-want +got):\n%s", q.Limit, diff)
+				}
+			}
+		})
+	})
+}
+
 // Whoever keeps the cursor of the newest entry gets what comes later by it.
 func TestPagesGoOnFromTheNewest(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
@@ -277,7 +325,7 @@ func TestPagesGoOnFromTheNewest(t *testing.T) {
 	})
 }
 
-// What is read is the same, too, in whatever order webhooks arrive.
+// What is read is the same, too, in whatever order webhooks of different times arrive.
 func TestLateWebhooksReadTheSame(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
 		n := 0
@@ -311,7 +359,7 @@ func TestLateWebhooksReadTheSame(t *testing.T) {
 func TestBadQueries(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
 		l.Read(t, func(tx sqldb.Tx) {
-			good := cursor.Encode("conversation", map[string]any{"t": 1, "i": "x", "e": "y"})
+			good := cursor.Encode("conversation/position", map[string]any{"t": 1, "p": 2})
 			for name, tt := range map[string]struct {
 				query conversation.Query
 				field string
@@ -319,6 +367,8 @@ func TestBadQueries(t *testing.T) {
 				"damaged before":           {conversation.Query{Before: good[1:]}, "before"},
 				"damaged after":            {conversation.Query{After: good[1:]}, "after"},
 				"a cursor of another list": {conversation.Query{Before: cursor.Encode("history", 1)}, "before"},
+				"before, by provider's id": {conversation.Query{Before: cursor.Encode("conversation", map[string]any{"t": 1, "i": "x", "e": "y"})}, "before"},
+				"after, by provider's id":  {conversation.Query{After: cursor.Encode("conversation", map[string]any{"t": 1, "i": "x", "e": "y"})}, "after"},
 				"both":                     {conversation.Query{Before: good, After: good}, "after"},
 				"too much":                 {conversation.Query{Limit: 201}, "limit"},
 			} {

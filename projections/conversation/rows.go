@@ -22,24 +22,24 @@ const (
 	Out = "out" // to the customer
 )
 
-// EntryRow is a row of conversation_v2_entries: what an event added to the
+// EntryRow is a row of conversation_v3_entries: what an event added to the
 // conversation of a chat, for good. Times are in microseconds since 1970 UTC.
 //
 // What may change later is in tables of its own: how far a message got, the text
 // of a note. So an entry is written once, behind all others, and that is what
 // makes a rebuild fast.
 type EntryRow struct {
-	Position  int64  `db:"position,key"` // of the event
-	Chat      string `db:"chat_id"`
-	Workspace string `db:"workspace"`
-	Kind      string `db:"kind"`
-	At        int64  `db:"happened_at"`
-	Tie       string `db:"tie"`      // orders entries of the same microsecond
-	ID        string `db:"entry_id"` // of the message, the note or the event
-	ByKind    string `db:"by_kind"`
-	ByID      string `db:"by_id"`
-	Body      Body   `db:"body"`
-	Revision  int64  `db:"revision"` // of the event
+	Position   int64  `db:"position,key"` // of the event
+	Chat       string `db:"chat_id"`
+	Workspace  string `db:"workspace"`
+	Kind       string `db:"kind"`
+	At         int64  `db:"happened_at"`
+	ID         string `db:"entry_id"` // of the message, the note or the event
+	ByKind     string `db:"by_kind"`
+	ByID       string `db:"by_id"`
+	ProviderID string `db:"provider_id"` // of a message from the customer
+	Body       Body   `db:"body"`
+	Revision   int64  `db:"revision"` // of the event
 }
 
 // Direction returns which way a message went.
@@ -48,14 +48,6 @@ func (r *EntryRow) Direction() string {
 		return In
 	}
 	return Out
-}
-
-// ProviderID returns what its provider calls a message from the customer.
-func (r *EntryRow) ProviderID() string {
-	if r.Kind == KindMessage && r.Direction() == In {
-		return r.Tie[len(tieProvider):]
-	}
-	return ""
 }
 
 // Body is what a message or a system entry holds.
@@ -108,7 +100,7 @@ type MessageKey struct {
 	ID   string `db:"message,key"`
 }
 
-// DeliveryRow is a row of conversation_v2_deliveries: how far a message to the
+// DeliveryRow is a row of conversation_v3_deliveries: how far a message to the
 // customer got. As long as it is only queued, it has none.
 type DeliveryRow struct {
 	MessageKey
@@ -122,7 +114,7 @@ type NoteKey struct {
 	ID   string `db:"note,key"`
 }
 
-// NoteRow is a row of conversation_v2_notes. Of a deleted note nothing is left but
+// NoteRow is a row of conversation_v3_notes. Of a deleted note nothing is left but
 // that there was one.
 type NoteRow struct {
 	NoteKey
@@ -139,7 +131,7 @@ type ReportKey struct {
 	ProviderID string `db:"provider_id,key"`
 }
 
-// ReportRow is a row of conversation_v2_reports: what a provider said about a
+// ReportRow is a row of conversation_v3_reports: what a provider said about a
 // message to the customer, kept until we know which one that is, and after.
 type ReportRow struct {
 	ReportKey
@@ -155,7 +147,7 @@ type ReactionKey struct {
 	Sender string `db:"sender,key"`
 }
 
-// ReactionRow is a row of conversation_v2_reactions. One that was taken away stays
+// ReactionRow is a row of conversation_v3_reactions. One that was taken away stays
 // as a row without emoji, so that an older one that arrives later does not
 // bring it back.
 type ReactionRow struct {
@@ -164,7 +156,7 @@ type ReactionRow struct {
 	SenderKind string `db:"sender_kind"`
 	Emoji      string `db:"emoji"`
 	At         int64  `db:"happened_at"`
-	Tie        string `db:"tie"`
+	Position   int64  `db:"position"` // of the event
 }
 
 // Types of system entry.

@@ -16,22 +16,22 @@ import (
 
 // fillChats makes 100,000 chats: 70 % closed, a third with nobody, the others
 // with 50 agents; all tagged vip.
-const fillChats = `INSERT INTO inbox_v2_chats (
+const fillChats = `INSERT INTO inbox_v3_chats (
 		chat_id, workspace, listed, channel, customer, name, phone, email, is_contact, status, category, assignee, team, tags, unread, has_unread,
 		last_at, last_by, last_kind, last_preview, waiting_since, created_at, last_activity_at, revision, deleted,
-		waiting_order, last_tie, last_in_at, answered_until, profile_name, shared, snoozed, snoozed_until)
+		waiting_order, last_in_at, answered_until, profile_name, shared, snoozed, snoozed_until)
 	WITH RECURSIVE s(i) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT i + 1 FROM s WHERE i < 99999)
 	SELECT CAST((i * 7919) % 1000003 AS TEXT) || '-4d57-9d0c-0a5c2f7f7d11', 'acme', 'acme', 'ch', CAST(15551230000 + i AS TEXT), 'Ana', '+1555', 'a@example.com', false,
 		CASE WHEN i % 10 < 7 THEN 'CLOSED' WHEN i % 10 < 9 THEN 'OPEN' ELSE 'REVIEW' END,
 		CASE WHEN i % 10 < 7 THEN 'closed' WHEN i % 10 < 9 THEN 'open' ELSE 'pending' END,
 		CASE WHEN (i / 10) % 3 = 0 THEN '' ELSE 'agent' || CAST((i / 30) % 50 AS TEXT) END, '', '["vip"]', i % 3, i % 3 > 0,
 		1790000000000000 + i * 1000, 'customer', 'text', 'hello, how are you?', 0, 1780000000000000 + i * 999, 1790000000000000 + i * 1000, 5, false,
-		7433372036854775807 - i * 1000, '0', 1, 1, '{}', '{}', false, 0
+		7433372036854775807 - i * 1000, 1, 1, '{}', '{}', false, 0
 	FROM s`
 
-const fillTags = `INSERT INTO inbox_v2_tags (
+const fillTags = `INSERT INTO inbox_v3_tags (
 		listed, tag, status, assignee, last_activity_at, chat_id, category, team, channel, has_unread, snoozed, created_at, waiting_order)
-	SELECT listed, 'vip', status, assignee, last_activity_at, chat_id, category, team, channel, has_unread, snoozed, created_at, waiting_order FROM inbox_v2_chats`
+	SELECT listed, 'vip', status, assignee, last_activity_at, chat_id, category, team, channel, has_unread, snoozed, created_at, waiting_order FROM inbox_v3_chats`
 
 func BenchmarkList(b *testing.B) {
 	agent, unread := "agent7", true

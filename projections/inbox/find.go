@@ -88,12 +88,12 @@ func Each(ctx context.Context, tx sqldb.Tx, s Search, visit func(filtersql.Ref) 
 // Revisions returns the revisions of those of some chats that exist, also if they
 // are deleted.
 func Revisions(ctx context.Context, tx sqldb.Tx, workspace string, ids []string) (map[string]int64, error) {
-	return filtersql.Revisions(ctx, tx, "inbox_v2_chats", "chat_id", workspace, ids)
+	return filtersql.Revisions(ctx, tx, "inbox_v3_chats", "chat_id", workspace, ids)
 }
 
 // filtered says where the fields of a filter are, and which indexes serve it.
 func filtered() *filtersql.List {
-	const byTag, byActivity, byCreated, byWaiting = "inbox_v2_tags", string(ByActivity), string(ByCreated), string(ByWaiting)
+	const byTag, byActivity, byCreated, byWaiting = "inbox_v3_tags", string(ByActivity), string(ByCreated), string(ByWaiting)
 	activity := []string{byActivity}
 	columns := func(fields ...string) map[string]string {
 		named := map[string]string{
@@ -113,7 +113,7 @@ func filtered() *filtersql.List {
 	held := columns(append(slices.Clone(filters), "created", "last_activity")...)
 	held["offered_to"] = "offered_to"
 	said := func(field string) filtersql.Column {
-		const of = " FROM visitor_profiles v WHERE v.chat_id = c.chat_id AND v.workspace = c.workspace), '')"
+		const of = " FROM visitor_v2_profiles v WHERE v.chat_id = c.chat_id AND v.workspace = c.workspace), '')"
 		return filtersql.Column{
 			SQL:      "COALESCE((SELECT json_extract(v.fields, '$." + field + ".value')" + of,
 			Postgres: "COALESCE((SELECT v.fields::json #>> '{" + field + ",value}'" + of,
@@ -122,10 +122,10 @@ func filtered() *filtersql.List {
 	const ordered = "SELECT 1 FROM orders_v2 o WHERE o.chat_id = c.chat_id AND o.workspace = c.workspace"
 	// CROSS tells SQLite to begin with the few that are offered: it would go through
 	// all chats, since an index has them in order.
-	const offered = `(SELECT c.*, o.offered_to FROM offers_pending o CROSS JOIN inbox_v2_chats c WHERE c.chat_id = o.chat_id AND c.workspace = o.workspace) offered`
+	const offered = `(SELECT c.*, o.offered_to FROM offers_pending o CROSS JOIN inbox_v3_chats c WHERE c.chat_id = o.chat_id AND c.workspace = o.workspace) offered`
 	return &filtersql.List{
 		Name: findList, Target: filter.Chats,
-		Select: chatColumns, From: "inbox_v2_chats c", Table: "inbox_v2_chats", ID: "chat_id", Owner: "listed", Workspace: "c.workspace",
+		Select: chatColumns, From: "inbox_v3_chats c", Table: "inbox_v3_chats", ID: "chat_id", Owner: "listed", Workspace: "c.workspace",
 		Columns: contacts.OfChat(map[string]filtersql.Column{
 			"id":              {SQL: "c.chat_id"},
 			"status":          {SQL: "c.status"},

@@ -133,7 +133,7 @@ func population(t *testing.T, l *viewstest.Ledger) (all []known) {
 		l.Record(t, "groups-"+viewstest.Workspace, group.Created{Group: id, Name: string(id), Kind: group.Static, By: "ann", At: sec(1)})
 	}
 	l.Read(t, func(tx sqldb.Tx) {
-		rows, err := sqldb.Select[inbox.Row](t.Context(), tx, "SELECT * FROM inbox_v2_chats WHERE listed <> ''")
+		rows, err := sqldb.Select[inbox.Row](t.Context(), tx, "SELECT * FROM inbox_v3_chats WHERE listed <> ''")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,8 +2,8 @@
 // chat, with counters and a tag index that follow the rows.
 //
 // It folds and reads; it decides nothing. What WhatsApp's webhooks bring may
-// arrive in any order: the time in the event decides, and the rows come out the
-// same.
+// arrive in any order: the time in the event decides, and of the same time the
+// position in the log.
 package inbox
 
 import (
@@ -28,7 +28,7 @@ func New() projections.Projection {
 	// alone, before it looks at a row.
 	const filters = ", status, assignee, category, team, channel, has_unread, snoozed"
 	p := &Projection{
-		chats: projections.NewRows("inbox_v2_chats", func(r *Row) string { return r.ID },
+		chats: projections.NewRows("inbox_v3_chats", func(r *Row) string { return r.ID },
 			projections.Index{Name: "by_activity", Columns: "listed, last_activity_at, chat_id" + filters},
 			projections.Index{Name: "by_status", Columns: "listed, status, last_activity_at, chat_id, assignee, channel, has_unread, snoozed"},
 			projections.Index{Name: "by_assignee", Columns: "listed, assignee, last_activity_at, chat_id, category, has_unread, snoozed"},
@@ -40,8 +40,8 @@ func New() projections.Projection {
 			projections.Index{Name: "by_waiting", Columns: "listed, waiting_order, chat_id, last_activity_at" + filters},
 			projections.Index{Name: "by_assignee_waiting", Columns: "listed, assignee, waiting_order, chat_id, last_activity_at, status, category, snoozed"},
 		),
-		counts: projections.NewRows("inbox_v2_counts", func(r *CountRow) CountKey { return r.CountKey }),
-		tags: projections.NewRows("inbox_v2_tags", func(r *TagRow) TagKey { return r.TagKey },
+		counts: projections.NewRows("inbox_v3_counts", func(r *CountRow) CountKey { return r.CountKey }),
+		tags: projections.NewRows("inbox_v3_tags", func(r *TagRow) TagKey { return r.TagKey },
 			projections.Index{Name: "by_activity", Columns: "listed, tag, last_activity_at, chat_id" + filters + ", created_at, waiting_order"},
 			projections.Index{Name: "by_status", Columns: "listed, tag, status, last_activity_at, chat_id, snoozed"},
 		),
@@ -51,9 +51,10 @@ func New() projections.Projection {
 	return p
 }
 
-// Name returns the name under which the list is published in this form: the first
-// knew of no chat that is snoozed.
-func (*Projection) Name() string { return "inbox.v2" }
+// Name returns the name under which the list is published in this form. inbox.v1
+// knew of no chat that is snoozed; in inbox.v2 the provider's ids said which of the
+// messages of one time was the last.
+func (*Projection) Name() string { return "inbox.v3" }
 
 // Categories returns the one category of streams that the list is made of.
 func (*Projection) Categories() []string { return []string{"chat"} }
@@ -92,9 +93,9 @@ func (p *Projection) Apply(e projections.Event) {
 				r.Unread++
 				r.received(at)
 			}
-			r.last(at, "0"+f.ProviderID, ByCustomer, f.Content.Kind, Preview(f.Content))
+			r.last(at, ByCustomer, f.Content.Kind, Preview(f.Content))
 			if f.ProfileName != "" {
-				r.Profile = r.Profile.later(Stamped{f.ProfileName, at, f.ProviderID})
+				r.Profile = r.Profile.later(Stamped{f.ProfileName, at})
 			}
 		})
 	case chat.ReactionReceived:
@@ -102,11 +103,7 @@ func (p *Projection) Apply(e projections.Event) {
 	case chat.SystemNoticed:
 		change(func(r *Row) { r.seen(f.At.UnixMicro()) })
 	case chat.DetailsShared:
-		tie := string(f.Message)
-		if tie == "" {
-			tie = e.ID.String()
-		}
-		change(func(r *Row) { r.shared(f, tie) })
+		change(func(r *Row) { r.shared(f) })
 	case chat.MessageQueued:
 		by := ByAgent
 		if f.Bot {
@@ -120,7 +117,7 @@ func (p *Projection) Apply(e projections.Event) {
 			if f.Template != nil || f.Interactive != nil {
 				said.Kind = "text" // what the customer reads is all that counts here
 			}
-			r.last(at, "1"+string(f.Message), by, kind, Preview(said))
+			r.last(at, by, kind, Preview(said))
 		})
 	case chat.Claimed:
 		change(func(r *Row) { r.Assignee = string(f.By) })
@@ -191,7 +188,7 @@ func (r *Row) seen(at int64) {
 // is older than the last answer and merely arrived late.
 func (r *Row) received(at int64) {
 	r.LastInAt = max(r.LastInAt, at)
-	if at > r.AnsweredUntil && (r.WaitingSince == 0 || at < r.WaitingSince) {
+	if at >= r.AnsweredUntil && (r.WaitingSince == 0 || at < r.WaitingSince) {
 		r.WaitingSince = at
 	}
 }
@@ -203,31 +200,29 @@ func (r *Row) answered(at int64) {
 	r.WaitingSince = 0
 }
 
-// last makes a message the last one, if there is none after it. tie decides
-// between messages of the same microsecond; it is the same in every order of
-// arrival.
-func (r *Row) last(at int64, tie, by, kind, preview string) {
-	if r.LastBy != "" && (at < r.LastAt || at == r.LastAt && tie <= r.LastTie) {
-		return
+// last makes a message, which the log has behind all so far, the last one, unless
+// it was written before that.
+func (r *Row) last(at int64, by, kind, preview string) {
+	if r.LastBy == "" || at >= r.LastAt {
+		r.LastAt, r.LastBy, r.LastKind, r.LastPreview = at, by, kind, preview
 	}
-	r.LastAt, r.LastTie, r.LastBy, r.LastKind, r.LastPreview = at, tie, by, kind, preview
 }
 
 // shared makes the visitor a contact. Each detail is the one given last.
-func (r *Row) shared(f chat.DetailsShared, tie string) {
+func (r *Row) shared(f chat.DetailsShared) {
 	at := f.At.UnixMicro()
 	r.IsContact = true
 	if f.Name != "" {
-		r.Shared.Name = r.Shared.Name.later(Stamped{f.Name, at, tie})
+		r.Shared.Name = r.Shared.Name.later(Stamped{f.Name, at})
 	}
 	if len(f.Emails) > 0 {
-		r.Shared.Email = r.Shared.Email.later(Stamped{f.Emails[0], at, tie})
+		r.Shared.Email = r.Shared.Email.later(Stamped{f.Emails[0], at})
 	}
 	if len(f.Phones) > 0 {
-		r.Shared.Phone = r.Shared.Phone.later(Stamped{f.Phones[0], at, tie})
+		r.Shared.Phone = r.Shared.Phone.later(Stamped{f.Phones[0], at})
 	}
 	for _, detail := range f.Emptied {
-		gone := Stamped{At: at, Tie: tie}
+		gone := Stamped{At: at}
 		switch detail {
 		case chat.DetailName:
 			r.Shared.Name = r.Shared.Name.later(gone)
@@ -239,9 +234,10 @@ func (r *Row) shared(f chat.DetailsShared, tie string) {
 	}
 }
 
-// later returns what was given, or taken away, last of s and t.
+// later returns what was given, or taken away, last of s and t, which the log has
+// behind s.
 func (s Stamped) later(t Stamped) Stamped {
-	if s == (Stamped{}) || t.At > s.At || t.At == s.At && (t.Tie > s.Tie || t.Tie == s.Tie && t.Value > s.Value) {
+	if s == (Stamped{}) || t.At >= s.At {
 		return t
 	}
 	return s

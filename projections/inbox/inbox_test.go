@@ -73,6 +73,15 @@ func TestFold(t *testing.T) {
 		{"a late question from before the answer", []any{answer(30, "yes"), text(20, "late")}, func(c *inbox.Chat) {
 			c.LastAt, c.LastActivityAt, c.LastPreview, c.LastBy, c.WaitingSince, c.Unread = us(30), us(30), "yes", "agent", 0, 2
 		}},
+		{"more of the same second", []any{text(20, "b"), text(20, "c"), text(20, "a")}, func(c *inbox.Chat) {
+			c.Unread, c.LastAt, c.LastActivityAt, c.LastPreview = 4, us(20), us(20), "a"
+		}},
+		{"an answer of the same time", []any{answer(10, "yes")}, func(c *inbox.Chat) {
+			c.LastPreview, c.LastBy, c.WaitingSince = "yes", "agent", 0
+		}},
+		{"a question of the same time, after the answer", []any{answer(10, "yes"), text(10, "and")}, func(c *inbox.Chat) {
+			c.LastPreview, c.WaitingSince, c.Unread = "and", us(10), 2
+		}},
 		{"an answer by a bot", []any{chat.MessageQueued{Message: "o", Text: "beep", By: "bot", Bot: true, At: sec(11)}}, func(c *inbox.Chat) {
 			c.LastAt, c.LastActivityAt, c.LastPreview, c.LastBy, c.WaitingSince = us(11), us(11), "beep", "bot", 0
 		}},
@@ -100,6 +109,10 @@ func TestFold(t *testing.T) {
 			chat.DetailsShared{Reason: chat.ByForm, Name: "Ana Lima", At: sec(12)},
 			chat.DetailsShared{Reason: chat.ByContactCard, Name: "A.", Emails: []string{"a@x"}, Message: "m", At: sec(11)},
 		}, func(c *inbox.Chat) { c.Name, c.Email, c.IsContact = "Ana Lima", "a@x", true }},
+		{"details of the same time", []any{
+			chat.DetailsShared{Reason: chat.ByContactCard, Name: "Ben", Emails: []string{"b@x"}, Message: "z", At: sec(12)},
+			chat.DetailsShared{Reason: chat.ByContactCard, Name: "Ana Lima", Emails: []string{"a@x"}, Message: "m", At: sec(12)},
+		}, func(c *inbox.Chat) { c.Name, c.Email, c.IsContact = "Ana Lima", "a@x", true }},
 		{"details that the contact has no more", []any{
 			chat.DetailsShared{Reason: chat.ByForm, Name: "Ana Lima", Emails: []string{"a@x"}, Phones: []string{"+1999"}, At: sec(12)},
 			chat.DetailsShared{Reason: chat.ByAgent, Emptied: []string{"name", "emails", "phones"}, By: "ann", At: sec(13)},
@@ -121,7 +134,7 @@ func TestFold(t *testing.T) {
 			want := base
 			tt.then(&want)
 			want.Revision = int64(1 + len(tt.when))
-			got := projectionstest.Rows[inbox.Row](tables, "inbox_v2_chats")
+			got := projectionstest.Rows[inbox.Row](tables, "inbox_v3_chats")
 			if diff := cmp.Diff([]inbox.Chat{want}, []inbox.Chat{got[0].Chat}); diff != "" {
 				t.Errorf("chat (-want +got):\n%s", diff)
 			}
@@ -131,11 +144,11 @@ func TestFold(t *testing.T) {
 
 func TestAReportBeforeTheChatMakesNone(t *testing.T) {
 	tables := fold(t, chat.DeliveryRecorded{ProviderID: "wamid.OUT1", State: chat.Read, At: sec(1)})
-	if rows := tables["inbox_v2_chats"]; len(rows) != 0 {
+	if rows := tables["inbox_v3_chats"]; len(rows) != 0 {
 		t.Errorf("rows %+v", rows)
 	}
 	tables = fold(t, chat.DeliveryRecorded{ProviderID: "wamid.OUT1", State: chat.Read, At: sec(1)}, opened(5), text(5, "hi"))
-	if got := projectionstest.Rows[inbox.Row](tables, "inbox_v2_chats"); len(got) != 1 || got[0].Revision != 2 || got[0].CreatedAt != us(5) {
+	if got := projectionstest.Rows[inbox.Row](tables, "inbox_v3_chats"); len(got) != 1 || got[0].Revision != 2 || got[0].CreatedAt != us(5) {
 		t.Errorf("rows %+v", got)
 	}
 }
@@ -176,14 +189,14 @@ func TestDerivedTablesFollow(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			tables := fold(t, append(tagged, tt.when...)...)
 			counts := map[inbox.CountKey]int64{}
-			for _, c := range projectionstest.Rows[inbox.CountRow](tables, "inbox_v2_counts") {
+			for _, c := range projectionstest.Rows[inbox.CountRow](tables, "inbox_v3_counts") {
 				counts[c.CountKey] = c.N
 			}
 			if diff := cmp.Diff(tt.counts, counts); diff != "" {
 				t.Errorf("counters (-want +got):\n%s", diff)
 			}
 			var tags []inbox.TagKey
-			for _, r := range projectionstest.Rows[inbox.TagRow](tables, "inbox_v2_tags") {
+			for _, r := range projectionstest.Rows[inbox.TagRow](tables, "inbox_v3_tags") {
 				tags = append(tags, r.TagKey)
 			}
 			if diff := cmp.Diff(tt.tags, tags); diff != "" {
@@ -206,10 +219,10 @@ func TestLateWebhooksLeadToTheSameList(t *testing.T) {
 // settled folds events and takes the revisions out.
 func settled(t testing.TB, events []projections.Event) projectionstest.Tables {
 	tables := projectionstest.Fold(t, inbox.New(), events...)
-	for i, r := range tables["inbox_v2_chats"] {
+	for i, r := range tables["inbox_v3_chats"] {
 		row := r.(inbox.Row)
 		row.Revision = 0
-		tables["inbox_v2_chats"][i] = row
+		tables["inbox_v3_chats"][i] = row
 	}
 	return tables
 }

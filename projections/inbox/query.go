@@ -129,7 +129,7 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 		}
 		asOf = from.AsOf
 	case q.Sort == ByWaiting:
-		asOf, err = sqldb.Get[int64](ctx, tx, `SELECT max(last_activity_at) FROM inbox_v2_chats WHERE listed = $1`, q.Workspace)
+		asOf, err = sqldb.Get[int64](ctx, tx, `SELECT max(last_activity_at) FROM inbox_v3_chats WHERE listed = $1`, q.Workspace)
 		if err != nil {
 			return Page{}, fmt.Errorf("list chats: %w", err)
 		}
@@ -237,13 +237,13 @@ func (q Query) sql(engine sqldb.Engine, by order, from *place, limit int) (strin
 		args = append(args, v)
 		return "$" + strconv.Itoa(len(args))
 	}
-	table, where := "inbox_v2_chats", "listed = "+arg(q.Workspace)
+	table, where := "inbox_v3_chats", "listed = "+arg(q.Workspace)
 	marked := q.Tag
 	if marked == "" && q.Snoozed != nil && *q.Snoozed {
 		marked = markSnoozed
 	}
 	if marked != "" {
-		table, where = "inbox_v2_tags", where+" AND tag = "+arg(marked)
+		table, where = "inbox_v3_tags", where+" AND tag = "+arg(marked)
 	}
 	drives := func(string) bool { return true }
 	if engine == sqldb.SQLite {
@@ -290,7 +290,7 @@ func (q Query) sql(engine sqldb.Engine, by order, from *place, limit int) (strin
 	}
 	return "SELECT " + chatColumns + ", p.place FROM (SELECT chat_id AS id, " + by.column + " AS place FROM " + table +
 		" WHERE " + where + " ORDER BY " + by.column + direction + ", chat_id" + direction + " LIMIT " + arg(limit) +
-		") p JOIN inbox_v2_chats c ON c.chat_id = p.id", args
+		") p JOIN inbox_v3_chats c ON c.chat_id = p.id", args
 }
 
 // driver says which filters may choose the index. PostgreSQL knows how many
@@ -328,7 +328,7 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Chat, error) {
 	if strings.Contains(id, "\x00") {
 		return Chat{}, ErrNotFound
 	}
-	c, err := sqldb.Get[Chat](ctx, tx, "SELECT "+chatColumns+" FROM inbox_v2_chats c WHERE c.chat_id = $1 AND c.listed = $2 AND c.workspace = $2", id, workspace)
+	c, err := sqldb.Get[Chat](ctx, tx, "SELECT "+chatColumns+" FROM inbox_v3_chats c WHERE c.chat_id = $1 AND c.listed = $2 AND c.workspace = $2", id, workspace)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return Chat{}, ErrNotFound
 	}
@@ -342,7 +342,7 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Chat, error) {
 // LastReceived returns when the customer of a chat wrote last, in microseconds; 0 if
 // they never did.
 func LastReceived(ctx context.Context, tx sqldb.Tx, chat string) (at int64, err error) {
-	err = tx.Query(ctx, "SELECT last_in_at FROM inbox_v2_chats WHERE chat_id = $1", []any{chat}, func(r sqldb.Row) error {
+	err = tx.Query(ctx, "SELECT last_in_at FROM inbox_v3_chats WHERE chat_id = $1", []any{chat}, func(r sqldb.Row) error {
 		at = r.Int64(0)
 		return nil
 	})
@@ -378,9 +378,9 @@ func Counts(ctx context.Context, tx sqldb.Tx, workspace, agent string) (Numbers,
 		return c, ErrFilter
 	}
 	rows, err := sqldb.Select[CountRow](ctx, tx, `
-		SELECT dimension, value, category, n FROM inbox_v2_counts WHERE listed = $1 AND dimension IN ('all', 'status', 'unread', 'snoozed', 'snoozed_status', 'snoozed_unread')
+		SELECT dimension, value, category, n FROM inbox_v3_counts WHERE listed = $1 AND dimension IN ('all', 'status', 'unread', 'snoozed', 'snoozed_status', 'snoozed_unread')
 		UNION ALL
-		SELECT dimension, value, category, n FROM inbox_v2_counts WHERE listed = $1 AND dimension IN ('assignee', 'snoozed_assignee') AND value IN ('', $2)`,
+		SELECT dimension, value, category, n FROM inbox_v3_counts WHERE listed = $1 AND dimension IN ('assignee', 'snoozed_assignee') AND value IN ('', $2)`,
 		workspace, agent)
 	if err != nil {
 		return c, fmt.Errorf("count chats: %w", err)

@@ -45,15 +45,14 @@ const chatColumns = `c.chat_id, c.workspace, c.channel, c.customer, c.name, c.ph
 	c.snoozed, c.snoozed_until,
 	c.waiting_since, c.created_at, c.last_activity_at, c.revision`
 
-// Row is a row of inbox_v2_chats: a Chat, and what the fold and the lists need
+// Row is a row of inbox_v3_chats: a Chat, and what the fold and the lists need
 // besides.
 type Row struct {
 	Chat
 	Deleted       bool    `db:"deleted"`
 	Listed        string  `db:"listed"` // the workspace, or "" while deleted: every list begins with it
 	HasUnread     bool    `db:"has_unread"`
-	WaitingOrder  int64   `db:"waiting_order"` // WaitingSince; behind all of those, chats that do not wait, latest activity first
-	LastTie       string  `db:"last_tie"`
+	WaitingOrder  int64   `db:"waiting_order"`  // WaitingSince; behind all of those, chats that do not wait, latest activity first
 	LastInAt      int64   `db:"last_in_at"`     // the customer's last message
 	AnsweredUntil int64   `db:"answered_until"` // messages up to here need no answer
 	Profile       Stamped `db:"profile_name"`
@@ -64,7 +63,6 @@ type Row struct {
 type Stamped struct {
 	Value string `json:"v,omitempty"`
 	At    int64  `json:"t,omitempty"`
-	Tie   string `json:"i,omitempty"` // decides between values of the same time
 }
 
 // Shared is what somebody told about the customer.
@@ -96,13 +94,13 @@ const (
 	dimSnoozedUnread   = "snoozed_unread"
 )
 
-// CountRow is a row of inbox_v2_counts. A counter of 0 has no row.
+// CountRow is a row of inbox_v3_counts. A counter of 0 has no row.
 type CountRow struct {
 	CountKey
 	N int64 `db:"n"`
 }
 
-// TagKey is the key of inbox_v2_tags, which is clustered by it: the chats with a
+// TagKey is the key of inbox_v3_tags, which is clustered by it: the chats with a
 // tag, a status and an assignee lie together in the order of the list.
 type TagKey struct {
 	Listed         string `db:"listed,key"`
@@ -113,7 +111,7 @@ type TagKey struct {
 	Chat           string `db:"chat_id,key"`
 }
 
-// TagRow is a row of inbox_v2_tags: with what lists filter and sort by, so that
+// TagRow is a row of inbox_v3_tags: with what lists filter and sort by, so that
 // they need not look at the chat.
 type TagRow struct {
 	TagKey

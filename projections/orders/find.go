@@ -86,12 +86,12 @@ func Revisions(ctx context.Context, tx sqldb.Tx, workspace string, ids []string)
 // filtered says where the fields of a filter are, and which indexes serve it.
 func filtered() *filtersql.List {
 	of := func(sql string) string {
-		return "COALESCE((SELECT " + sql + " FROM visitor_profiles v WHERE v.chat_id = c.chat_id AND v.workspace = c.workspace), '')"
+		return "COALESCE((SELECT " + sql + " FROM visitor_v2_profiles v WHERE v.chat_id = c.chat_id AND v.workspace = c.workspace), '')"
 	}
 	said := func(field string) filtersql.Column {
 		return filtersql.Column{SQL: of("json_extract(v.fields, '$." + field + ".value')"), Postgres: of("v.fields::json #>> '{" + field + ",value}'")}
 	}
-	const ofChat = " FROM inbox_v2_chats h WHERE h.chat_id = c.chat_id AND h.workspace = c.workspace"
+	const ofChat = " FROM inbox_v3_chats h WHERE h.chat_id = c.chat_id AND h.workspace = c.workspace"
 	held := map[string]string{"id": "order_id", "placed": "placed_at"}
 	return &filtersql.List{
 		Name: "orders/find", Target: filter.Orders,

@@ -56,7 +56,7 @@ const list = "orders"
 
 const (
 	columns  = `SELECT o.*, COALESCE(v.name, '') AS visitor_name, COALESCE(v.email, '') AS visitor_email, COALESCE(v.phone, '') AS visitor_phone FROM `
-	visitors = ` LEFT JOIN visitor_profiles v ON v.chat_id = o.chat_id AND v.workspace = o.workspace WHERE `
+	visitors = ` LEFT JOIN visitor_v2_profiles v ON v.chat_id = o.chat_id AND v.workspace = o.workspace WHERE `
 )
 
 // List returns a page of the orders that pass every filter, the latest first.

@@ -144,7 +144,7 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (p cursor.Page[Message], er
 	}
 	args = append(args, limit+1)
 	rows, err := sqldb.Select[Message](ctx, tx, fmt.Sprintf(`SELECT m.* FROM scheduled_messages m
-		JOIN inbox_v2_chats c ON c.chat_id = m.chat_id AND c.listed = $1
+		JOIN inbox_v3_chats c ON c.chat_id = m.chat_id AND c.listed = $1
 		WHERE %s ORDER BY m.send_at, m.chat_id, m.message LIMIT $%d`, where, len(args)), args...)
 	if err != nil {
 		return p, fmt.Errorf("list scheduled messages: %w", err)

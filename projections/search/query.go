@@ -217,9 +217,9 @@ func (q Query) load(ctx context.Context, tx sqldb.Tx, ids []int64) ([]Found, err
 	}
 	args := []any{q.Workspace}
 	rows, err := sqldb.Select[foundRow](ctx, tx, `SELECT d.*, coalesce(c.name, p.name, '') AS visitor_name, coalesce(c.phone, '') AS visitor_phone
-		FROM `+docs+` d LEFT JOIN search_chats c ON c.chat_id = d.chat_id AND c.workspace = d.workspace
-		LEFT JOIN search_contacts p ON p.contact_id = d.contact_id AND p.workspace = d.workspace
-		LEFT JOIN search_contacts s ON s.contact_id = p.merged_into AND s.workspace = d.workspace
+		FROM `+docs+` d LEFT JOIN search_v2_chats c ON c.chat_id = d.chat_id AND c.workspace = d.workspace
+		LEFT JOIN search_v2_contacts p ON p.contact_id = d.contact_id AND p.workspace = d.workspace
+		LEFT JOIN search_v2_contacts s ON s.contact_id = p.merged_into AND s.workspace = d.workspace
 		WHERE d.workspace = $1 AND (c.deleted = FALSE OR p.deleted = FALSE AND coalesce(s.deleted, FALSE) = FALSE OR d.order_id <> '') AND d.id IN `+sqldb.In(&args, ids)+` ORDER BY d.id DESC`, args...)
 	if err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ const (
 
 func docID(e projections.Event, slot int64) int64 { return int64(e.Position)<<slotBits | slot }
 
-// DocRow is a row of search_docs: a text to be found. Times are in microseconds
+// DocRow is a row of search_v2_docs: a text to be found. Times are in microseconds
 // since 1970 UTC.
 type DocRow struct {
 	ID        int64  `db:"id,key"` // of the event that gave the text
@@ -46,7 +46,7 @@ type NoteKey struct {
 	Note   string `db:"note_id,key"`
 }
 
-// NoteRow is a row of search_notes: a note as it reads now.
+// NoteRow is a row of search_v2_notes: a note as it reads now.
 type NoteRow struct {
 	NoteKey
 
@@ -69,7 +69,7 @@ func (r *NoteRow) doc() *DocRow {
 	}
 }
 
-// ChatRow is a row of search_chats: a chat and its visitor.
+// ChatRow is a row of search_v2_chats: a chat and its visitor.
 type ChatRow struct {
 	Chat      string  `db:"chat_id,key"`
 	Workspace string  `db:"workspace"`
@@ -105,14 +105,13 @@ type Details struct {
 	PhonesGone int64 `json:"phones_gone,omitempty"`
 }
 
-// Said is a value with when it was said. Of two at the same time, Tie decides.
+// Said is a value with when it was said.
 type Said struct {
 	Value string `json:"value"`
 	At    int64  `json:"at"`
-	Tie   string `json:"tie"`
 }
 
-// ContactRow is a row of search_contacts.
+// ContactRow is a row of search_v2_contacts.
 type ContactRow struct {
 	Contact   string   `db:"contact_id,key"`
 	Workspace string   `db:"workspace"`

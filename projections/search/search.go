@@ -25,14 +25,14 @@ type Projection struct {
 	docs   *projections.Journal[DocRow]
 }
 
-const docs = "search_docs"
+const docs = "search_v2_docs"
 
 // New returns the projection with nothing pending.
 func New() projections.Projection {
 	p := &Projection{
-		notes:  projections.NewRows("search_notes", func(r *NoteRow) NoteKey { return r.NoteKey }),
-		chats:  projections.NewRows("search_chats", func(r *ChatRow) string { return r.Chat }),
-		people: projections.NewRows("search_contacts", func(r *ContactRow) string { return r.Contact }),
+		notes:  projections.NewRows("search_v2_notes", func(r *NoteRow) NoteKey { return r.NoteKey }),
+		chats:  projections.NewRows("search_v2_chats", func(r *ChatRow) string { return r.Chat }),
+		people: projections.NewRows("search_v2_contacts", func(r *ContactRow) string { return r.Contact }),
 		docs:   projections.NewJournal(docs, func(r *DocRow) int64 { return r.ID }),
 	}
 	p.docs.IndexWords("1", indexed)
@@ -42,8 +42,9 @@ func New() projections.Projection {
 	return p
 }
 
-// Name returns the name under which the documents were first published.
-func (*Projection) Name() string { return "search.v1" }
+// Name returns the name under which the documents are published in this form: in
+// search.v1 ids decided which of the names of one time a visitor has.
+func (*Projection) Name() string { return "search.v2" }
 
 // Categories returns the streams that documents are made of.
 func (*Projection) Categories() []string { return []string{"chat", "contact", "order"} }
@@ -100,7 +101,7 @@ func (p *Projection) ofChat(e projections.Event) {
 	case chat.Opened:
 		p.chats.Put(opened(e, f))
 	case chat.DetailsShared:
-		p.visitor(e, func(r *ChatRow) { r.Details = r.Details.shared(e, f) })
+		p.visitor(e, func(r *ChatRow) { r.Details = r.Details.shared(f) })
 	case chat.Deleted:
 		p.chats.Update(e.Subject(), func(r *ChatRow) { r.Deleted = true })
 	case chat.Restored:
@@ -275,23 +276,16 @@ func (r *ChatRow) derive(doc, at int64) {
 // not count as newer: else each message would change the row.
 func (d Details) profile(f chat.MessageReceived) Details {
 	if f.ProfileName != d.Profile.Value {
-		d.Profile = d.Profile.later(Said{f.ProfileName, f.At.UnixMicro(), string(f.Message)})
+		d.Profile = d.Profile.later(Said{f.ProfileName, f.At.UnixMicro()})
 	}
 	return d
 }
 
 // shared takes details in.
-func (d Details) shared(e projections.Event, f chat.DetailsShared) Details {
-	said := func(value string) Said {
-		s := Said{value, f.At.UnixMicro(), string(f.Message)}
-		if s.Tie == "" {
-			s.Tie = e.ID.String()
-		}
-		return s
-	}
-	d.Name = d.Name.later(said(f.Name))
-	d.Company = d.Company.later(said(f.Company))
+func (d Details) shared(f chat.DetailsShared) Details {
 	at := f.At.UnixMicro()
+	d.Name = d.Name.later(Said{f.Name, at})
+	d.Company = d.Company.later(Said{f.Company, at})
 	if at >= d.EmailsGone {
 		d.Emails = collect(d.Emails, f.Emails)
 	}
@@ -301,9 +295,9 @@ func (d Details) shared(e projections.Event, f chat.DetailsShared) Details {
 	for _, detail := range f.Emptied {
 		switch detail {
 		case chat.DetailName:
-			d.Name = d.Name.emptied(said(""))
+			d.Name = d.Name.emptied(Said{At: at})
 		case chat.DetailCompany:
-			d.Company = d.Company.emptied(said(""))
+			d.Company = d.Company.emptied(Said{At: at})
 		case chat.DetailEmails:
 			d.Emails, d.EmailsGone = nil, at
 		case chat.DetailPhones:
@@ -321,9 +315,10 @@ func (s Said) emptied(gone Said) Said {
 	return gone
 }
 
-// later returns what was said last of the two. Nothing is never later.
+// later returns what was said last of s and b, which the log has behind s. Nothing is
+// never later.
 func (s Said) later(b Said) Said {
-	if b.Value == "" || s != (Said{}) && (s.At > b.At || s.At == b.At && s.Tie+"\x00"+s.Value >= b.Tie+"\x00"+b.Value) {
+	if b.Value == "" || s.At > b.At {
 		return s
 	}
 	return b

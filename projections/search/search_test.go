@@ -161,8 +161,11 @@ func TestVisitorsAreFound(t *testing.T) {
 		late := received("m2", "x")
 		late.ProfileName, late.At = "Pepe", sec(1) // before "José": it came late
 		l.Record(t, "chat-1", late)
+		again := received("m0", "x") // at the time of "José", and behind it in the log
+		again.ProfileName = "Pepita"
+		l.Record(t, "chat-1", again)
 		expect(t, l, map[string]string{
-			"garcia": "visitor:1", "jg@example": "visitor:1", "nandu": "visitor:1", "600111222": "visitor:1", "jose": "visitor:1", "pepe": "", "5678": "visitor:1",
+			"pepita": "visitor:1", "garcia": "visitor:1", "jg@example": "visitor:1", "nandu": "visitor:1", "600111222": "visitor:1", "jose": "visitor:1", "pepe": "", "5678": "visitor:1",
 		})
 		l.Read(t, func(tx sqldb.Tx) {
 			list := all(t, tx, search.Query{Text: "hi"})

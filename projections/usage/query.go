@@ -41,7 +41,7 @@ func Tags(ctx context.Context, tx sqldb.Tx, workspace string, aliases directory.
 func distinct(ctx context.Context, tx sqldb.Tx, workspace string, tags []string) (Uses, error) {
 	args := []any{workspace}
 	in := sqldb.In(&args, tags)
-	u, err := sqldb.Get[Uses](ctx, tx, `SELECT (SELECT count(DISTINCT chat_id) FROM inbox_v2_tags WHERE listed = $1 AND tag IN `+in+`) AS chats,
+	u, err := sqldb.Get[Uses](ctx, tx, `SELECT (SELECT count(DISTINCT chat_id) FROM inbox_v3_tags WHERE listed = $1 AND tag IN `+in+`) AS chats,
 		(SELECT count(DISTINCT order_id) FROM orders_v2_tags WHERE workspace = $1 AND tag IN `+in+`) AS orders`, args...)
 	if err != nil {
 		return u, fmt.Errorf("count uses of merged tags: %w", err)

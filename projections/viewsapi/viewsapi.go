@@ -76,7 +76,7 @@ type answer[B any] struct {
 
 // View is how a view is.
 type View struct {
-	Name       string    `json:"name" example:"inbox.v2"`
+	Name       string    `json:"name" example:"inbox.v3"`
 	State      string    `json:"state" doc:"running, waiting (no process moves it), failing, other log or other shape."`
 	Position   int64     `json:"position" doc:"Every event up to here is in the view, or parked, or left out."`
 	Head       int64     `json:"head" doc:"Where the log ends."`
@@ -132,7 +132,7 @@ type WasSkipped struct {
 
 // OfView names the view that a request is about.
 type OfView struct {
-	View string `path:"view" example:"inbox.v2"`
+	View string `path:"view" example:"inbox.v3"`
 }
 
 type inPage struct {

@@ -26,7 +26,7 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, chat string) (Profile, err
 	if strings.Contains(chat, "\x00") {
 		return Profile{}, ErrNotFound
 	}
-	r, err := sqldb.Get[Row](ctx, tx, `SELECT * FROM visitor_profiles WHERE chat_id = $1 AND workspace = $2`, chat, workspace)
+	r, err := sqldb.Get[Row](ctx, tx, `SELECT * FROM visitor_v2_profiles WHERE chat_id = $1 AND workspace = $2`, chat, workspace)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return Profile{}, ErrNotFound
 	}

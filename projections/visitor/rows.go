@@ -43,7 +43,7 @@ type Fields struct {
 	PhonesGone Source `json:"phones_gone,omitzero"`
 }
 
-// Row is a row of visitor_profiles: the customer of a chat. Times are in
+// Row is a row of visitor_v2_profiles: the customer of a chat. Times are in
 // microseconds since 1970 UTC.
 type Row struct {
 	Chat          string  `db:"chat_id,key"`
@@ -56,7 +56,6 @@ type Row struct {
 	IsContact     bool    `db:"is_contact"`
 	ContactReason string  `db:"contact_reason"` // of what made the visitor a contact
 	ContactAt     int64   `db:"contact_at"`
-	ContactTie    string  `db:"contact_tie"`
 	FirstSeen     int64   `db:"first_seen"`
 	LastSeen      int64   `db:"last_seen"` // the last message or reaction, else FirstSeen
 	LastActAt     int64   `db:"last_act_at"`

@@ -2,7 +2,7 @@
 // gave it, when and how.
 //
 // It folds and reads; it decides nothing. Each field is what was said last, by
-// the time in the event and whatever order events arrive in. The name of the
+// the time in the event, and of the same time by the position in the log. The name of the
 // profile in the channel and the name that was shared are two fields: a profile
 // that changes does not undo what somebody told.
 package visitor
@@ -25,11 +25,12 @@ type Projection struct {
 
 // New returns the projection with nothing pending.
 func New() projections.Projection {
-	return &Projection{projections.NewRows("visitor_profiles", func(r *Row) string { return r.Chat })}
+	return &Projection{projections.NewRows("visitor_v2_profiles", func(r *Row) string { return r.Chat })}
 }
 
-// Name returns the name under which the profiles were first published.
-func (*Projection) Name() string { return "visitor.v1" }
+// Name returns the name under which the profiles are published in this form: in
+// visitor.v1 ids decided which of what was said at one time was said last.
+func (*Projection) Name() string { return "visitor.v2" }
 
 // Categories returns the one category of streams that profiles are made of.
 func (*Projection) Categories() []string { return []string{"chat"} }
@@ -103,8 +104,8 @@ func (r *Row) shared(e projections.Event, f chat.DetailsShared) {
 	if f.By != "" {
 		s.By, s.ByKind = string(f.By), "agent"
 	}
-	if tie := s.tie(); !r.IsContact || at < r.ContactAt || at == r.ContactAt && tie < r.ContactTie {
-		r.IsContact, r.ContactReason, r.ContactAt, r.ContactTie = true, string(f.Reason), at, tie
+	if !r.IsContact || at < r.ContactAt {
+		r.IsContact, r.ContactReason, r.ContactAt = true, string(f.Reason), at
 	}
 	set := func(field *Field, value string) { *field = later(*field, Field{value, s}) }
 	set(&r.Fields.Name, f.Name)
@@ -156,18 +157,9 @@ func since(gone Source, list []Field) []Field {
 	return slices.DeleteFunc(list, func(f Field) bool { return compare(f, Field{Source: gone}) < 0 })
 }
 
-// tie decides between sources of the same time. It is the same in every order
-// of arrival.
-func (s Source) tie() string {
-	if s.Message != "" {
-		return s.Message
-	}
-	return s.Event
-}
-
-// compare orders fields by when they were said.
+// compare orders fields by when they were said. Those that one event said are equal.
 func compare(a, b Field) int {
-	return cmp.Or(cmp.Compare(a.Source.At, b.Source.At), cmp.Compare(a.Source.tie(), b.Source.tie()), cmp.Compare(a.Value, b.Value))
+	return cmp.Or(cmp.Compare(a.Source.At, b.Source.At), cmp.Compare(a.Source.Revision, b.Source.Revision))
 }
 
 // later returns what was said last of a and b. Nothing is never later.
@@ -178,8 +170,8 @@ func later(a, b Field) Field {
 	return b
 }
 
-// collect returns list with values, each with the source that gave it last, the
-// latest first. It leaves list alone.
+// collect returns list with values, each with the source that gave it last: the
+// latest first, and those of one source in its order. It leaves list alone.
 func collect(list []Field, values []string, s Source) []Field {
 	out := slices.Clone(list)
 	for _, v := range values {
@@ -187,13 +179,16 @@ func collect(list []Field, values []string, s Source) []Field {
 			continue
 		}
 		f := Field{v, s}
-		if i := slices.IndexFunc(out, func(o Field) bool { return o.Value == v }); i >= 0 {
-			out[i] = later(out[i], f)
-		} else {
-			out = append(out, f)
+		i := slices.IndexFunc(out, func(o Field) bool { return o.Value == v })
+		if i >= 0 && compare(out[i], f) >= 0 {
+			continue
 		}
+		if i >= 0 {
+			out = slices.Delete(out, i, i+1)
+		}
+		out = append(out, f)
 	}
-	slices.SortFunc(out, func(a, b Field) int { return compare(b, a) })
+	slices.SortStableFunc(out, func(a, b Field) int { return compare(b, a) })
 	return out[:min(maxKept, len(out))]
 }
 

@@ -36,7 +36,7 @@ func fold(t testing.TB, facts ...any) visitor.Row {
 		e.Meta = eventstore.Metadata{Actor: "15551230001", ActorKind: "customer"}
 		events = append(events, e)
 	}
-	rows := projectionstest.Rows[visitor.Row](projectionstest.Fold(t, visitor.New(), events...), "visitor_profiles")
+	rows := projectionstest.Rows[visitor.Row](projectionstest.Fold(t, visitor.New(), events...), "visitor_v2_profiles")
 	if len(rows) != 1 {
 		t.Fatalf("profiles %+v", rows)
 	}
@@ -90,6 +90,8 @@ func TestNames(t *testing.T) {
 		"shared again":                   {[]any{shared, chat.DetailsShared{Reason: chat.ByAgent, Name: "A. Lima", By: "ann", At: sec(61)}}, "A. Lima"},
 		"taken away":                     {[]any{message(50, "Ana"), shared, chat.DetailsShared{Reason: chat.ByAgent, Emptied: []string{"name"}, By: "ann", At: sec(61)}}, "Ana"},
 		"taken away before":              {[]any{shared, chat.DetailsShared{Reason: chat.ByAgent, Emptied: []string{"name"}, By: "ann", At: sec(59)}}, "Ana Lima"},
+		"shared at the same time, later": {[]any{shared, chat.DetailsShared{Reason: chat.ByContactCard, Name: "A. Lima", Message: "m1", At: sec(60)}}, "A. Lima"},
+		"taken away at the same time":    {[]any{message(50, "Ana"), shared, chat.DetailsShared{Reason: chat.ByAgent, Emptied: []string{"name"}, By: "ann", At: sec(60)}}, "Ana"},
 		"shared before, told afterwards": {[]any{shared, chat.DetailsShared{Reason: chat.ByAgent, Name: "A. Lima", By: "ann", At: sec(59)}}, "Ana Lima"},
 	} {
 		if got := fold(t, tt.facts...); got.Name != tt.want {
@@ -117,7 +119,7 @@ func TestDetailsAndTheirSources(t *testing.T) {
 	if diff := cmp.Diff(want, got.Fields); diff != "" {
 		t.Errorf("fields (-want +got):\n%s", diff)
 	}
-	emails := []visitor.Field{{Value: "b@x", Source: agent}, {Value: "a@x", Source: agent}, {Value: "c@x", Source: card}}
+	emails := []visitor.Field{{Value: "a@x", Source: agent}, {Value: "b@x", Source: agent}, {Value: "c@x", Source: card}}
 	if diff := cmp.Diff(emails, got.Emails); diff != "" {
 		t.Errorf("e-mails (-want +got):\n%s", diff)
 	}
@@ -152,7 +154,7 @@ func TestListsAreBounded(t *testing.T) {
 	}
 }
 
-// Whatever order webhooks arrive in, the profile is the same.
+// Whatever order webhooks of different times arrive in, the profile is the same.
 func TestLateWebhooksLeadToTheSameProfile(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		story := viewstest.Draw(rt)
@@ -164,7 +166,7 @@ func TestLateWebhooksLeadToTheSameProfile(t *testing.T) {
 
 // settled folds events and takes the revisions out.
 func settled(t testing.TB, events []projections.Event) visitor.Row {
-	rows := projectionstest.Rows[visitor.Row](projectionstest.Fold(t, visitor.New(), events...), "visitor_profiles")
+	rows := projectionstest.Rows[visitor.Row](projectionstest.Fold(t, visitor.New(), events...), "visitor_v2_profiles")
 	r := rows[0]
 	r.Revision = 0
 	f := &r.Fields

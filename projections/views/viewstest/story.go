@@ -141,32 +141,51 @@ func Draw(t *rapid.T) Story {
 
 // InOrder returns the story as it is recorded if no webhook is late.
 func (s Story) InOrder() []projections.Event {
-	return s.record(slices.Clone(s.scene), slices.Repeat([]time.Duration{0}, len(s.scene)))
+	places := make([]int, len(s.scene))
+	for i := range places {
+		places[i] = i
+	}
+	return s.record(places, make([]time.Duration, len(s.scene)))
 }
 
 // Late returns the story as it is recorded if webhooks are late, or come in
-// another order.
+// another order. Those of the same second come in theirs: nothing but that says
+// which of them was first.
 func (s Story) Late(t *rapid.T) []projections.Event {
+	places := make([]int, len(s.scene))
 	late := make([]time.Duration, len(s.scene))
-	order := rapid.Permutation(s.scene).Draw(t, "order")
-	for i, sc := range order {
+	for i, sc := range s.scene {
+		places[i] = i
 		if sc.webhook {
 			late[i] = time.Duration(rapid.IntRange(0, 49).Draw(t, "late")) * time.Second
 		}
 	}
-	return s.record(order, late)
+	places = rapid.Permutation(places).Draw(t, "order")
+	for first, last := 0, 0; first < len(s.scene); first = last {
+		for last < len(s.scene) && s.scene[last].at.Equal(s.scene[first].at) {
+			last++
+		}
+		slices.Sort(late[first:last])
+		slices.Sort(places[first:last])
+	}
+	return s.record(places, late)
 }
 
-func (s Story) record(scenes []scene, late []time.Duration) []projections.Event {
+// record returns the story with each scene so much late; places orders those that
+// come at once.
+func (s Story) record(places []int, late []time.Duration) []projections.Event {
 	type arrival struct {
 		scene
 		recorded time.Time
+		place    int
 	}
-	arrivals := make([]arrival, len(scenes))
-	for i, sc := range scenes {
-		arrivals[i] = arrival{sc, sc.at.Add(late[i])}
+	arrivals := make([]arrival, len(s.scene))
+	for i, sc := range s.scene {
+		arrivals[i] = arrival{sc, sc.at.Add(late[i]), places[i]}
 	}
-	slices.SortStableFunc(arrivals, func(a, b arrival) int { return cmp.Compare(a.recorded.UnixNano(), b.recorded.UnixNano()) })
+	slices.SortFunc(arrivals, func(a, b arrival) int {
+		return cmp.Or(a.recorded.Compare(b.recorded), cmp.Compare(a.place, b.place))
+	})
 	var events []projections.Event
 	reached := map[string]int{} // the domain records a report only if it says more
 	add := func(fact any, a arrival) {
