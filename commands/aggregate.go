@@ -147,13 +147,19 @@ func (a *aggregate[S, E]) with(ctx context.Context, id string, use func(S) error
 // do runs one command: it folds the stream, lets decide choose, and appends the
 // result. If another process was quicker it starts again from the new state.
 func (a *aggregate[S, E]) do(ctx context.Context, o Origin, name, id string, decide decideFunc[S, E]) (Result, error) {
-	return a.doAbout(ctx, o, name, id, &id, decide)
+	return a.doAbout(ctx, o, name, id, &subject{id: id}, decide)
+}
+
+// subject is one of the many things that are in a stream.
+type subject struct {
+	id       string
+	revision *eventstore.Revision // that it has; nil: that of the stream
 }
 
 // doAbout is do for a stream with many things. Decide leaves in about which one it is
-// about: that is the ID of a Result if nothing had to be done. If something was, its
-// event says so.
-func (a *aggregate[S, E]) doAbout(ctx context.Context, o Origin, name, id string, about *string, decide decideFunc[S, E]) (Result, error) {
+// about: that is the ID of a Result, and its Revision, if nothing had to be done. If
+// something was, its event says so.
+func (a *aggregate[S, E]) doAbout(ctx context.Context, o Origin, name, id string, about *subject, decide decideFunc[S, E]) (Result, error) {
 	if o.Workspace == "" {
 		return Result{}, errNoWorkspace
 	}
@@ -163,7 +169,10 @@ func (a *aggregate[S, E]) doAbout(ctx context.Context, o Origin, name, id string
 	}
 	res, err := a.run(ctx, o, name, id, decide)
 	if err == nil && !res.Changed {
-		res.ID = *about
+		res.ID = about.id
+		if about.revision != nil {
+			res.Revision = *about.revision
+		}
 	}
 	if o.Keyed && !res.Changed && (err == nil || isFault(err)) {
 		return a.keepAnswer(ctx, o, name, res, err)

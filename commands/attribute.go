@@ -18,7 +18,7 @@ type Attributes struct {
 
 // Define adds an attribute. Its id is a slug of the name.
 func (c Attributes) Define(ctx context.Context, o Origin, cmd attribute.Define) (Result, error) {
-	var about string
+	var about subject
 	return c.attributes.doAbout(ctx, o, "attribute.define", o.Workspace, &about, func(_ context.Context, s attribute.State) ([]attribute.Event, error) {
 		cmd := cmd // for another decision the id may be another
 		if a, ok := s.Lookup(cmd.Name); ok && cmd.Attribute == "" {
@@ -26,7 +26,7 @@ func (c Attributes) Define(ctx context.Context, o Origin, cmd attribute.Define) 
 		} else if cmd.Attribute == "" {
 			cmd.Attribute = attribute.ID(freeSlug(cmd.Name, func(id string) bool { _, used := s.Lookup(id); return used }))
 		}
-		about = string(cmd.Attribute)
+		about.id = string(cmd.Attribute)
 		return cmd.Decide(s)
 	})
 }

@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,13 @@ import (
 
 // Groups runs the commands of packages group and members. All groups of a workspace
 // are in one stream, so that a name is unique; who is in a static group is in a
-// stream of its own.
+// stream of its own. A Result's revision is that of the group alone, as group.Revision
+// has it, and so is what IfMatch names: for Create it is that of the whole list, since
+// there is no group yet.
+//
+// What changes the same thing of a group, its name and filter or its members, is in one
+// stream: there IfMatch is exact. A change of the other thing at the very same moment may
+// go unseen; neither overwrites anything of the other.
 type Groups struct {
 	groups  *aggregate[group.State, group.Event]
 	members *aggregate[members.State, members.Event]
@@ -39,32 +46,177 @@ func (c Groups) Create(ctx context.Context, o Origin, cmd group.Create, named []
 			return Result{}, err
 		}
 	}
-	r, err := c.groups.do(ctx, o, "group.create", o.Workspace, decides(cmd.Decide))
-	r.ID = string(cmd.Group)
+	about := subject{id: string(cmd.Group)}
+	r, err := c.groups.doAbout(ctx, o, "group.create", o.Workspace, &about, func(ctx context.Context, s group.State) ([]group.Event, error) {
+		if g, made := s.Get(cmd.Group); made {
+			_, err := c.present(ctx, g, &about)
+			if err != nil {
+				return nil, err
+			}
+		}
+		return cmd.Decide(s)
+	})
+	return c.numbered(ctx, o, cmd.Group, r, err)
+}
+
+// change runs a command about one group.
+func (c Groups) change(ctx context.Context, o Origin, name string, id group.ID, decide func(group.State) ([]group.Event, error)) (Result, error) {
+	want := o.IfMatch
+	o.IfMatch = nil
+	about := subject{id: string(id)}
+	r, err := c.groups.doAbout(ctx, o, name, o.Workspace, &about, func(ctx context.Context, s group.State) ([]group.Event, error) {
+		if g, made := s.Get(id); made {
+			revision, err := c.present(ctx, g, &about)
+			if err != nil {
+				return nil, err
+			}
+			if err := c.match(ctx, o.Workspace, g, want, revision); err != nil {
+				return nil, err
+			}
+		}
+		return decide(s)
+	})
+	return c.numbered(ctx, o, id, r, err)
+}
+
+// present returns the revision that a group has, and leaves it in about. It must not
+// wait for a state of members: whoever holds one may wait for that of the groups.
+func (c Groups) present(ctx context.Context, g group.Group, about *subject) (eventstore.Revision, error) {
+	choices, err := c.choices(ctx, g.ID, nil)
+	revision := eventstore.Revision(group.Revision(g.Changes, choices))
+	about.revision = &revision
+	return revision, err
+}
+
+// choices returns how many choices of the members of a group were asked for: up to a
+// position, if there is one.
+func (c Groups) choices(ctx context.Context, id group.ID, to *eventstore.Position) (int, error) {
+	for r, err := range c.members.store.ReadStream(ctx, membersStream(id), eventstore.StreamQuery{Backwards: true}) {
+		if err != nil {
+			return 0, fmt.Errorf("%w: read members: %w", ErrUnavailable, err)
+		}
+		if to != nil && r.Position > *to {
+			continue
+		}
+		e, err := c.members.codec.Decode(r)
+		if err != nil {
+			return 0, err
+		}
+		return members.ChoiceOf(e), nil
+	}
+	return 0, nil
+}
+
+// numbered gives the Result of a command that did something the revision that the group
+// had then: its repeat gets the same.
+func (c Groups) numbered(ctx context.Context, o Origin, id group.ID, r Result, err error) (Result, error) {
+	r.ID = string(id)
+	if err != nil || !r.Changed {
+		return r, err
+	}
+	var s group.State
+	for e, err := range c.history(ctx, o.Workspace) {
+		if err != nil {
+			return Result{}, err
+		}
+		if e.Position > r.Position {
+			break
+		}
+		s = group.Evolve(s, e.fact)
+	}
+	g, _ := s.Get(id)
+	choices, err := c.choices(ctx, id, &r.Position)
+	r.Revision = eventstore.Revision(group.Revision(g.Changes, choices))
 	return r, err
 }
 
+// groupEvent is what happened to a group of a workspace.
+type groupEvent struct {
+	eventstore.Recorded
+	fact group.Event
+}
+
+// history returns what happened to the groups of a workspace.
+func (c Groups) history(ctx context.Context, workspace string) func(func(groupEvent, error) bool) {
+	return func(yield func(groupEvent, error) bool) {
+		for r, err := range c.groups.store.ReadStream(ctx, "groups-"+workspace, eventstore.StreamQuery{}) {
+			e := groupEvent{Recorded: r}
+			if err != nil {
+				err = fmt.Errorf("%w: read groups: %w", ErrUnavailable, err)
+			} else {
+				e.fact, err = c.groups.codec.Decode(r)
+			}
+			if !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// match refuses a change of a group that has another revision than the caller wants,
+// with what happened since. Of one that was deleted there is nothing to change.
+func (c Groups) match(ctx context.Context, workspace string, g group.Group, want *eventstore.Revision, have eventstore.Revision) error {
+	if want == nil || *want == have || g.Deleted {
+		return nil
+	}
+	var since []eventstore.Recorded
+	for e, err := range c.history(ctx, workspace) {
+		if err != nil {
+			return err
+		}
+		if _, made := e.fact.(group.Created); !made && group.About(e.fact) == g.ID {
+			since = append(since, e.Recorded)
+		}
+	}
+	choices := 0
+	for r, err := range c.members.store.ReadStream(ctx, membersStream(g.ID), eventstore.StreamQuery{}) {
+		if err != nil {
+			return fmt.Errorf("%w: read members: %w", ErrUnavailable, err)
+		}
+		if r.Type != (members.Requested{}).EventType() {
+			continue
+		}
+		if choices++; choices > 1 {
+			since = append(since, r)
+		}
+	}
+	slices.SortFunc(since, func(a, b eventstore.Recorded) int { return cmp.Compare(a.Position, b.Position) })
+	for i := range since { // as many changes as group.Revision counts
+		since[i].Revision = eventstore.Revision(i + 1)
+	}
+	from := min(max(int(*want), 0), len(since))
+	since = since[from:min(from+staleLimit, len(since))]
+	return &Stale{Subject: "group " + string(g.ID), Want: *want, Got: have, Since: since}
+}
+
+func membersStream(id group.ID) string { return "members-" + string(id) }
+
 // Rename gives a group another name.
 func (c Groups) Rename(ctx context.Context, o Origin, cmd group.Rename) (Result, error) {
-	return c.groups.do(ctx, o, "group.rename", o.Workspace, decides(cmd.Decide))
+	return c.change(ctx, o, "group.rename", cmd.Group, cmd.Decide)
 }
 
 // SetFilter gives a group another filter.
 func (c Groups) SetFilter(ctx context.Context, o Origin, cmd group.SetFilter) (Result, error) {
-	return c.groups.do(ctx, o, "group.set_filter", o.Workspace, decides(cmd.Decide))
+	return c.change(ctx, o, "group.set_filter", cmd.Group, cmd.Decide)
 }
 
 // Delete ends a group.
 func (c Groups) Delete(ctx context.Context, o Origin, cmd group.Delete) (Result, error) {
-	return c.groups.do(ctx, o, "group.delete", o.Workspace, decides(cmd.Decide))
+	return c.change(ctx, o, "group.delete", cmd.Group, cmd.Decide)
 }
 
 // Refresh has the members of a static group chosen anew: by its filter, as whoever
 // set that meant it, or, where they are named, by other names.
 func (c Groups) Refresh(ctx context.Context, o Origin, id group.ID, cmd members.Request) (Result, error) {
 	cmd.Workspace = o.Workspace
-	return c.members.do(ctx, o, "members.request", string(id), func(ctx context.Context, s members.State) ([]members.Event, error) {
+	want := o.IfMatch
+	o.IfMatch = nil
+	r, err := c.members.do(ctx, o, "members.request", string(id), func(ctx context.Context, s members.State) ([]members.Event, error) {
 		g, err := c.Get(ctx, o.Workspace, id)
+		if err == nil {
+			err = c.match(ctx, o.Workspace, g, want, eventstore.Revision(group.Revision(g.Changes, s.Choice)))
+		}
 		switch {
 		case err != nil:
 			return nil, err
@@ -79,6 +231,7 @@ func (c Groups) Refresh(ctx context.Context, o Origin, id group.ID, cmd members.
 		cmd.Filter, cmd.Me = g.Filter, g.By
 		return cmd.Decide(s)
 	})
+	return c.numbered(ctx, o, id, r, err)
 }
 
 // Empty takes the members out of a group that was deleted.
@@ -165,7 +318,7 @@ func (c Groups) Members(ctx context.Context, id group.ID) ([]string, error) {
 
 func (c Groups) read(ctx context.Context, id group.ID, q eventstore.StreamQuery) func(func(members.Event, error) bool) {
 	return func(yield func(members.Event, error) bool) {
-		for r, err := range c.members.store.ReadStream(ctx, "members-"+string(id), q) {
+		for r, err := range c.members.store.ReadStream(ctx, membersStream(id), q) {
 			var e members.Event
 			if err != nil {
 				err = fmt.Errorf("%w: read members: %w", ErrUnavailable, err)

@@ -23,7 +23,7 @@ type Statuses struct {
 
 // Create adds a status. Its id is a slug of the name in upper case.
 func (c Statuses) Create(ctx context.Context, o Origin, cmd status.Create) (Result, error) {
-	var about string
+	var about subject
 	return c.statuses.doAbout(ctx, o, "status.create", o.Workspace, &about, func(_ context.Context, s status.State) ([]status.Event, error) {
 		cmd := cmd // for another decision the id may be another
 		if item, ok := s.Find(cmd.Name); ok && cmd.Status == "" {
@@ -31,7 +31,7 @@ func (c Statuses) Create(ctx context.Context, o Origin, cmd status.Create) (Resu
 		} else if cmd.Status == "" {
 			cmd.Status = status.ID(strings.ToUpper(freeSlug(cmd.Name, s.Known)))
 		}
-		about = string(cmd.Status)
+		about.id = string(cmd.Status)
 		return cmd.Decide(s)
 	})
 }

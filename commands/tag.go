@@ -20,7 +20,7 @@ type Tags struct {
 
 // Create adds a tag. Its id is a slug of the name.
 func (c Tags) Create(ctx context.Context, o Origin, cmd tag.Create) (Result, error) {
-	var about string
+	var about subject
 	return c.tags.doAbout(ctx, o, "tag.create", o.Workspace, &about, func(_ context.Context, s tag.State) ([]tag.Event, error) {
 		cmd := cmd // for another decision the id may be another
 		if t, ok := s.Lookup(cmd.Name); ok && cmd.Tag == "" {
@@ -28,7 +28,7 @@ func (c Tags) Create(ctx context.Context, o Origin, cmd tag.Create) (Result, err
 		} else if cmd.Tag == "" {
 			cmd.Tag = tag.ID(freeSlug(cmd.Name, func(id string) bool { _, used := s.Lookup(id); return used }))
 		}
-		about = string(cmd.Tag)
+		about.id = string(cmd.Tag)
 		return cmd.Decide(s)
 	})
 }

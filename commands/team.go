@@ -18,7 +18,7 @@ type Teams struct {
 
 // Create adds a team. Its id is a slug of the name.
 func (c Teams) Create(ctx context.Context, o Origin, cmd team.Create) (Result, error) {
-	var about string
+	var about subject
 	return c.teams.doAbout(ctx, o, "team.create", o.Workspace, &about, func(_ context.Context, s team.State) ([]team.Event, error) {
 		cmd := cmd // for another decision the id may be another
 		if id, ok := s.Find(cmd.Name); ok && cmd.Team == "" {
@@ -26,7 +26,7 @@ func (c Teams) Create(ctx context.Context, o Origin, cmd team.Create) (Result, e
 		} else if cmd.Team == "" {
 			cmd.Team = team.ID(freeSlug(cmd.Name, s.Known))
 		}
-		about = string(cmd.Team)
+		about.id = string(cmd.Team)
 		return cmd.Decide(s)
 	})
 }

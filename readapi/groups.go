@@ -100,7 +100,7 @@ var (
 // Group is contacts that were chosen.
 type Group struct {
 	ID        string          `json:"id"`
-	Revision  int64           `json:"revision" doc:"Of the workspace's whole list, for If-Match."`
+	Revision  int64           `json:"revision" doc:"For If-Match: how often the group was changed since it was made. Another name, another filter, a refresh or other named members are changes; that the members are chosen then, as was asked for, is none."`
 	Name      string          `json:"name"`
 	Kind      string          `json:"kind" enum:"static,dynamic" doc:"static: the members are those of the last choice. dynamic: whoever passes the filter."`
 	Filter    json.RawMessage `json:"filter,omitempty" doc:"Of contacts; none if the members are named."`
@@ -155,9 +155,9 @@ func newGroupChoice(c groups.Choice) *GroupChoice {
 	return out
 }
 
-func newGroup(ctx context.Context, tx sqldb.Tx, g groups.Group, revision int64) (Group, error) {
+func newGroup(ctx context.Context, tx sqldb.Tx, g groups.Group) (Group, error) {
 	out := Group{
-		ID: g.ID, Revision: revision, Name: g.Name, Kind: g.Kind, Filter: rawOrNone(g.Filter),
+		ID: g.ID, Revision: g.Revision(), Name: g.Name, Kind: g.Kind, Filter: rawOrNone(g.Filter),
 		CreatedBy: g.CreatedBy, CreatedAt: moment(g.CreatedAt), UpdatedBy: g.UpdatedBy, UpdatedAt: moment(g.UpdatedAt),
 	}
 	if g.Kind == string(group.Dynamic) {
@@ -185,7 +185,7 @@ func listGroups(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inGroups) 
 	}
 	items := make([]Group, len(page.Items))
 	for i, g := range page.Items {
-		if items[i], err = newGroup(ctx, tx, g, revision); err != nil {
+		if items[i], err = newGroup(ctx, tx, g); err != nil {
 			return web.List[Group]{}, none, err
 		}
 	}
@@ -197,11 +197,7 @@ func (a *API) getGroup(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inG
 	if err != nil {
 		return out, none, err
 	}
-	revision, err := groups.Revision(ctx, tx, r.Workspace)
-	if err != nil {
-		return out, none, err
-	}
-	if out, err = newGroup(ctx, tx, g, revision); err != nil {
+	if out, err = newGroup(ctx, tx, g); err != nil {
 		return out, none, err
 	}
 	if g.Kind == string(group.Dynamic) {
@@ -211,7 +207,7 @@ func (a *API) getGroup(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inG
 		}
 		out.Members, out.Exact = &n.N, n.Exact
 	}
-	return out, eventstore.Revision(revision), nil
+	return out, eventstore.Revision(out.Revision), nil
 }
 
 // in is the condition to be in a group.

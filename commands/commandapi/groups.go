@@ -70,23 +70,26 @@ func (a *api) patchGroup(ctx context.Context, c caller, in *groupWith[GroupPatch
 	return called(string(in.Group), r, err)
 }
 
+// groupRevision documents what If-Match and ETag are about.
+const groupRevision = "The revision is that of the group, as GET /v1/groups/{group} has it: other groups do not matter to it."
+
 func (a *api) groups() []web.Endpoint {
 	type ctx = context.Context
 	return []web.Endpoint{
 		write(a, "POST /v1/groups", seniors, "Make a group of contacts",
 			func(ctx ctx, c caller, in *with[NewGroupBody]) (result, error) {
 				return a.Groups.Create(ctx, c.Origin, in.Body.command(c), in.Body.IDs)
-			}, answers(201), "The members of a static group are chosen next: GET /v1/groups/{group} shows the choice. "+listRevision),
-		write(a, "PATCH /v1/groups/{group}", seniors, "Change a group's name or filter", a.patchGroup, oneThing+listRevision),
+			}, answers(201), "The members of a static group are chosen next: GET /v1/groups/{group} shows the choice. If-Match takes the ETag of GET /v1/groups, that of the whole list; the answer has the group's own."),
+		write(a, "PATCH /v1/groups/{group}", seniors, "Change a group's name or filter", a.patchGroup, oneThing+groupRevision),
 		write(a, "DELETE /v1/groups/{group}", seniors, "Delete a group",
 			func(ctx ctx, c caller, in *inGroup) (result, error) {
 				r, err := a.Groups.Delete(ctx, c.Origin, group.Delete{Group: in.Group, By: string(c.By), At: c.At})
 				return called(string(in.Group), r, err)
-			}, "Nothing happens to the contacts. "+listRevision),
+			}, "Nothing happens to the contacts. "+groupRevision),
 		write(a, "POST /v1/groups/{group}/refresh", seniors, "Choose the members of a static group anew",
 			func(ctx ctx, c caller, in *inGroup) (result, error) {
 				return a.Groups.Refresh(ctx, c.Origin, in.Group, members.Request{By: string(c.By), At: c.At})
-			}, answers(202), "By its filter, as contacts are now. POST /v1/groups/{group}/refresh/preview tells before what that changes, GET /v1/groups/{group} after. The revision is that of the group's members."),
+			}, answers(202), "By its filter, as contacts are now. POST /v1/groups/{group}/refresh/preview tells before what that changes, GET /v1/groups/{group} after. "+groupRevision),
 		write(a, "PUT /v1/groups/{group}/members", seniors, "Name the members of a group anew",
 			func(ctx ctx, c caller, in *groupWith[NamedMembersBody]) (result, error) {
 				ids := in.Body.IDs
@@ -94,6 +97,6 @@ func (a *api) groups() []web.Endpoint {
 					ids = []string{}
 				}
 				return a.Groups.Refresh(ctx, c.Origin, in.Group, members.Request{IDs: ids, By: string(c.By), At: c.At})
-			}, answers(202), "Of a group that was made from ids. The revision is that of the group's members."),
+			}, answers(202), "Of a group that was made from ids. "+groupRevision),
 	}
 }

@@ -66,12 +66,14 @@ func (e Renamed) apply(s *State) {
 	s.names.Release(e.Group, g.Name)
 	s.names.Add(e.Group, e.Name)
 	g.Name = e.Name
+	g.Changes++
 	s.groups[e.Group] = g
 }
 
 func (e FilterSet) apply(s *State) {
 	g := s.groups[e.Group]
 	g.Filter, g.By = e.Filter, e.By
+	g.Changes++
 	s.groups[e.Group] = g
 }
 
@@ -79,5 +81,6 @@ func (e Deleted) apply(s *State) {
 	g := s.groups[e.Group]
 	s.names.Release(e.Group, g.Name)
 	g.Deleted, g.Filter = true, nil
+	g.Changes++
 	s.groups[e.Group] = g
 }

@@ -47,8 +47,14 @@ type Group struct {
 	Kind    Kind
 	Filter  json.RawMessage // nil if its members are named
 	By      string          // who set the filter, or named the members at first: "me" in the filter
+	Changes int             // of what is above, since it was made
 	Deleted bool
 }
+
+// Revision returns the revision of a group: how often it was changed since it was made,
+// with so many choices of its members. The first of them is a part of making it; that a
+// choice is made, as was asked for, is no other change.
+func Revision(changes, choices int) int { return changes + max(choices-1, 0) }
 
 // State is what past events allow a decision to depend on, and no more. Evolve
 // changes it in place; Decide never does.
@@ -59,6 +65,21 @@ type State struct {
 
 // Evolve returns the state after e.
 func Evolve(s State, e Event) State { e.apply(&s); return s }
+
+// About returns the group that an event is about.
+func About(e Event) ID {
+	switch e := e.(type) {
+	case Created:
+		return e.Group
+	case Renamed:
+		return e.Group
+	case FilterSet:
+		return e.Group
+	case Deleted:
+		return e.Group
+	}
+	return ""
+}
 
 // Get returns a group, also one that was deleted.
 func (s State) Get(id ID) (Group, bool) {

@@ -48,6 +48,21 @@ type Refused struct {
 	At     time.Time `json:"at"`
 }
 
+// ChoiceOf returns the choice that an event is about.
+func ChoiceOf(e Event) int {
+	switch e := e.(type) {
+	case Requested:
+		return e.Choice
+	case Changed:
+		return e.Choice
+	case Chosen:
+		return e.Choice
+	case Refused:
+		return e.Choice
+	}
+	return 0
+}
+
 // EventType names Requested in the log.
 func (Requested) EventType() string { return "members.requested.v1" }
 

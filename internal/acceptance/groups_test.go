@@ -30,6 +30,81 @@ func (c client) chosen(group string, choice int) (made map[string]any) {
 	return made
 }
 
+// The revision that one answer about a group has is good for whatever is done to it
+// next. Other groups do not matter, nor that the members are chosen as was asked for. An
+// old one is refused, with what happened since.
+func TestRevisionsOfGroups(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		sue := s.token("supervisor", "Sue")
+		s.start()
+		contact := func(name string) string {
+			return sue.must(201, "POST", "/v1/contacts", fmt.Sprintf(`{"name":%q,"city":"Rome"}`, name)).object(t)["id"].(string)
+		}
+		ana, bea := contact("Ana"), contact("Bea")
+		choice := map[string]int{}
+		settled := func(path string) { sue.chosen(strings.TrimPrefix(path, "/v1/groups/"), choice[path]) }
+		made := func(body string) (path, tag string) {
+			r := sue.must(201, "POST", "/v1/groups", body)
+			path = "/v1/groups/" + r.object(t)["id"].(string)
+			choice[path] = 1
+			settled(path)
+			return path, r.header.Get("ETag")
+		}
+		romans, tag := made(`{"name":"Romans","filter":{"field":"city","op":"eq","value":"Rome"}}`)
+		friends, friendly := made(fmt.Sprintf(`{"name":"Friends","ids":[%q]}`, ana))
+		first := map[string]string{romans: tag, friends: friendly}
+		last := map[string]string{romans: tag, friends: friendly}
+		position := ""
+		do := func(status int, method, path, to, body string) {
+			t.Helper()
+			r := sue.must(status, method, path+to, body, "If-Match: "+last[path])
+			last[path], position = r.header.Get("ETag"), r.header.Get("Position")
+			if tag := fmt.Sprintf("\"%v\"", r.object(t)["revision"]); tag != last[path] {
+				t.Errorf("%s %s: revision %s, ETag %s", method, to, tag, last[path])
+			}
+			if status == 202 {
+				choice[path]++
+				settled(path)
+			}
+			shown := sue.must(200, "GET", path+"?min_position="+position, "")
+			if got := shown.header.Get("ETag"); got != last[path] || fmt.Sprintf("\"%v\"", shown.object(t)["revision"]) != got {
+				t.Errorf("%s %s answered with %s, and then there is %s", method, to, last[path], got)
+			}
+		}
+		for i := range 2 {
+			do(200, "PATCH", romans, "", fmt.Sprintf(`{"name":"Romans %d"}`, i))
+			do(202, "POST", romans, "/refresh", "")
+			do(202, "PUT", friends, "/members", fmt.Sprintf(`{"ids":[%q]}`, bea))
+			do(202, "POST", romans, "/refresh", "")
+			do(200, "PATCH", friends, "", fmt.Sprintf(`{"name":"Friends %d"}`, i))
+			do(200, "PATCH", romans, "", fmt.Sprintf(`{"filter":{"field":"name","op":"eq","value":"Ana %d"}}`, i))
+			do(202, "PUT", friends, "/members", fmt.Sprintf(`{"ids":[%q]}`, ana))
+			made(fmt.Sprintf(`{"name":"Another %d","filter":{}}`, i))
+		}
+		for _, g := range sue.must(200, "GET", "/v1/groups?min_position="+position, "").object(t)["items"].([]any) {
+			path := "/v1/groups/" + dig(g, "id").(string)
+			if tag, ok := last[path]; ok && fmt.Sprintf("\"%v\"", dig(g, "revision")) != tag {
+				t.Errorf("the list has %v of %s, want %s", dig(g, "revision"), dig(g, "name"), tag)
+			}
+		}
+		for _, stale := range []struct{ method, path, to, body string }{
+			{"PATCH", romans, "", `{"name":"X"}`},
+			{"POST", romans, "/refresh", ""},
+			{"DELETE", romans, "", ""},
+			{"PATCH", friends, "", `{"name":"X"}`},
+			{"PUT", friends, "/members", fmt.Sprintf(`{"ids":[%q]}`, ana)},
+		} {
+			got := sue.must(412, stale.method, stale.path+stale.to, stale.body, "If-Match: "+first[stale.path]).object(t)
+			since, _ := got["since"].([]any)
+			if fmt.Sprintf("\"%v\"", got["revision"]) != last[stale.path] || float64(len(since)) != got["revision"] || dig(got, "since", 0, "revision") != 1.0 {
+				t.Errorf("%s %s by the first revision: %v", stale.method, stale.to, got)
+			}
+		}
+		sue.must(200, "DELETE", romans, "", "If-Match: "+last[romans])
+		s.verifyAll()
+	})
+}
+
 // A group goes through its life on the real server: made, looked at, refreshed,
 // killed over, edited and deleted.
 func TestGroups(t *testing.T) {

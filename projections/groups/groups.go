@@ -26,19 +26,20 @@ type Projection struct {
 // New returns the projection with nothing pending.
 func New() projections.Projection {
 	return &Projection{
-		groups: projections.NewRows("groups", func(g *Group) string { return g.ID },
+		groups: projections.NewRows("groups_v2", func(g *Group) string { return g.ID },
 			projections.Index{Name: "by_name", Columns: "listed, sort_name, group_id"},
 		),
-		lists:   projections.NewRows("groups_lists", func(l *List) string { return l.Workspace }),
-		choices: projections.NewRows("groups_choices", func(c *Choice) ChoiceKey { return c.ChoiceKey }),
-		members: projections.NewRows("groups_members", func(m *Member) MemberKey { return m.MemberKey },
+		lists:   projections.NewRows("groups_v2_lists", func(l *List) string { return l.Workspace }),
+		choices: projections.NewRows("groups_v2_choices", func(c *Choice) ChoiceKey { return c.ChoiceKey }),
+		members: projections.NewRows("groups_v2_members", func(m *Member) MemberKey { return m.MemberKey },
 			projections.Index{Name: "by_contact", Columns: "contact_id, group_id"},
 		),
 	}
 }
 
-// Name returns the name under which the groups were first published.
-func (*Projection) Name() string { return "groups.v1" }
+// Name returns the name under which the groups are published in this form: groups.v1
+// did not count their changes.
+func (*Projection) Name() string { return "groups.v2" }
 
 // Categories returns the categories of streams that groups are made of.
 func (*Projection) Categories() []string { return []string{"groups", "members"} }
@@ -69,22 +70,25 @@ func (p *Projection) group(f group.Event, workspace, actor string) {
 			g.CreatedAt, g.UpdatedAt, g.UpdatedBy = f.At.UnixMicro(), f.At.UnixMicro(), f.By
 		})
 	case group.Renamed:
-		p.groups.Update(string(f.Group), func(g *Group) { g.Name, g.SortName, g.UpdatedBy = f.Name, strings.ToLower(f.Name), actor })
+		p.groups.Update(string(f.Group), func(g *Group) {
+			g.Name, g.SortName, g.UpdatedBy = f.Name, strings.ToLower(f.Name), actor
+			g.Changes++
+		})
 	case group.FilterSet:
 		p.groups.Update(string(f.Group), func(g *Group) {
 			g.Filter, g.FilterBy, g.UpdatedBy, g.UpdatedAt = string(f.Filter), f.By, f.By, f.At.UnixMicro()
+			g.Changes++
 		})
 	case group.Deleted:
-		p.groups.Update(string(f.Group), func(g *Group) { g.Listed = "" })
+		p.groups.Update(string(f.Group), func(g *Group) {
+			g.Listed = ""
+			g.Changes++
+		})
 	}
 }
 
 func (p *Projection) choice(f members.Event, id string, e projections.Event) {
-	change := func(n int, fold func(*Choice)) {
-		key := ChoiceKey{id, int64(n)}
-		p.choices.Update(key, fold)
-		p.groups.Upsert(id, func(g *Group) { g.ID, g.MembersRevision = id, int64(e.Revision) })
-	}
+	change := func(n int, fold func(*Choice)) { p.choices.Update(ChoiceKey{id, int64(n)}, fold) }
 	switch f := f.(type) {
 	case members.Requested:
 		p.choices.Put(Choice{
@@ -92,7 +96,6 @@ func (p *Projection) choice(f members.Event, id string, e projections.Event) {
 			By: f.By, RequestedAt: f.At.UnixMicro(),
 		})
 		p.groups.Upsert(id, func(g *Group) { g.ID, g.Asked = id, int64(f.Choice) })
-		change(f.Choice, func(*Choice) {})
 	case members.Changed:
 		n := int64(f.Choice)
 		for _, c := range f.Added {

@@ -64,6 +64,11 @@ func TestList(t *testing.T) {
 			if err != nil || g.Filter != `{"and":[]}` || g.FilterBy != "bob" || g.CreatedBy != "ann" || g.UpdatedAt != sec(3).UnixMicro() {
 				t.Errorf("%+v, %v", g, err)
 			}
+			for id, want := range map[string]int64{"1": 1, "2": 1, "3": 0} {
+				if g, err := groups.Get(t.Context(), tx, acme, id); err != nil || g.Revision() != want {
+					t.Errorf("group %s is at revision %d, want %d: %v", id, g.Revision(), want, err)
+				}
+			}
 			for _, id := range []string{"4", "5", "6", "\x00"} {
 				if _, err := groups.Get(t.Context(), tx, acme, id); !errors.Is(err, group.ErrNotFound) {
 					t.Errorf("get %q: %v", id, err)

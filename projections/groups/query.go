@@ -38,7 +38,7 @@ func Find(ctx context.Context, tx sqldb.Tx, workspace string, q Query) (page Pag
 		}
 		where, args = where+" AND (sort_name, group_id) > ($3, $4)", append(args, from.Name, from.ID)
 	}
-	rows, err := sqldb.Select[Group](ctx, tx, "SELECT * FROM groups WHERE "+where+" ORDER BY sort_name, group_id LIMIT $2", args...)
+	rows, err := sqldb.Select[Group](ctx, tx, "SELECT * FROM groups_v2 WHERE "+where+" ORDER BY sort_name, group_id LIMIT $2", args...)
 	if err != nil {
 		return page, 0, fmt.Errorf("list groups: %w", err)
 	}
@@ -49,7 +49,7 @@ func Find(ctx context.Context, tx sqldb.Tx, workspace string, q Query) (page Pag
 
 // Revision returns the revision of the list of a workspace's groups.
 func Revision(ctx context.Context, tx sqldb.Tx, workspace string) (int64, error) {
-	revision, err := sqldb.Get[int64](ctx, tx, "SELECT COALESCE(max(revision), -1) FROM groups_lists WHERE workspace = $1", workspace)
+	revision, err := sqldb.Get[int64](ctx, tx, "SELECT COALESCE(max(revision), -1) FROM groups_v2_lists WHERE workspace = $1", workspace)
 	if err != nil {
 		return 0, fmt.Errorf("read revision of groups: %w", err)
 	}
@@ -61,7 +61,7 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Group, error) 
 	if strings.Contains(id, "\x00") || workspace == "" {
 		return Group{}, group.ErrNotFound
 	}
-	g, err := sqldb.Get[Group](ctx, tx, "SELECT * FROM groups WHERE group_id = $1 AND listed = $2", id, workspace)
+	g, err := sqldb.Get[Group](ctx, tx, "SELECT * FROM groups_v2 WHERE group_id = $1 AND listed = $2", id, workspace)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return g, group.ErrNotFound
 	}
@@ -77,7 +77,7 @@ func Some(ctx context.Context, tx sqldb.Tx, workspace string, ids []string) (map
 		return nil, nil //nolint:nilnil // a map of nothing
 	}
 	args := []any{workspace}
-	rows, err := sqldb.Select[Group](ctx, tx, "SELECT * FROM groups WHERE listed = $1 AND group_id IN "+sqldb.In(&args, ids), args...)
+	rows, err := sqldb.Select[Group](ctx, tx, "SELECT * FROM groups_v2 WHERE listed = $1 AND group_id IN "+sqldb.In(&args, ids), args...)
 	if err != nil {
 		return nil, fmt.Errorf("look for groups: %w", err)
 	}
@@ -90,7 +90,7 @@ func Some(ctx context.Context, tx sqldb.Tx, workspace string, ids []string) (map
 
 // Dynamic returns the dynamic groups of a workspace, by name.
 func Dynamic(ctx context.Context, tx sqldb.Tx, workspace string) ([]Group, error) {
-	rows, err := sqldb.Select[Group](ctx, tx, "SELECT * FROM groups WHERE listed = $1 AND kind = $2 ORDER BY sort_name, group_id LIMIT $3",
+	rows, err := sqldb.Select[Group](ctx, tx, "SELECT * FROM groups_v2 WHERE listed = $1 AND kind = $2 ORDER BY sort_name, group_id LIMIT $3",
 		workspace, string(group.Dynamic), group.MaxDynamic)
 	if err != nil {
 		return nil, fmt.Errorf("list dynamic groups: %w", err)
@@ -112,7 +112,7 @@ func Choices(ctx context.Context, tx sqldb.Tx, id string, q Query) (page Page[Ch
 		}
 		where, args = where+" AND choice < $3", append(args, from.N)
 	}
-	rows, err := sqldb.Select[Choice](ctx, tx, "SELECT * FROM groups_choices WHERE "+where+" ORDER BY choice DESC LIMIT $2", args...)
+	rows, err := sqldb.Select[Choice](ctx, tx, "SELECT * FROM groups_v2_choices WHERE "+where+" ORDER BY choice DESC LIMIT $2", args...)
 	if err != nil {
 		return page, fmt.Errorf("list choices: %w", err)
 	}
@@ -121,7 +121,7 @@ func Choices(ctx context.Context, tx sqldb.Tx, id string, q Query) (page Page[Ch
 
 // GetChoice returns a choice of a group's members, or group.ErrNotFound.
 func GetChoice(ctx context.Context, tx sqldb.Tx, id string, choice int64) (Choice, error) {
-	c, err := sqldb.Get[Choice](ctx, tx, "SELECT * FROM groups_choices WHERE group_id = $1 AND choice = $2", id, choice)
+	c, err := sqldb.Get[Choice](ctx, tx, "SELECT * FROM groups_v2_choices WHERE group_id = $1 AND choice = $2", id, choice)
 	if errors.Is(err, sqldb.ErrNoRows) {
 		return c, group.ErrNotFound.With("the members were never chosen so often")
 	}
@@ -134,7 +134,7 @@ func GetChoice(ctx context.Context, tx sqldb.Tx, id string, choice int64) (Choic
 // ChoiceAt returns the choice that counted at a position of the log, 0 if there was
 // none.
 func ChoiceAt(ctx context.Context, tx sqldb.Tx, id string, position int64) (int64, error) {
-	n, err := sqldb.Get[int64](ctx, tx, "SELECT COALESCE(max(choice), 0) FROM groups_choices WHERE group_id = $1 AND state = $2 AND made_at_position <= $3",
+	n, err := sqldb.Get[int64](ctx, tx, "SELECT COALESCE(max(choice), 0) FROM groups_v2_choices WHERE group_id = $1 AND state = $2 AND made_at_position <= $3",
 		id, Made, position)
 	if err != nil {
 		return 0, fmt.Errorf("look for choice: %w", err)
@@ -171,7 +171,7 @@ func membersOf(ctx context.Context, tx sqldb.Tx, id string, choice int64, q Quer
 			return page, err
 		}
 	}
-	rows, err := sqldb.Select[Member](ctx, tx, "SELECT * FROM groups_members WHERE group_id = $1 AND contact_id > $2 AND ("+test+" OR stays > 1) ORDER BY contact_id LIMIT $3",
+	rows, err := sqldb.Select[Member](ctx, tx, "SELECT * FROM groups_v2_members WHERE group_id = $1 AND contact_id > $2 AND ("+test+" OR stays > 1) ORDER BY contact_id LIMIT $3",
 		id, from.ID, limit+1, choice)
 	if err != nil {
 		return page, fmt.Errorf("list members: %w", err)
@@ -191,7 +191,7 @@ func membersOf(ctx context.Context, tx sqldb.Tx, id string, choice int64, q Quer
 // Stays returns when some contacts were in a group.
 func Stays(ctx context.Context, tx sqldb.Tx, id string, contacts []string) ([]Member, error) {
 	args := []any{id}
-	rows, err := sqldb.Select[Member](ctx, tx, "SELECT * FROM groups_members WHERE group_id = $1 AND contact_id IN "+sqldb.In(&args, contacts)+" ORDER BY contact_id", args...)
+	rows, err := sqldb.Select[Member](ctx, tx, "SELECT * FROM groups_v2_members WHERE group_id = $1 AND contact_id IN "+sqldb.In(&args, contacts)+" ORDER BY contact_id", args...)
 	if err != nil {
 		return nil, fmt.Errorf("look for members: %w", err)
 	}

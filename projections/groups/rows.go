@@ -1,6 +1,8 @@
 package groups
 
-// Group is a row of groups. Times are in microseconds since 1970 UTC.
+import "github.com/chatledger/chatledger/domain/group"
+
+// Group is a row of groups_v2. Times are in microseconds since 1970 UTC.
 type Group struct {
 	ID        string `db:"group_id,key"`
 	Workspace string `db:"workspace"` // "" if members were named for a group that was refused
@@ -15,12 +17,15 @@ type Group struct {
 	UpdatedBy string `db:"updated_by"`
 	UpdatedAt int64  `db:"updated_at"`
 
-	Asked           int64 `db:"asked"`            // the last choice of members that was asked for; 0 if none was
-	Made            int64 `db:"made"`             // the last that was made
-	MembersRevision int64 `db:"members_revision"` // of the stream of its members
+	Changes int64 `db:"changes"` // of its name and filter, since it was made
+	Asked   int64 `db:"asked"`   // the last choice of members that was asked for; 0 if none was
+	Made    int64 `db:"made"`    // the last that was made
 }
 
-// List is a row of groups_lists: what the groups of a workspace have in common.
+// Revision returns how often the group was changed, as its commands count it.
+func (g Group) Revision() int64 { return int64(group.Revision(int(g.Changes), int(g.Asked))) }
+
+// List is a row of groups_v2_lists: what the groups of a workspace have in common.
 type List struct {
 	Workspace string `db:"workspace,key"`
 	Revision  int64  `db:"revision"` // of their stream
@@ -39,7 +44,7 @@ const (
 	Refused = "refused"
 )
 
-// Choice is a row of groups_choices.
+// Choice is a row of groups_v2_choices.
 type Choice struct {
 	ChoiceKey
 	State       string `db:"state"`
@@ -67,7 +72,7 @@ type MemberKey struct {
 	Contact string `db:"contact_id,key"`
 }
 
-// Member is a row of groups_members: when a contact was in a group, by the choices
+// Member is a row of groups_v2_members: when a contact was in a group, by the choices
 // that put it in and took it out.
 type Member struct {
 	MemberKey
