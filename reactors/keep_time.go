@@ -118,7 +118,7 @@ func (k *timekeeper) handle(ctx context.Context, e eventstore.Recorded) error {
 	}
 	_, id, _ := strings.Cut(e.Stream, "-")
 	set := func(kind, subject string, due time.Time) error {
-		return k.set(ctx, Timer{Kind: kind, Subject: subject, Due: due, Workspace: meta.Workspace, Event: e.ID})
+		return k.set(ctx, Timer{Kind: kind, Subject: subject, Due: due, Position: e.Position, Workspace: meta.Workspace, Event: e.ID})
 	}
 	stop := func(kind, subject string) error {
 		return k.Timers.StopTimer(ctx, KeepTimeName, kind, subject, uuid.Nil)
@@ -146,7 +146,7 @@ func (k *timekeeper) handle(ctx context.Context, e eventstore.Recorded) error {
 		case f.To.Retention.ClosedDays == 0:
 			return k.Timers.StopTimer(ctx, KeepTimeName, timerRetention, id, uuid.Nil)
 		default: // at once, then each day
-			return k.set(ctx, Timer{Kind: timerRetention, Subject: id, Due: e.Time, Workspace: meta.Workspace, Event: e.ID})
+			return k.set(ctx, Timer{Kind: timerRetention, Subject: id, Due: e.Time, Position: e.Position, Workspace: meta.Workspace, Event: e.ID})
 		}
 	case chat.Woken:
 		return stop(timerSnooze, id)
@@ -217,19 +217,44 @@ func (k *timekeeper) run(ctx context.Context) error {
 	}
 }
 
-// ring does what some timers are for, and stops those that were served.
+// ring does what some timers are for, and stops those that were served. What is sent
+// in one chat is sent in the order of its timers.
 func (k *timekeeper) ring(ctx context.Context, due []Timer, now time.Time) error {
-	failed := make([]error, len(due))
+	var lanes [][]Timer
+	of := map[string]int{} // the lane of a chat
+	for _, t := range due {
+		chat, _, _ := strings.Cut(t.Subject, " ")
+		lane, begun := of[chat]
+		if t.Kind != timerSend || !begun {
+			lane = len(lanes)
+			lanes = append(lanes, nil)
+		}
+		if t.Kind == timerSend {
+			of[chat] = lane
+		}
+		lanes[lane] = append(lanes[lane], t)
+	}
+	failed := make([]error, len(lanes))
 	var work errgroup.Group
 	work.SetLimit(timersAtOnce)
-	for i, t := range due {
+	for i, lane := range lanes {
 		work.Go(func() error {
-			failed[i] = k.serve(ctx, t, now)
+			failed[i] = k.serveAll(ctx, lane, now)
 			return nil
 		})
 	}
 	_ = work.Wait() // each has its own error
 	return errors.Join(failed...)
+}
+
+// serveAll serves timers one after another, up to one that cannot be served now.
+func (k *timekeeper) serveAll(ctx context.Context, due []Timer, now time.Time) error {
+	for _, t := range due {
+		if err := k.serve(ctx, t, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (k *timekeeper) serve(ctx context.Context, t Timer, now time.Time) error {

@@ -3,6 +3,7 @@ package reactors_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +79,42 @@ func TestScheduledMessagesAreSentWhenTheyAreDue(t *testing.T) {
 		c.done(c.commands.Chats.Restore(t.Context(), someone, third, chat.Restore{By: "ann"}))
 		pass(3 * time.Hour)
 		c.wantOutcomes(began, "a sent 2h0m0s", "b sent 1h0m0s", "closed chat.closed 1h0m0s", "deleted chat.not_found 1h0m0s", "moved sent 1h30m0s", "restored sent 3h0m0s")
+		c.noTimers()
+		stop()
+	})
+}
+
+// Messages that are due at the same time are sent in the order in which they were
+// scheduled for it.
+func TestScheduledForTheSameTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClockwork(t)
+		one, two := c.open("1"), c.open("2")
+		stop := c.start()
+		at := time.Now().Add(time.Hour)
+		var want []chat.MessageID
+		for i := range 20 {
+			m := chat.MessageID(fmt.Sprintf("%02d", (i*7)%20))
+			c.schedule(one, m, time.Until(at))
+			c.schedule(two, "two-"+m, time.Until(at))
+			want = append(want, m)
+		}
+		c.schedule(one, "moved", 2*time.Hour)
+		c.done(c.commands.Chats.ChangeScheduled(t.Context(), someone, one, chat.ChangeScheduled{Message: "moved", SendAt: &at, By: "ann", At: time.Now()}))
+		text := "another text"
+		c.done(c.commands.Chats.ChangeScheduled(t.Context(), someone, one, chat.ChangeScheduled{Message: want[0], Text: &text, By: "ann", At: time.Now()}))
+		pass(2 * time.Hour)
+		var sent, others []chat.MessageID
+		for _, e := range facts[chat.MessageQueued](c.shop) {
+			if other, ok := strings.CutPrefix(string(e.Fact.Message), "two-"); ok {
+				others = append(others, chat.MessageID(other))
+			} else {
+				sent = append(sent, e.Fact.Message)
+			}
+		}
+		if !slices.Equal(sent, append(slices.Clone(want), "moved")) || !slices.Equal(others, want) {
+			t.Errorf("sent %v and %v, want %v", sent, others, want)
+		}
 		c.noTimers()
 		stop()
 	})

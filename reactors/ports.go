@@ -116,6 +116,7 @@ type Timer struct {
 	Kind      string // what
 	Subject   string // to what; a reactor has one timer of each kind and subject
 	Due       time.Time
+	Position  eventstore.Position // of the event that gave it its time: the order of those that are due at once
 	Workspace string
 	Event     uuid.UUID // that set it: what it leads to is derived from it, so that it happens once
 }
@@ -123,7 +124,8 @@ type Timer struct {
 // Timers keeps the timers of reactors. They are as durable as the checkpoints, beside
 // which they are kept: what was handled has set them.
 type Timers interface {
-	// SetTimer sets a timer. One of the same kind and subject is replaced.
+	// SetTimer sets a timer. One of the same kind and subject is replaced; if its time is
+	// the same, it keeps its position.
 	SetTimer(ctx context.Context, reactor string, t Timer) error
 
 	// StopTimer removes a timer, if it is the one that an event has set; with a zero

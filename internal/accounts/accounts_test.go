@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/chatledger/chatledger/domain/agent"
+	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/eventstore/feed"
 	"github.com/chatledger/chatledger/internal/accounts"
 	"github.com/chatledger/chatledger/internal/sqldb"
@@ -444,6 +445,23 @@ func TestTimers(t *testing.T) {
 		check(10, timer("c", 20, first))
 		postpone(timer("c", 20, first), timer("c", 70, first).Due)
 		check(10, timer("c", 70, first))
+		stop("c", uuid.Nil)
+
+		// Those of the same time are in the order of the log, in which one that keeps its
+		// time keeps its place.
+		of := func(subject string, minutes int, at eventstore.Position) reactors.Timer {
+			timer := timer(subject, minutes, first)
+			timer.Position = at
+			return timer
+		}
+		set("r", of("z", 80, 5))
+		set("r", of("a", 80, 7))
+		set("r", of("m", 80, 6))
+		check(10, of("z", 80, 5), of("m", 80, 6), of("a", 80, 7))
+		set("r", of("z", 80, 8))
+		set("r", of("m", 90, 9))
+		set("r", of("m", 80, 10))
+		check(10, of("z", 80, 5), of("a", 80, 7), of("m", 80, 10))
 	})
 }
 

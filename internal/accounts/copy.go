@@ -38,7 +38,7 @@ func copiedTables() []table {
 		{name: "tokens", texts: []string{"id", "hash", "workspace", "role", "agent", "name"}, numbers: []string{"created_at", "expires_at", "revoked_at"}},
 		{name: "channel_secrets", texts: []string{"channel", "verify_token", "app_secret", "access_token", "graph_url"}, numbers: []string{"updated_at"}},
 		{name: "call_settings", texts: []string{"channel", "url", "secret"}, numbers: []string{"updated_at"}},
-		{name: "timers", texts: []string{"reactor", "kind", "subject", "workspace", "event"}, numbers: []string{"due"}},
+		{name: "timers", texts: []string{"reactor", "kind", "subject", "workspace", "event"}, numbers: []string{"due", "position"}, position: "position"},
 		{name: "checkpoints", texts: []string{"consumer", "store"}, numbers: []string{"position", "saved_at"}, position: "position"},
 		{name: "parked", texts: []string{"reactor", "stream", "event", "type", "keys", "error"}, numbers: []string{"position", "attempts", "parked_at", "retry"}, position: "position"},
 		{name: "parked_keys", texts: []string{"reactor", "key"}, numbers: []string{"position"}, position: "position"},

@@ -68,7 +68,7 @@ func TestCopyTo(t *testing.T) {
 			channel, call := ChannelSecrets{VerifyToken: "v", AppSecret: "a", AccessToken: "t", GraphURL: "https://graph.example"}, CallSettings{URL: "https://pbx", Secret: "s"}
 			must(a.PutChannelSecrets(ctx, "c1", channel))
 			must(a.PutCallSettings(ctx, "c1", call))
-			timer := reactors.Timer{Kind: "snooze", Subject: "chat-1", Due: a.now().Add(time.Hour), Workspace: "acme", Event: uuid.New()}
+			timer := reactors.Timer{Kind: "snooze", Subject: "chat-1", Due: a.now().Add(time.Hour), Position: 7, Workspace: "acme", Event: uuid.New()}
 			must(a.SetTimer(ctx, "keep_time.v1", timer))
 			epoch, err := a.Acquire(ctx, "r", "holder", time.Second)
 			must(err)
@@ -89,6 +89,7 @@ func TestCopyTo(t *testing.T) {
 			if got, err := b.CallSettings(ctx, "c1"); err != nil || got != call {
 				t.Errorf("the settings for calls are others: %v", err)
 			}
+			timer.Position = 70
 			if got, err := b.NextTimers(ctx, "keep_time.v1", 10); err != nil || !cmp.Equal(got, []reactors.Timer{timer}) {
 				t.Errorf("timers %+v, %v", got, err)
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/reactors"
 )
@@ -14,9 +15,11 @@ import (
 // SetTimer implements reactors.Timers.
 func (a *Accounts) SetTimer(ctx context.Context, reactor string, t reactors.Timer) error {
 	err := a.db.Write(ctx, func(tx sqldb.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO timers (reactor, kind, subject, due, workspace, event) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (reactor, kind, subject) DO UPDATE SET due = excluded.due, workspace = excluded.workspace, event = excluded.event`,
-			reactor, t.Kind, t.Subject, t.Due.UnixMicro(), t.Workspace, t.Event.String())
+		_, err := tx.Exec(ctx, `INSERT INTO timers (reactor, kind, subject, due, position, workspace, event) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (reactor, kind, subject) DO UPDATE SET
+				position = CASE WHEN timers.due = excluded.due THEN timers.position ELSE excluded.position END,
+				due = excluded.due, workspace = excluded.workspace, event = excluded.event`,
+			reactor, t.Kind, t.Subject, t.Due.UnixMicro(), int64(t.Position), t.Workspace, t.Event.String())
 		return err
 	})
 	if err != nil {
@@ -57,12 +60,14 @@ func (a *Accounts) PostponeTimer(ctx context.Context, reactor string, t reactors
 // NextTimers implements reactors.Timers.
 func (a *Accounts) NextTimers(ctx context.Context, reactor string, limit int) (list []reactors.Timer, err error) {
 	err = a.db.Read(ctx, func(tx sqldb.Tx) error {
-		return tx.Query(ctx, "SELECT kind, subject, due, workspace, event FROM timers WHERE reactor = $1 ORDER BY due, kind, subject LIMIT $2", []any{reactor, limit}, func(r sqldb.Row) error {
-			event, err := uuid.Parse(r.Text(4))
+		return tx.Query(ctx, "SELECT kind, subject, due, position, workspace, event FROM timers WHERE reactor = $1 ORDER BY due, position, kind, subject LIMIT $2", []any{reactor, limit}, func(r sqldb.Row) error {
+			event, err := uuid.Parse(r.Text(5))
 			if err != nil {
 				return err
 			}
-			list = append(list, reactors.Timer{Kind: r.Text(0), Subject: r.Text(1), Due: fromMicros(r.Int64(2)), Workspace: r.Text(3), Event: event})
+			list = append(list, reactors.Timer{
+				Kind: r.Text(0), Subject: r.Text(1), Due: fromMicros(r.Int64(2)), Position: eventstore.Position(r.Int64(3)), Workspace: r.Text(4), Event: event,
+			})
 			return nil
 		})
 	})

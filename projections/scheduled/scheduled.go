@@ -27,7 +27,7 @@ const (
 	Failed  = "failed"
 )
 
-// Message is a row of scheduled_messages. One that was sent or cancelled has none.
+// Message is a row of scheduled_v2_messages. One that was sent or cancelled has none.
 // Times are in microseconds since 1970 UTC.
 type Message struct {
 	Key
@@ -37,6 +37,7 @@ type Message struct {
 	By            string        `db:"scheduled_by"`
 	Bot           bool          `db:"by_bot"`
 	SendAt        int64         `db:"send_at"`
+	Position      int64         `db:"position"` // of the event that gave it this time
 	CancelOnReply bool          `db:"cancel_on_reply"`
 	ScheduledAt   int64         `db:"scheduled_at"`
 	ChangedAt     int64         `db:"changed_at"` // 0 if never
@@ -53,12 +54,13 @@ type Projection struct {
 
 // New returns the projection with nothing pending.
 func New() projections.Projection {
-	return &Projection{projections.NewRows("scheduled_messages", func(m *Message) Key { return m.Key },
-		projections.Index{Name: "by_time", Columns: "workspace, state, send_at, chat_id, message"})}
+	return &Projection{projections.NewRows("scheduled_v2_messages", func(m *Message) Key { return m.Key },
+		projections.Index{Name: "by_time", Columns: "workspace, state, send_at, position"})}
 }
 
-// Name returns the name under which the messages were first published.
-func (*Projection) Name() string { return "scheduled.v1" }
+// Name returns the name under which the messages are published in this form: in
+// scheduled.v1 ids ordered those of the same time.
+func (*Projection) Name() string { return "scheduled.v2" }
 
 // Categories returns the one category of streams that tells of messages.
 func (*Projection) Categories() []string { return []string{"chat"} }
@@ -73,11 +75,14 @@ func (p *Projection) Apply(e projections.Event) {
 	case chat.MessageScheduled:
 		p.messages.Put(Message{
 			Key: key(f.Message), Workspace: e.Meta.Workspace, State: Waiting, Outgoing: f.Outgoing, By: string(f.By), Bot: f.Bot,
-			SendAt: f.SendAt.UnixMicro(), CancelOnReply: f.CancelOnReply, ScheduledAt: f.At.UnixMicro(),
+			SendAt: f.SendAt.UnixMicro(), Position: int64(e.Position), CancelOnReply: f.CancelOnReply, ScheduledAt: f.At.UnixMicro(),
 		})
 	case chat.ScheduleChanged:
 		p.messages.Update(key(f.Message), func(m *Message) {
-			m.Outgoing, m.SendAt, m.CancelOnReply = f.Outgoing, f.SendAt.UnixMicro(), f.CancelOnReply
+			m.Outgoing, m.CancelOnReply = f.Outgoing, f.CancelOnReply
+			if at := f.SendAt.UnixMicro(); at != m.SendAt {
+				m.SendAt, m.Position = at, int64(e.Position)
+			}
 			m.ChangedAt, m.ChangedBy = f.At.UnixMicro(), string(f.By)
 		})
 	case chat.ScheduleCancelled:
@@ -104,14 +109,14 @@ type Query struct {
 }
 
 type place struct {
-	SendAt  int64  `json:"t"`
-	Chat    string `json:"c"`
-	Message string `json:"m"`
+	SendAt   int64 `json:"t"`
+	Position int64 `json:"p"`
 }
 
-const list = "scheduled"
+const list = "scheduled/position"
 
-// List returns messages of chats that are not deleted, the soonest first.
+// List returns messages of chats that are not deleted, the soonest first; of those of the
+// same time the one that was scheduled for it first.
 func List(ctx context.Context, tx sqldb.Tx, q Query) (p cursor.Page[Message], err error) {
 	limit, err := cursor.Limit(q.Limit)
 	if err != nil || strings.Contains(q.Chat+q.By, "\x00") {
@@ -140,14 +145,14 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (p cursor.Page[Message], er
 		if err := cursor.Decode(list, q.Cursor, &from); err != nil {
 			return p, err
 		}
-		add("(m.send_at, m.chat_id, m.message) > (?, ?, ?)", from.SendAt, from.Chat, from.Message)
+		add("(m.send_at, m.position) > (?, ?)", from.SendAt, from.Position)
 	}
 	args = append(args, limit+1)
-	rows, err := sqldb.Select[Message](ctx, tx, fmt.Sprintf(`SELECT m.* FROM scheduled_messages m
+	rows, err := sqldb.Select[Message](ctx, tx, fmt.Sprintf(`SELECT m.* FROM scheduled_v2_messages m
 		JOIN inbox_v3_chats c ON c.chat_id = m.chat_id AND c.listed = $1
-		WHERE %s ORDER BY m.send_at, m.chat_id, m.message LIMIT $%d`, where, len(args)), args...)
+		WHERE %s ORDER BY m.send_at, m.position LIMIT $%d`, where, len(args)), args...)
 	if err != nil {
 		return p, fmt.Errorf("list scheduled messages: %w", err)
 	}
-	return cursor.Cut(list, rows, limit, func(m *Message) any { return place{m.SendAt, m.Chat, m.Message} }), nil
+	return cursor.Cut(list, rows, limit, func(m *Message) any { return place{m.SendAt, m.Position} }), nil
 }

@@ -1,13 +1,14 @@
 package scheduled_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/eventstore"
@@ -48,15 +49,15 @@ func TestFold(t *testing.T) {
 	}
 	key := func(m string) scheduled.Key { return scheduled.Key{Chat: "1", Message: m} }
 	want := []scheduled.Message{
-		{Key: key("late"), Workspace: "acme", State: "failed", Outgoing: chat.Outgoing{Text: "text of late"}, By: "ann", SendAt: us(80), ScheduledAt: us(1), FailedAt: us(80), Code: "chat.closed", Reason: "closed"},
-		{Key: key("moved"), Workspace: "acme", State: "waiting", Outgoing: chat.Outgoing{Text: "new"}, By: "ann", SendAt: us(75), ScheduledAt: us(1), ChangedAt: us(2), ChangedBy: "bob"},
+		{Key: key("late"), Workspace: "acme", State: "failed", Outgoing: chat.Outgoing{Text: "text of late"}, By: "ann", SendAt: us(80), Position: 3, ScheduledAt: us(1), FailedAt: us(80), Code: "chat.closed", Reason: "closed"},
+		{Key: key("moved"), Workspace: "acme", State: "waiting", Outgoing: chat.Outgoing{Text: "new"}, By: "ann", SendAt: us(75), Position: 6, ScheduledAt: us(1), ChangedAt: us(2), ChangedBy: "bob"},
 		{
 			Key: key("quick"), Workspace: "acme", State: "waiting", Outgoing: quick.Outgoing, By: "ann", Bot: true,
-			SendAt: us(60), CancelOnReply: true, ScheduledAt: us(1),
+			SendAt: us(60), Position: 1, CancelOnReply: true, ScheduledAt: us(1),
 		},
 	}
-	got := projectionstest.Rows[scheduled.Message](projectionstest.Fold(t, scheduled.New(), events...), "scheduled_messages")
-	if diff := cmp.Diff(want, got); diff != "" {
+	got := projectionstest.Rows[scheduled.Message](projectionstest.Fold(t, scheduled.New(), events...), "scheduled_v2_messages")
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
 	}
 }
@@ -74,10 +75,14 @@ func TestList(t *testing.T) {
 		l.Record(t, "chat-1", opened, set("c", 50), set("a", 30), bobs, set("f", 20), chat.ScheduleFailed{Message: "f", Code: "chat.closed", At: sec(20)})
 		l.Record(t, "chat-2", opened, set("d", 30))
 		l.Record(t, "chat-3", opened, set("e", 10), chat.Deleted{By: "ann"})
+		keeps := chat.ScheduleChanged{Message: "z", Outgoing: chat.Outgoing{Text: "another"}, SendAt: sec(5), By: "ann", At: sec(2)}
+		moves := chat.ScheduleChanged{Message: "y", SendAt: sec(5), By: "ann", At: sec(2)}
+		l.RecordIn(t, "album", "chat-4", chat.Opened{Workspace: "album", Channel: "ch", Customer: "4", Status: "OPEN", Category: chat.CategoryOpen, At: sec(1)},
+			set("y", 6), set("z", 5), set("x", 5), set("w", 5), keeps, moves)
 		l.Read(t, func(tx sqldb.Tx) {
 			list := func(q scheduled.Query) (all []string) {
 				t.Helper()
-				for q.Workspace = viewstest.Workspace; ; {
+				for q.Workspace = cmp.Or(q.Workspace, viewstest.Workspace); ; {
 					p, err := scheduled.List(t.Context(), tx, q)
 					if err != nil {
 						t.Fatal(err)
@@ -98,6 +103,8 @@ func TestList(t *testing.T) {
 				{scheduled.Query{Limit: 1}, []string{"a", "d", "b", "c"}},
 				{scheduled.Query{Chat: "1", Limit: 2}, []string{"a", "b", "c"}},
 				{scheduled.Query{By: "bob"}, []string{"b"}},
+				{scheduled.Query{Workspace: "album"}, []string{"z", "x", "w", "y"}},
+				{scheduled.Query{Workspace: "album", Chat: "4", Limit: 1}, []string{"z", "x", "w", "y"}},
 				{scheduled.Query{State: scheduled.Failed}, []string{"f"}},
 				{scheduled.Query{Chat: "3"}, nil},
 				{scheduled.Query{Chat: "\x00"}, nil},
@@ -108,6 +115,10 @@ func TestList(t *testing.T) {
 			}
 			if _, err := scheduled.List(t.Context(), tx, scheduled.Query{Workspace: viewstest.Workspace, Cursor: "x"}); !errors.Is(err, cursor.ErrInvalid) {
 				t.Errorf("a bad cursor: %v", err)
+			}
+			older := cursor.Encode("scheduled", map[string]any{"t": 1, "c": "1", "m": "a"})
+			if _, err := scheduled.List(t.Context(), tx, scheduled.Query{Workspace: viewstest.Workspace, Cursor: older}); !errors.Is(err, cursor.ErrInvalid) {
+				t.Errorf("a cursor in the order of ids: %v", err)
 			}
 			if p, err := scheduled.List(t.Context(), tx, scheduled.Query{Workspace: "other"}); err != nil || len(p.Items) > 0 {
 				t.Errorf("of another workspace: %v", fmt.Sprint(p, err))
