@@ -36,7 +36,7 @@ func OfChat(columns map[string]filtersql.Column) map[string]filtersql.Column {
 		"language":       of("language"),
 		"blocked":        {In: "SELECT 1" + theirs + " AND k.blocked"},
 		groups.Field:     {SQL: "k.group_id", In: "SELECT 1" + from("contacts_v3_groups")},
-		filter.OwnPrefix: Values("SELECT 1" + from("contacts_v3_values"), "k"),
+		filter.OwnPrefix: Values("SELECT 1"+from("contacts_v3_values"), "k"),
 	})
 	return columns
 }
