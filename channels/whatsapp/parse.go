@@ -65,6 +65,7 @@ type Message struct {
 	System      *System
 	Order       *Order
 	OwnCard     *Details // of a contact card that is the sender's own
+	Form        *Details // of what a flow asked
 	Context     *chat.Context
 	Referral    *chat.Referral
 
@@ -85,7 +86,7 @@ type System struct {
 	NewNumber string
 }
 
-// Details are what a contact card says about its owner.
+// Details are what a contact card says about its owner, or a form about who filled it in.
 type Details struct {
 	Name, Company, City, Country string
 	Phones, Emails               []string
@@ -284,7 +285,7 @@ func (m *Message) parseKind(n node) {
 			return
 		}
 	case "interactive":
-		m.Content = parseInteractive(body)
+		m.Content, m.Form = parseInteractive(body, m.From)
 		m.Calls, m.Auto = parsePermission(body, m.At)
 	case "contacts":
 		m.Content, m.OwnCard = parseCards(body, m.From)
@@ -362,28 +363,31 @@ func parsePermission(n node, received time.Time) (p *chat.CallPermission, auto b
 	return p, answer.get("response_source").id() == "automatic"
 }
 
-func parseInteractive(n node) *chat.Content {
+// parseInteractive returns nil for what is not as documented, and what the answers of
+// a flow say about the customer.
+func parseInteractive(n node, from string) (*chat.Content, *Details) {
 	kind := n.get("type").text(maxWord)
 	answer := n.get(kind)
 	if !answer.isObject() {
-		return nil
+		return nil, nil
 	}
 	switch kind {
 	case "button_reply", "list_reply":
 		r := &chat.Reply{ID: answer.get("id").text(maxWord), Title: answer.get("title").text(maxWord), Description: answer.get("description").text(maxWord)}
-		return &chat.Content{Kind: strings.TrimSuffix(kind, "_reply"), Text: r.Title, Reply: r}
+		return &chat.Content{Kind: strings.TrimSuffix(kind, "_reply"), Text: r.Title, Reply: r}, nil
 	case permissionReply:
 		if response := answer.get("response").text(maxWord); response != "" {
-			return &chat.Content{Kind: "call_permission", Reply: &chat.Reply{ID: response, Title: response}}
+			return &chat.Content{Kind: "call_permission", Reply: &chat.Reply{ID: response, Title: response}}, nil
 		}
 	case "nfm_reply":
 		f := &chat.Flow{Name: answer.get("name").text(maxWord), Body: answer.get("body").text(maxText)}
-		if answers, ok := parseJSON([]byte(answer.get("response_json").text(maxRaw))); ok {
+		answers, ok := parseJSON([]byte(answer.get("response_json").text(maxRaw)))
+		if ok {
 			f.Answers = answers.raw(maxRaw)
 		}
-		return &chat.Content{Kind: "flow", Text: f.Body, Flow: f}
+		return &chat.Content{Kind: "flow", Text: f.Body, Flow: f}, parseForm(answers, from)
 	}
-	return nil
+	return nil, nil
 }
 
 func parseSystem(n node, from string) *System {

@@ -238,10 +238,14 @@ func (r *translation) message(ctx context.Context, m Message) error {
 			return err
 		}
 	}
-	if c := m.OwnCard; c != nil && (c.Name != "" || len(c.Emails)+len(c.Phones) > 0) {
+	details, reason := m.OwnCard, chat.ByContactCard
+	if m.Form != nil {
+		details, reason = m.Form, chat.ByForm
+	}
+	if d := details; d != nil && (d.Name != "" || len(d.Emails)+len(d.Phones) > 0) {
 		_, err = chats.ShareDetails(ctx, r.customerOrigin(m, "details"), id, chat.ShareDetails{
-			Reason: chat.ByContactCard, Name: c.Name, Emails: c.Emails, Phones: c.Phones,
-			Company: c.Company, City: c.City, Country: c.Country, Message: message, At: m.At,
+			Reason: reason, Name: d.Name, Emails: d.Emails, Phones: d.Phones,
+			Company: d.Company, City: d.City, Country: d.Country, Message: message, At: m.At,
 		})
 	}
 	return err

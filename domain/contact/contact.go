@@ -129,15 +129,15 @@ const minDigits, maxDigits = 6, 15 // of a number with its country code (E.164)
 // Email returns an address as it is compared: case does not count.
 func Email(given string) string { return strings.ToLower(strings.TrimSpace(given)) }
 
-// isEmail reports whether an address looks like one.
-func isEmail(s string) bool {
+// IsEmail reports whether an address looks like one.
+func IsEmail(s string) bool {
 	name, host, ok := strings.Cut(s, "@")
 	return ok && name != "" && host != "" && len(s) <= 254 && !strings.ContainsAny(s, " \t\r\n<>,;\"") && !strings.Contains(host, "@")
 }
 
-// isPhone reports whether text looks like a phone number, perhaps without the
+// IsPhone reports whether text looks like a phone number, perhaps without the
 // country code.
-func isPhone(s string) bool {
+func IsPhone(s string) bool {
 	n := 0
 	for i, r := range s {
 		switch {

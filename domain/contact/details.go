@@ -242,9 +242,9 @@ func clean(changes []Change, strict bool) ([]Change, error) {
 			switch {
 			case v == "":
 				continue
-			case c.Field == Emails && strict && !isEmail(v):
+			case c.Field == Emails && strict && !IsEmail(v):
 				return nil, ErrEmail
-			case c.Field == Phones && strict && !isPhone(v):
+			case c.Field == Phones && strict && !IsPhone(v):
 				return nil, ErrPhone
 			case c.Field == Phones:
 				v, _ = Phone(v)
