@@ -20,7 +20,7 @@ func lists(chat, channel string) []string {
 	return []string{
 		"/v1/chats", "/v1/chats/" + chat + "/messages", "/v1/chats/" + chat + "/history", "/v1/orders", "/v1/tags", "/v1/agents", "/v1/teams",
 		"/v1/channels", "/v1/channels/" + channel + "/deliveries", "/v1/statuses", "/v1/chats/counts",
-		"/v1/search",
+		"/v1/search", "/v1/chats/" + chat + "/answers",
 	}
 }
 

@@ -77,6 +77,8 @@ func (a *API) Endpoints() []web.Endpoint {
 		read(a, "/v1/chats/{chat}/difference", people, "What changed in a chat between two points", views(inInbox), a.getDifference),
 		read(a, "/v1/chats/{chat}/visitor", anyone, "Who is in the chat", append(slices.Clone(chatViews), inMailings), a.getVisitor,
 			"For every field: who gave it, how and when."),
+		read(a, "/v1/chats/{chat}/answers", anyone, "What the customer of a chat has answered to chatflows, the latest first", views(inInbox), a.listChatAnswers,
+			"From the log: in whatever chat it was, and whether or not they are a contact.", shortPages),
 		read(a, "/v1/chats/{chat}/calls", anyone, "List the calls of a chat, the latest first", views(inInbox, inCalls), listCalls),
 		read(a, "/v1/calls/{call}", anyone, "How far a call is", views(inInbox, inCalls), getCall),
 
@@ -91,12 +93,18 @@ func (a *API) Endpoints() []web.Endpoint {
 			"Each e-mail address and phone number that several contacts have, with the first of these.", shortPages),
 		read(a, "/v1/contacts/{contact}/duplicates", anyone, "Who may be the same person", contactViews, listDuplicates,
 			"Other contacts with an e-mail address or a phone number of this one."),
+		read(a, "/v1/contacts/{contact}/answers", anyone, "What a contact has answered to chatflows, the latest first", views(inPeople), a.listContactAnswers,
+			"From the log, with what those have answered that were merged into it.", shortPages),
+		read(a, "/v1/contacts/{contact}/history", people, "Everything that happened to a contact", views(inPeople), a.listContactHistory,
+			"Every event as a typed fact, oldest first, with those of the contacts that were merged into it: who blocked it, say, and why. Auditors and admins see that of deleted contacts, too."),
 		read(a, "/v1/attributes", anyone, "The workspace's own fields of contacts", views(inPeople), listAttributes),
 
 		read(a, "/v1/orders", anyone, "List orders, the latest first", views(inSales, inProfiles, inStaff), listOrders),
 		ask(a, "/v1/orders/query", anyone, "Find orders with a filter, the latest first", orderViews, a.findOrders, shortPages),
 		ask(a, "/v1/orders/count", anyone, "Count orders with a filter", orderViews, a.countOrders, countsShort),
 		read(a, "/v1/orders/{order}", anyone, "Get an order", views(inSales, inProfiles, inStaff), getOrder),
+		read(a, "/v1/orders/{order}/history", people, "Everything that happened to an order", views(inSales, inProfiles, inStaff), a.listOrderHistory,
+			"Every event as a typed fact, oldest first."),
 
 		ask(a, "/v1/bulk/preview", seniors, "What a bulk operation would be about", chatViews, a.previewBulk),
 		read(a, "/v1/bulk", seniors, "List bulk operations, the latest first", views(inBulk), a.listJobs),

@@ -209,6 +209,10 @@ a b s u y A  GET /v1/chats/{chat}
 a b s u y A  GET /v1/chats/{chat}/messages
 a b s u y A  GET /v1/chats/{chat}/messages/{message}/media
 a . s u y A  GET /v1/chats/{chat}/history
+a . s u y A  GET /v1/contacts/{contact}/history
+a . s u y A  GET /v1/orders/{order}/history
+a b s u y A  GET /v1/chats/{chat}/answers
+a b s u y A  GET /v1/contacts/{contact}/answers
 a . s u y A  GET /v1/chats/{chat}/state
 a . s u y A  GET /v1/chats/{chat}/difference
 a b s u y A  GET /v1/chats/{chat}/visitor
@@ -508,6 +512,10 @@ func TestBadInput(t *testing.T) {
 		{"GET " + id + "/messages?cursor=a.x", "", 400, "query.after"},
 		{"GET " + id + "/messages?notes=some", "", 400, "query.notes"},
 		{"GET " + id + "/history?after=-1", "", 400, "query.after"},
+		{"GET " + order + "/history?after=-1", "", 400, "query.after"},
+		{"GET " + order + "/history?cursor=x", "", 400, "query.cursor"},
+		{"GET " + id + "/answers?limit=0", "", 400, "query.limit"},
+		{"GET " + id + "/answers?cursor=x", "", 400, "query.cursor"},
 		{"GET " + id + "/transcript?format=pdf", "", 400, "query.format"},
 		{"GET " + id + "/transcript?notes=some", "", 400, "query.notes"},
 		{"GET " + id + "/transcript?events=1", "", 400, "query.events"},
@@ -525,6 +533,10 @@ func TestBadInput(t *testing.T) {
 		{"GET /v1/chats/none/messages", "", 404, ""},
 		{"GET /v1/chats/none/history", "", 404, ""},
 		{"GET /v1/chats/none/visitor", "", 404, ""},
+		{"GET /v1/chats/none/answers", "", 404, ""},
+		{"GET /v1/contacts/none/answers", "", 404, ""},
+		{"GET /v1/contacts/none/history", "", 404, ""},
+		{"GET /v1/orders/none/history", "", 404, ""},
 		{"GET /v1/orders?status=lost", "", 400, "query.status"},
 		{"GET /v1/orders/none", "", 404, ""},
 		{"GET /v1/agents?limit=1001", "", 400, "query.limit"},
@@ -577,7 +589,7 @@ func TestWorkspacesAreApart(t *testing.T) {
 	stranger, _ := l.token("other", agent.RoleAdmin, "")
 	at := "min_position=" + l.head()
 	for _, path := range []string{
-		chat, chat + "/messages", chat + "/history", chat + "/visitor", order, "/v1/teams/billing", "/v1/tags/vip",
+		chat, chat + "/messages", chat + "/history", chat + "/visitor", chat + "/answers", order, order + "/history", "/v1/teams/billing", "/v1/tags/vip",
 		"/v1/agents/" + l.agents[agent.RoleAgent], "/v1/channels/" + ch, "/v1/channels/" + ch + "/deliveries", delivery,
 	} {
 		l.must(404, stranger, "GET", path+"?"+at, "")

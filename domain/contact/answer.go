@@ -45,7 +45,13 @@ func (c Answer) Decide(s State) ([]Event, error) {
 	if last, asked := s.Answers[key]; !asked && len(s.Answers) >= MaxAnswers {
 		return nil, ErrTooManyAnswers
 	} else if !asked || last != sha256.Sum256([]byte(c.Value)) {
-		events = append(events, Answered{Workspace: c.Workspace, Bot: c.Bot, Flow: c.Flow, Question: c.Question, Value: c.Value, Chat: c.Link.Chat, At: c.At})
+		e := Answered{Workspace: c.Workspace, Bot: c.Bot, Flow: c.Flow, Question: c.Question, Value: c.Value, Chat: c.Link.Chat, At: c.At, Marks: c.Marks}
+		for _, ch := range c.Changes {
+			if id, own := Attribute(ch.Field); own {
+				e.Attribute = id
+			}
+		}
+		events = append(events, e)
 	}
 	r := Record{
 		Workspace: c.Workspace, Changes: c.Changes, Status: c.Status, Category: c.Category, At: c.At, Strict: true, Revive: c.Marks,

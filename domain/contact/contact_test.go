@@ -210,6 +210,7 @@ func TestAnswers(t *testing.T) {
 	said := func(second int, value string) contact.Answered {
 		return contact.Answered{Workspace: "acme", Bot: "bot", Flow: "f", Question: "q", Value: value, Chat: "c", At: at(second)}
 	}
+	size := func(a contact.Answered) contact.Answered { a.Attribute = "size"; return a }
 	flow := contact.Source{Reason: contact.ByChatflow, Chat: "c", Flow: "f", Question: "q", By: "bot"}
 	filled := func(second int, value string) contact.DetailsSet {
 		return contact.DetailsSet{Changes: []contact.Change{set("attributes.size", value)}, Source: flow, At: at(second)}
@@ -221,19 +222,19 @@ func TestAnswers(t *testing.T) {
 		{Name: "an answer", When: ask(1, "M"), Then: past{said(1, "M")}},
 		{Name: "the same answer", Given: past{said(1, "M")}, When: ask(2, "M")},
 		{Name: "another answer", Given: past{said(1, "M")}, When: ask(2, "L"), Then: past{said(2, "L")}},
-		{Name: "an answer that fills a field of no contact", When: fills(ask(1, "M")), Then: past{said(1, "M"), filled(1, "M")}},
+		{Name: "an answer that fills a field of no contact", When: fills(ask(1, "M")), Then: past{size(said(1, "M")), filled(1, "M")}},
 		{Name: "an answer that marks", Given: past{said(1, "M")}, When: marks(ask(2, "M")), Then: past{marked, number, linked}},
 		{
 			Name: "what was filled before stays", Given: past{said(1, "M"), filled(1, "M")}, When: fills(marks(ask(2, "M"))),
 			Then: past{marked, number, linked},
 		},
 		{
-			Name: "an answer of a contact", Given: past{added, ana, linked}, When: fills(ask(3, "M")), Then: past{said(3, "M"), filled(3, "M")},
+			Name: "an answer of a contact", Given: past{added, ana, linked}, When: fills(ask(3, "M")), Then: past{size(said(3, "M")), filled(3, "M")},
 		},
-		{Name: "an answer of a deleted contact", Given: past{added, ana, linked, hidden}, When: fills(ask(3, "M")), Then: past{said(3, "M"), filled(3, "M")}},
+		{Name: "an answer of a deleted contact", Given: past{added, ana, linked, hidden}, When: fills(ask(3, "M")), Then: past{size(said(3, "M")), filled(3, "M")}},
 		{
 			Name: "an answer that marks a deleted contact", Given: past{added, ana, linked, hidden}, When: marks(ask(3, "M")),
-			Then: past{said(3, "M"), contact.Restored{By: "bot", Source: &flow}},
+			Then: past{contact.Answered{Workspace: "acme", Bot: "bot", Flow: "f", Question: "q", Value: "M", Chat: "c", At: at(3), Marks: true}, contact.Restored{By: "bot", Source: &flow}},
 		},
 		{Name: "an answer to no bot", When: contact.Answer{Workspace: "acme", Flow: "f", Question: "q"}, Err: contact.ErrBotMissing},
 		{Name: "an answer in no flow", When: contact.Answer{Workspace: "acme", Bot: "b", Question: "q"}, Err: contact.ErrFlowMissing},

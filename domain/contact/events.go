@@ -62,6 +62,9 @@ type Answered struct {
 	Value     string    `json:"value"`
 	Chat      string    `json:"chat,omitempty"` // in which it was given
 	At        time.Time `json:"at"`
+
+	Attribute string `json:"attribute,omitempty"`        // that it fills
+	Marks     bool   `json:"marks_as_contact,omitempty"` // it says that they are a contact
 }
 
 // TagsChanged is a delta: tags that were not there before, tags that were.

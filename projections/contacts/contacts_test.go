@@ -196,6 +196,22 @@ func TestGetRefuses(t *testing.T) {
 				}
 			}
 		})
+		parts := func(want []string, workspace, id string, deleted bool) {
+			t.Helper()
+			l.Read(t, func(tx sqldb.Tx) {
+				got, err := contacts.Parts(t.Context(), tx, workspace, id, deleted)
+				if !slices.Equal(got, want) || (err != nil) != (want == nil) || err != nil && !errors.Is(err, contact.ErrNotFound) {
+					t.Errorf("parts of %q: %q, %v; want %q", id, got, err, want)
+				}
+			})
+		}
+		parts([]string{"1"}, acme, "1", false)
+		parts([]string{"2", "3"}, acme, "3", true)
+		for _, id := range []string{"2", "3", "none", "\x00"} {
+			parts(nil, acme, id, false)
+		}
+		parts(nil, "other", "1", true)
+		parts(nil, "", "1", true)
 		l.Record(t, "contact-2", contact.Restored{By: "sue"})
 		l.Read(t, func(tx sqldb.Tx) {
 			if c := get(t, tx, "3"); c.ID != "2" {

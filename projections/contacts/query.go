@@ -297,6 +297,28 @@ func Get(ctx context.Context, tx sqldb.Tx, workspace, id string) (Full, error) {
 	return out, nil
 }
 
+// Parts returns the ids of a contact, or of the one that it is shown as a part of, and of
+// all its parts, its own first; or contact.ErrNotFound. A deleted one is found, too, if
+// asked for.
+func Parts(ctx context.Context, tx sqldb.Tx, workspace, id string, deleted bool) ([]string, error) {
+	if strings.Contains(id, "\x00") || workspace == "" {
+		return nil, contact.ErrNotFound
+	}
+	row, err := sqldb.Get[Row](ctx, tx, `SELECT * FROM contacts_v3 WHERE workspace = $1 AND contact_id = COALESCE(
+		(SELECT merged_into FROM contacts_v3_parts WHERE contact_id = $2 AND workspace = $1 AND merged_into <> ''), $2)`, workspace, id)
+	if errors.Is(err, sqldb.ErrNoRows) || err == nil && row.Filed == "" && !deleted {
+		return nil, contact.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get parts of contact: %w", err)
+	}
+	var parts []string
+	for _, p := range row.Parts {
+		parts = append(parts, p.ID)
+	}
+	return parts, nil
+}
+
 // Duplicate is another contact that has something of a contact.
 type Duplicate struct {
 	Listed
