@@ -3,12 +3,15 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/status"
+	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/ids"
 )
 
@@ -272,9 +275,67 @@ func (c Contacts) Block(ctx context.Context, o Origin, id contact.ID, cmd contac
 	return c.contacts.do(ctx, o, "contact.block", string(id), decides(cmd.Decide))
 }
 
-// Unblock takes that back.
+// Unblock takes that back, also of the contact's parts. What stops in between is shown as
+// blocked still, and is completed by UnblockParts.
 func (c Contacts) Unblock(ctx context.Context, o Origin, id contact.ID, cmd contact.Unblock) (Result, error) {
-	return c.contacts.do(ctx, o, "contact.unblock", string(id), decides(cmd.Decide))
+	var err error
+	if cmd.Parts, err = c.blockedParts(ctx, o.Workspace, id); err != nil {
+		return Result{}, err
+	}
+	res, err := c.contacts.do(ctx, o, "contact.unblock", string(id), decides(cmd.Decide))
+	if err != nil || !res.Changed {
+		return res, err
+	}
+	// What counts is what was recorded, perhaps when the command ran before.
+	for r, err := range c.contacts.store.ReadStream(ctx, "contact-"+string(id), eventstore.StreamQuery{From: res.Revision, Limit: 1}) {
+		if err != nil {
+			return Result{}, fmt.Errorf("%w: read contact: %w", ErrUnavailable, err)
+		}
+		e, err := c.contacts.codec.Decode(r)
+		if err != nil {
+			return Result{}, err
+		}
+		if f, ok := e.(contact.Unblocked); ok {
+			last, err := c.UnblockParts(ctx, o, id, f)
+			res.Position = max(res.Position, last)
+			return res, err
+		}
+	}
+	return res, nil
+}
+
+// blockedParts returns the parts of a contact that are blocked, sorted.
+func (c Contacts) blockedParts(ctx context.Context, workspace string, id contact.ID) (blocked []contact.ID, err error) {
+	var parts []contact.ID
+	err = absent(c.Look(ctx, workspace, id, func(s contact.State) error {
+		parts = slices.Sorted(maps.Keys(s.Absorbed))
+		return nil
+	}))
+	for _, part := range parts {
+		if err == nil {
+			err = absent(c.Look(ctx, workspace, part, func(s contact.State) error {
+				if s.Blocked && s.Into == id {
+					blocked = append(blocked, part)
+				}
+				return nil
+			}))
+		}
+	}
+	return blocked, err
+}
+
+// UnblockParts does what is left to do once a contact was unblocked, and returns the
+// position of the last event.
+func (c Contacts) UnblockParts(ctx context.Context, o Origin, id contact.ID, e contact.Unblocked) (last eventstore.Position, err error) {
+	for _, p := range e.Parts {
+		cmd := contact.UnblockPart{Of: id, By: e.By, At: e.At}
+		res, err := c.contacts.do(ctx, part(o, "unblock "+string(p)), "contact.unblock", string(p), decides(cmd.Decide))
+		if err != nil {
+			return last, err
+		}
+		last = max(last, res.Position)
+	}
+	return last, nil
 }
 
 // Delete hides the contact from every list and count.

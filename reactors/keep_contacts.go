@@ -23,8 +23,8 @@ const KeepContactsName = "keep_contacts.v1"
 
 // KeepContacts keeps contacts and chats of the same person together. It makes a
 // contact of whoever shares details in a chat, one for each person, however many
-// chats they have; it links the chats of somebody who is a contact already; and it
-// tells chats what their contact has by now.
+// chats they have; it links the chats of somebody who is a contact already; it tells chats
+// what their contact has by now; and it completes what was begun with a contact's parts.
 type KeepContacts struct {
 	Store    eventstore.Store
 	Chats    commands.Chats
@@ -43,6 +43,7 @@ func (k KeepContacts) Reactor() Reactor {
 		contact.Restored{},
 		contact.Merged{},
 		contact.Unmerged{},
+		contact.Unblocked{},
 	}
 	w := &switchboard{KeepContacts: k, events: codec.New(facts), channels: map[string][]string{}}
 	r := Reactor{
@@ -113,6 +114,9 @@ func (k *switchboard) handle(ctx context.Context, e eventstore.Recorded) error {
 		return refused(k.Contacts.Tell(ctx, o, contact.ID(id), f.At, f.Source.Chat, emptied...))
 	case contact.Unmerged:
 		return refused(k.Contacts.TellApart(ctx, o, contact.ID(id), f.From, e.Time))
+	case contact.Unblocked:
+		_, err := k.Contacts.UnblockParts(ctx, o, contact.ID(id), f)
+		return refused(err)
 	default: // linked, restored or merged
 		return refused(k.Contacts.Tell(ctx, o, contact.ID(id), e.Time, ""))
 	}

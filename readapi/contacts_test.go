@@ -1,6 +1,7 @@
 package readapi_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -315,6 +316,31 @@ func TestAnswersOfChatflows(t *testing.T) {
 	}
 	if n != 1 {
 		t.Errorf("details were shared %d times", n)
+	}
+}
+
+// What is shown as blocked can be unblocked, also if it was a part that was blocked.
+func TestUnblockingWhatWasMerged(t *testing.T) {
+	l := newLedger(t)
+	add := func(name string) string {
+		return "/v1/contacts/" + l.must(201, ann, "POST", "/v1/contacts", `{"name":"`+name+`"}`)["id"].(string)
+	}
+	one, other := add("Ana"), add("Ana again")
+	l.must(200, ann, "POST", other+"/block", `{"reason":"spam"}`)
+	l.must(200, ann, "POST", one+"/merge", `{"contact":"`+strings.TrimPrefix(other, "/v1/contacts/")+`"}`)
+	if c := l.get(one); c["blocked"] != true {
+		t.Fatalf("merged: %v", c)
+	}
+	done := l.must(200, ann, "POST", one+"/unblock", "")
+	if done["changed"] != true || l.get(one)["blocked"] != false || fmt.Sprint(done["position"]) != l.head() {
+		t.Errorf("unblocked: %v", done)
+	}
+	if again := l.must(200, ann, "POST", one+"/unblock", ""); again["changed"] != false {
+		t.Errorf("once more: %v", again)
+	}
+	l.must(200, ann, "POST", one+"/unmerge", `{"contact":"`+strings.TrimPrefix(other, "/v1/contacts/")+`"}`)
+	if c := l.get(other); c["blocked"] != false {
+		t.Errorf("apart again: %v", c)
 	}
 }
 

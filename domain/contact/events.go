@@ -125,6 +125,8 @@ type Blocked struct {
 type Unblocked struct {
 	By AgentID   `json:"by"`
 	At time.Time `json:"at"`
+
+	Parts []ID `json:"parts,omitempty"` // of the contact, that were blocked before they were merged: they are unblocked next
 }
 
 // Deleted hides the contact from every list and count.
@@ -231,7 +233,7 @@ func (e NoteDeleted) apply(s *State) {
 func (e StatusSet) apply(s *State) { s.Status, s.Category = e.Status, e.Category }
 func (e Assigned) apply(s *State)  { s.Assignee = e.To }
 func (Unassigned) apply(s *State)  { s.Assignee = "" }
-func (Blocked) apply(s *State)     { s.Blocked = true }
+func (e Blocked) apply(s *State)   { s.Blocked, s.BlockedAt = true, e.At }
 func (Unblocked) apply(s *State)   { s.Blocked = false }
 func (Deleted) apply(s *State)     { s.Deleted = true }
 func (Restored) apply(s *State)    { s.Deleted = false }

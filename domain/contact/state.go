@@ -13,6 +13,7 @@ type State struct {
 	Exists    bool
 	Deleted   bool
 	Blocked   bool
+	BlockedAt time.Time // when it was blocked last
 	Workspace string
 	Status    string
 	Category  Category

@@ -90,10 +90,12 @@ func (c Block) Decide(s State) ([]Event, error) {
 	return []Event{Blocked(c)}, nil
 }
 
-// Unblock takes that back.
+// Unblock takes that back. A contact is shown as blocked also if only a part of it is;
+// UnblockPart has to follow for each of those.
 type Unblock struct {
-	By AgentID
-	At time.Time
+	By    AgentID
+	At    time.Time
+	Parts []ID // that are blocked
 }
 
 // Decide implements the command.
@@ -101,10 +103,29 @@ func (c Unblock) Decide(s State) ([]Event, error) {
 	if c.By == "" {
 		return nil, ErrByMissing
 	}
-	if err := s.visible(); err != nil || !s.Blocked {
+	if err := s.visible(); err != nil || !s.Blocked && len(c.Parts) == 0 {
 		return nil, err
 	}
-	return []Event{Unblocked(c)}, nil
+	return []Event{Unblocked{By: c.By, At: c.At, Parts: c.Parts}}, nil
+}
+
+// UnblockPart unblocks a part of a contact that was unblocked. Of what is no part of it
+// any more, or was blocked since, it is no event.
+type UnblockPart struct {
+	Of ID
+	By AgentID
+	At time.Time // when the contact was unblocked
+}
+
+// Decide implements the command.
+func (c UnblockPart) Decide(s State) ([]Event, error) {
+	if c.By == "" {
+		return nil, ErrByMissing
+	}
+	if !s.Blocked || s.Into != c.Of || s.BlockedAt.After(c.At) {
+		return nil, nil
+	}
+	return []Event{Unblocked{By: c.By, At: c.At}}, nil
 }
 
 // Delete hides the contact from every list and count, and from every command but

@@ -1,0 +1,82 @@
+package reactors_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/chatledger/chatledger/commands"
+	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/reactors"
+)
+
+// keeping is a shop in which KeepContacts runs.
+type keeping struct{ *shop }
+
+func newKeeping(t *testing.T) keeping {
+	t.Helper()
+	s := newShop(t)
+	_, stop := host(t, reactors.Config{
+		Store: s.log, Leases: s.leases, Parking: s.parking, Alone: true,
+		Reactors: []reactors.Reactor{reactors.KeepContacts{Store: s.log, Chats: s.reacting.Chats, Contacts: s.reacting.Contacts}.Reactor()},
+	})
+	t.Cleanup(stop)
+	return keeping{s}
+}
+
+// add adds a contact by hand, by fields and values.
+func (k keeping) add(fieldsAndValues ...string) contact.ID {
+	k.t.Helper()
+	cmd := contact.Add{Workspace: workspace, Source: contact.Source{Reason: contact.ByAgent, By: "ann"}, At: time.Now()}
+	for i := 0; i < len(fieldsAndValues); i += 2 {
+		cmd.Changes = append(cmd.Changes, contact.Change{Field: fieldsAndValues[i], Values: fieldsAndValues[i+1 : i+2]})
+	}
+	res, err := k.commands.Contacts.Add(k.t.Context(), someone, cmd)
+	k.done(res, err)
+	return contact.ID(res.ID)
+}
+
+// contact returns the state of a contact, which is zero if there is none.
+func (k keeping) contact(id contact.ID) (s contact.State) {
+	k.t.Helper()
+	err := k.commands.Contacts.Look(k.t.Context(), workspace, id, func(now contact.State) error { s = now; return nil })
+	if f, ok := errors.AsType[*fault.Error](err); err != nil && (!ok || f.Kind != fault.NotFound) {
+		k.t.Fatal(err)
+	}
+	return s
+}
+
+// chat returns the state of a chat.
+func (k keeping) chat(id chat.ID) (s chat.State) {
+	k.t.Helper()
+	if err := k.commands.Chats.Look(k.t.Context(), workspace, id, func(now chat.State) error { s = now; return nil }); err != nil {
+		k.t.Fatal(err)
+	}
+	return s
+}
+
+func (k keeping) merge(into, other contact.ID) {
+	k.t.Helper()
+	k.done(k.commands.Contacts.Merge(k.t.Context(), someone, into, other, contact.Merge{By: "bob", At: time.Now()}))
+}
+
+// An unblocking that stopped between a contact and its parts is completed.
+func TestUnblockingIsCompleted(t *testing.T) {
+	k := newKeeping(t)
+	a, b := k.add(contact.Phones, "+15551230001"), k.add(contact.Phones, "+15551230002")
+	k.done(k.commands.Contacts.Block(t.Context(), someone, b, contact.Block{By: "ann", At: time.Now()}))
+	k.merge(a, b)
+	stopped, err := commands.Codec().Encode(uuid.New(), contact.Unblocked{By: "bob", At: time.Now(), Parts: []contact.ID{b}}, eventstore.Metadata{Workspace: workspace, Actor: "bob", ActorKind: "agent"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.store.Append(t.Context(), "contact-"+string(a), eventstore.Any, stopped); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the part is unblocked", func() bool { return !k.contact(b).Blocked })
+}
