@@ -13,6 +13,7 @@ import (
 // known is what others need to know of a contact, with all its parts.
 type known struct {
 	fields  map[string]string // by placeholder, without "contact."
+	profile bool              // the name is that of a profile
 	emails  []string
 	phones  []string
 	chats   []string
@@ -69,7 +70,8 @@ func (c Contacts) language(ctx context.Context, workspace, customer string) (str
 	return k.fields[contact.Language], err
 }
 
-// add adds what a contact has, or a part of it: the first that has a value counts.
+// add adds what a contact has, or a part of it: the first that has a value counts, but a
+// name that was told before one of a profile.
 func (k *known) add(s contact.State) {
 	k.blocked = k.blocked || s.Blocked
 	k.emails = append(k.emails, s.Fields[contact.Emails].Values...)
@@ -78,8 +80,10 @@ func (k *known) add(s contact.State) {
 		k.chats = append(k.chats, id)
 	}
 	for name, v := range held(s) {
-		if k.fields[name] == "" {
+		profile := s.Fields[name].Profile
+		if k.fields[name] == "" || name == contact.Name && k.profile && !profile {
 			k.fields[name] = v
+			k.profile = k.profile && name != contact.Name || profile
 		}
 	}
 }
@@ -157,7 +161,10 @@ func (c Contacts) tell(ctx context.Context, o Origin, k *known, from string, cmd
 	o = o.identified()
 	d := &cmd.ShareDetails
 	d.Reason, d.By = chat.ContactReason(k.source.Reason), chat.AgentID(k.source.By)
-	d.Name, d.Emails, d.Phones = k.fields[contact.Name], k.emails, k.phones
+	d.Emails, d.Phones = k.emails, k.phones
+	if !k.profile { // which each chat has of its own
+		d.Name = k.fields[contact.Name]
+	}
 	d.Company, d.City, d.Country = k.fields[contact.Company], k.fields[contact.City], k.fields[contact.Country]
 	slices.Sort(k.chats)
 	for _, id := range k.chats {

@@ -90,7 +90,10 @@ func (k *switchboard) handle(ctx context.Context, e eventstore.Recorded) error {
 		}
 		return k.share(ctx, o, chat.ID(id), f, meta)
 	case chat.Opened:
-		_, err := k.Contacts.LinkChat(ctx, o, contact.LinkChat{Link: contact.Link{Chat: id, Channel: f.Channel, Customer: f.Customer}, At: f.At})
+		cmd, err := k.linking(ctx, o.Workspace, id, f.At)
+		if err == nil {
+			_, err = k.Contacts.LinkChat(ctx, o, cmd)
+		}
 		return refused(err)
 	case chat.Restored: // it was told nothing meanwhile
 		var customer string
@@ -142,15 +145,14 @@ func (k *switchboard) link(ctx context.Context, o commands.Origin, id contact.ID
 			continue
 		}
 		for _, channel := range channels {
-			l := contact.Link{Chat: ids.Chat(o.Workspace, channel, customer), Channel: channel, Customer: customer}
-			err := k.Chats.Look(ctx, o.Workspace, chat.ID(l.Chat), func(chat.State) error { return nil })
+			cmd, err := k.linking(ctx, o.Workspace, ids.Chat(o.Workspace, channel, customer), at)
 			if errors.Is(err, chat.ErrNotFound) {
 				continue
 			}
 			if err == nil {
 				o := o
-				o.Command = ids.Command("link chat", o.Command.String(), l.Chat)
-				_, err = k.Contacts.LinkChat(ctx, o, contact.LinkChat{Link: l, At: at})
+				o.Command = ids.Command("link chat", o.Command.String(), cmd.Link.Chat)
+				_, err = k.Contacts.LinkChat(ctx, o, cmd)
 			}
 			if err != nil {
 				return err
@@ -158,6 +160,15 @@ func (k *switchboard) link(ctx context.Context, o commands.Origin, id contact.ID
 		}
 	}
 	return nil
+}
+
+// linking returns the command that links a chat to the contact that its customer is.
+func (k KeepContacts) linking(ctx context.Context, workspace, id string, at time.Time) (cmd contact.LinkChat, err error) {
+	err = k.Chats.Look(ctx, workspace, chat.ID(id), func(s chat.State) error {
+		cmd = contact.LinkChat{Link: contact.Link{Chat: id, Channel: s.Channel, Customer: s.Customer}, Profile: s.Known.Profile.Value, At: at}
+		return nil
+	})
+	return cmd, err
 }
 
 // channelsOf returns the channels that a workspace has had.
@@ -186,17 +197,13 @@ func (k *switchboard) channelsOf(ctx context.Context, workspace string) ([]strin
 
 // share records what a customer, or somebody for them, has told in a chat.
 func (k KeepContacts) share(ctx context.Context, o commands.Origin, id chat.ID, f chat.DetailsShared, meta eventstore.Metadata) error {
-	link := contact.Link{Chat: string(id)}
-	err := k.Chats.Look(ctx, meta.Workspace, id, func(s chat.State) error {
-		link.Channel, link.Customer = s.Channel, s.Customer
-		return nil
-	})
+	from, err := k.linking(ctx, meta.Workspace, string(id), f.At)
 	if err != nil {
 		return refused(err)
 	}
 	cmd := contact.Record{
-		Source: contact.Source{Reason: contact.Reason(f.Reason), Chat: link.Chat, Message: string(f.Message), By: contact.AgentID(f.By)},
-		Link:   link, At: f.At, Revive: true,
+		Source: contact.Source{Reason: contact.Reason(f.Reason), Chat: from.Link.Chat, Message: string(f.Message), By: contact.AgentID(f.By)},
+		Link:   from.Link, Profile: from.Profile, At: f.At, Revive: true,
 	}
 	if f.By == "" && (f.Reason == chat.ByAgent || f.Reason == chat.ByImport) {
 		cmd.Source.By = contact.AgentID(meta.Actor)
@@ -210,7 +217,7 @@ func (k KeepContacts) share(ctx context.Context, o commands.Origin, id chat.ID, 
 	give(contact.Company, f.Company)
 	give(contact.City, f.City)
 	give(contact.Country, f.Country)
-	o.Channel, o.OccurredAt = link.Channel, f.At
+	o.Channel, o.OccurredAt = from.Link.Channel, f.At
 	_, err = k.Contacts.Share(ctx, o, cmd)
 	if errors.Is(err, contact.ErrTooMany) {
 		return nil

@@ -80,7 +80,7 @@ type ContactValue struct {
 
 // ContactSource says who gave something, how and when.
 type ContactSource struct {
-	Kind     string    `json:"kind" enum:"contact_card,form,import,typed_in,chatflow"`
+	Kind     string    `json:"kind" enum:"contact_card,form,import,typed_in,chatflow,profile" doc:"profile: a name that nobody has told; the customer has it in the channel."`
 	By       string    `json:"by,omitempty" doc:"Who typed it in or imported it, the bot, or who recorded it."`
 	Chat     string    `json:"chat,omitempty"`
 	Message  string    `json:"message,omitempty"`

@@ -308,6 +308,20 @@ func TestAnswersOfChatflows(t *testing.T) {
 	if got := l.get("/v1/chats/" + other).at("contact.is_contact"); got != true {
 		t.Errorf("the chat's contact: %v", got)
 	}
+	// Its contact has the name of the profile, since nobody has told another.
+	found := l.must(200, anAgent, "POST", "/v1/contacts/query?min_position="+l.head(), `{"filter":{"field":"name","op":"eq","value":"Customer 15551230002"}}`)
+	if len(found.items()) != 1 {
+		t.Fatalf("by the name of the profile: %v", found)
+	}
+	named := "/v1/contacts/" + found.at("items.0.id").(string)
+	if c := l.get(named); c.at("fields.0.values.0.source.kind") != "profile" || c.at("fields.0.values.0.source.chat") != other {
+		t.Errorf("the name comes from %v", c.at("fields.0.values.0.source"))
+	}
+	l.must(200, anAgent, "PATCH", named, `{"name":"Ben"}`)
+	answer(200, `{"chat":"`+other+`","flow":"welcome","question":"may we sing?","value":"yes","marks_as_contact":true}`)
+	if got := l.get(named); got["name"] != "Ben" || got["reason"] != "chatflow" {
+		t.Errorf("renamed, then marked again: %v", got)
+	}
 	n := 0
 	for _, typ := range l.events() {
 		if typ == "chat.details_shared.v1" {

@@ -290,7 +290,7 @@ func (a *api) answer(ctx context.Context, c caller, in *with[AnswerBody]) (resul
 		return result{}, web.BadRequest(web.CodeInvalid, "body.chat", "want either a chat or a customer")
 	case b.Chat != "":
 		err := a.Chats.Look(ctx, c.Workspace, chat.ID(b.Chat), func(s chat.State) error {
-			cmd.Link = contact.Link{Chat: b.Chat, Channel: s.Channel, Customer: s.Customer}
+			cmd.Link, cmd.Profile = contact.Link{Chat: b.Chat, Channel: s.Channel, Customer: s.Customer}, s.Known.Profile.Value
 			if s.Deleted {
 				return chat.ErrNotFound
 			}

@@ -19,6 +19,7 @@ type Answer struct {
 	Marks     bool
 	Changes   []Change // what the answer fills
 	Link      Link     // the chat, if it was given in one
+	Profile   string   // as in Record
 	Status    string   // the workspace's default
 	Category  Category
 	At        time.Time
@@ -58,7 +59,7 @@ func (c Answer) Decide(s State) ([]Event, error) {
 		Source: Source{Reason: ByChatflow, Chat: c.Link.Chat, Flow: c.Flow, Question: c.Question, By: c.Bot},
 	}
 	if c.Marks || s.Exists && !s.Deleted {
-		r.Link = c.Link
+		r.Link, r.Profile = c.Link, c.Profile
 		more, err := r.Decide(s)
 		return append(events, more...), err
 	}

@@ -39,6 +39,10 @@ const (
 	ByChatflow    Reason = "chatflow"
 )
 
+// ByProfile is where a name comes from that nobody has told: the customer has it in a
+// channel. It makes nobody a contact, and any other name replaces it.
+const ByProfile Reason = "profile"
+
 // The fields that every contact can have. A workspace's own are called Custom and
 // the id of the attribute.
 const (

@@ -204,6 +204,49 @@ func TestWork(t *testing.T) {
 	})
 }
 
+// The name of a profile is better than none, and worse than any other.
+func TestProfiles(t *testing.T) {
+	from := func(r contact.Record, name string) contact.Record { r.Profile = name; return r }
+	given := func(second int, name string) contact.DetailsSet {
+		return contact.DetailsSet{Changes: []contact.Change{set("name", name)}, Source: contact.Source{Reason: contact.ByProfile, Chat: "c"}, At: at(second)}
+	}
+	shared := func(second int, changes ...contact.Change) contact.DetailsSet {
+		return contact.DetailsSet{Changes: changes, Source: card, At: at(second)}
+	}
+	linked, mail := contact.ChatLinked{Link: link, At: at(2)}, contact.Change{Field: "emails", Values: []string{"a@x"}}
+	flow := contact.Source{Reason: contact.ByChatflow, Chat: "c", Flow: "f", Question: "q", By: "bot"}
+	domaintest.Run(t, contact.Evolve, []domaintest.Case[contact.State, contact.Event]{
+		{
+			Name: "an answer that marks",
+			When: contact.Answer{Workspace: "acme", Bot: "bot", Flow: "f", Question: "q", Marks: true, Link: link, Profile: " Ana ", Status: "OPEN", Category: "open", At: at(2)},
+			Then: past{
+				contact.Answered{Workspace: "acme", Bot: "bot", Flow: "f", Question: "q", Chat: "c", At: at(2), Marks: true},
+				contact.Added{Workspace: "acme", Source: flow, Status: "OPEN", Category: "open", At: at(2)},
+				contact.DetailsSet{Changes: []contact.Change{set("phones", "+15551230001")}, Source: flow, At: at(2)},
+				linked, given(2, "Ana"),
+			},
+		},
+		{
+			Name: "an answer of nobody", When: contact.Answer{Workspace: "acme", Bot: "bot", Flow: "f", Question: "q", Link: link, Profile: "Ana", At: at(2)},
+			Then: past{contact.Answered{Workspace: "acme", Bot: "bot", Flow: "f", Question: "q", Chat: "c", At: at(2)}},
+		},
+		{Name: "an address without a name", Given: past{added, linked}, When: from(share(3, mail), "Ana"), Then: past{shared(3, mail), given(3, "Ana")}},
+		{Name: "a name, too", Given: past{added, linked}, When: from(share(3, set("name", "Ana Lima")), "Ana"), Then: past{shared(3, set("name", "Ana Lima"))}},
+		{Name: "to somebody with a name", Given: past{added, ana, linked}, When: from(share(3, mail), "Annie"), Then: past{shared(3, mail)}},
+		{Name: "to somebody whose name was taken away", Given: past{added, ana, shared(2, set("name")), linked}, When: from(share(3, mail), "Ana"), Then: past{shared(3, mail)}},
+		{Name: "another profile", Given: past{added, linked, given(2, "Ana")}, When: from(share(3), "Annie")},
+		{Name: "then a name", Given: past{added, linked, given(9, "Ana")}, When: share(3, set("name", "Ana Lima")), Then: past{shared(3, set("name", "Ana Lima"))}},
+		{Name: "then an older name", Given: past{added, linked, given(9, "Ana"), shared(3, set("name", "Ana Lima"))}, When: share(2, set("name", "A. Lima"))},
+		{
+			Name: "then the same name, typed in", Given: past{added, given(2, "Ana")}, When: edit(3, set("name", "Ana")),
+			Then: past{contact.DetailsSet{Changes: []contact.Change{set("name", "Ana")}, Source: typed, At: at(3)}},
+		},
+		{Name: "with a new chat", Given: past{added}, When: contact.LinkChat{Link: link, Profile: "Ana", At: at(2)}, Then: past{linked, given(2, "Ana")}},
+		{Name: "what is no text", Given: past{added}, When: contact.LinkChat{Link: link, Profile: "A\x00", At: at(2)}, Then: past{linked}},
+		{Name: "a profile makes nobody a contact", When: contact.Record{Workspace: "acme", Changes: []contact.Change{set("name", "Ana")}, Source: contact.Source{Reason: contact.ByProfile}}, Err: contact.ErrReason},
+	})
+}
+
 func TestAnswers(t *testing.T) {
 	ask := func(second int, value string) contact.Answer {
 		return contact.Answer{Workspace: "acme", Bot: "bot", Flow: "f", Question: "q", Value: value, Link: link, Status: "OPEN", Category: "open", At: at(second)}

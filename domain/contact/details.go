@@ -33,12 +33,13 @@ func (c Add) Decide(s State) ([]Event, error) {
 // Record says what is known of somebody, who becomes a contact if there is none
 // yet. It adds to lists and replaces other values, but for those that were given
 // later. What is known already is no event. With a new chat comes the number that
-// the customer writes from.
+// the customer writes from, and with any the name of their profile, if nobody has told one.
 type Record struct {
 	Workspace string
 	Changes   []Change
 	Source    Source
-	Link      Link // the chat that it comes from, if it does
+	Link      Link   // the chat that it comes from, if it does
+	Profile   string // the name that the customer has in its channel
 	Status    string
 	Category  Category
 	At        time.Time
@@ -89,7 +90,21 @@ func (c Record) Decide(s State) ([]Event, error) {
 	if !linked {
 		events = append(events, ChatLinked{Link: c.Link, At: c.At})
 	}
-	return events, nil
+	return append(events, s.profile(c.Profile, c.Link, c.At, news)...), nil
+}
+
+// profile gives a contact the name that its customer has in a channel, unless somebody
+// has told or taken away one, or does so in news.
+func (s State) profile(name string, l Link, at time.Time, news []Change) []Event {
+	_, told := s.Fields[Name]
+	told = told || slices.ContainsFunc(news, func(c Change) bool { return c.Field == Name })
+	if r := []rune(name); len(r) > MaxValue {
+		name = string(r[:MaxValue])
+	}
+	if name = strings.TrimSpace(name); told || len(s.Fields) >= MaxFields || name == "" || valueText.Check(name) != nil {
+		return nil
+	}
+	return []Event{DetailsSet{Changes: []Change{{Field: Name, Values: []string{name}}}, Source: Source{Reason: ByProfile, Chat: l.Chat}, At: at}}
 }
 
 // withPhone returns changes that give the number, too, behind others.
@@ -108,8 +123,9 @@ func withPhone(changes []Change, number string) []Change {
 // somebody who is no contact, or of more chats than a contact can have, it is no
 // event.
 type LinkChat struct {
-	Link Link
-	At   time.Time
+	Link    Link
+	Profile string // as in Record
+	At      time.Time
 }
 
 // Decide implements the command.
@@ -118,7 +134,7 @@ func (c LinkChat) Decide(s State) ([]Event, error) {
 	if !s.Exists || s.Deleted || linked || len(s.Chats) >= MaxChats {
 		return nil, nil
 	}
-	return []Event{ChatLinked{Link: c.Link, At: c.At}}, nil
+	return append([]Event{ChatLinked{Link: c.Link, At: c.At}}, s.profile(c.Profile, c.Link, c.At, nil)...), nil
 }
 
 // Edit gives fields other values, by hand. The values they have are no event.
@@ -154,7 +170,7 @@ func (s State) differ(changes []Change, at time.Time, add bool) ([]Change, error
 	fields := len(s.Fields)
 	for _, ch := range changes {
 		held := s.Fields[ch.Field]
-		older := at.Before(held.At)
+		older := at.Before(held.At) && !held.Profile
 		switch {
 		case !add:
 		case Many(ch.Field):
@@ -171,7 +187,7 @@ func (s State) differ(changes []Change, at time.Time, add bool) ([]Change, error
 		case older || len(ch.Values) == 0:
 			continue
 		}
-		if slices.Equal(ch.Values, held.Values) {
+		if slices.Equal(ch.Values, held.Values) && !held.Profile {
 			continue
 		}
 		if len(held.Values) == 0 {

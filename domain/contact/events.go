@@ -195,9 +195,16 @@ func (e Added) apply(s *State) {
 }
 
 func (e DetailsSet) apply(s *State) {
-	s.Source = e.Source
+	profile := e.Source.Reason == ByProfile
+	if !profile {
+		s.Source = e.Source
+	}
 	for _, c := range e.Changes {
-		put(&s.Fields, c.Field, Held{Values: c.Values, At: last(s.Fields[c.Field].At, e.At)})
+		h := Held{Values: c.Values, At: e.At, Profile: profile}
+		if was := s.Fields[c.Field]; !was.Profile {
+			h.At = last(was.At, e.At)
+		}
+		put(&s.Fields, c.Field, h)
 	}
 }
 func (e ChatLinked) apply(s *State) { put(&s.Chats, e.Chat, struct{}{}) }

@@ -30,8 +30,9 @@ type State struct {
 
 // Held is what a field has.
 type Held struct {
-	Values []string
-	At     time.Time // when it was given
+	Values  []string
+	At      time.Time // when it was given
+	Profile bool      // nobody has told it: it is that of a profile
 }
 
 // Note is what decisions need to know of a note, also after it was deleted.

@@ -182,7 +182,8 @@ func source(e projections.Event, s contact.Source, at int64) Source {
 	return out
 }
 
-// set gives fields their values. A value that was there keeps its source.
+// set gives fields their values. A value that was there keeps its source, unless nobody
+// had told it.
 func (r *Part) set(changes []contact.Change, s Source) {
 	fields := make(map[string][]Value, len(r.Fields)+len(changes))
 	maps.Copy(fields, r.Fields)
@@ -190,7 +191,7 @@ func (r *Part) set(changes []contact.Change, s Source) {
 		var values []Value
 		for _, text := range c.Values {
 			v := Value{text, s}
-			if i := slices.IndexFunc(fields[c.Field], func(o Value) bool { return o.Text == text }); i >= 0 {
+			if i := slices.IndexFunc(fields[c.Field], func(o Value) bool { return o.Text == text && o.Source.Reason != contact.ByProfile }); i >= 0 {
 				v = fields[c.Field][i]
 			}
 			values = append(values, v)
@@ -287,16 +288,18 @@ func (r *Row) one(field string) string {
 }
 
 // Values returns the values of a field: those of the first part that has any, or
-// of all parts, if it can have many.
+// of all parts, if it can have many. What nobody has told counts last.
 func (r *Row) Values(field string) (out []Value) {
-	for _, p := range r.Parts {
-		for _, v := range p.Fields[field] {
-			if !slices.ContainsFunc(out, func(o Value) bool { return same(field, o.Text, v.Text) }) {
-				out = append(out, v)
+	for _, profile := range []bool{false, true} {
+		for _, p := range r.Parts {
+			for _, v := range p.Fields[field] {
+				if (v.Source.Reason == contact.ByProfile) == profile && !slices.ContainsFunc(out, func(o Value) bool { return same(field, o.Text, v.Text) }) {
+					out = append(out, v)
+				}
 			}
-		}
-		if len(out) > 0 && !contact.Many(field) {
-			break
+			if len(out) > 0 && !contact.Many(field) {
+				return out
+			}
 		}
 	}
 	return out

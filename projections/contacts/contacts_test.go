@@ -123,6 +123,31 @@ func TestUnmergeGivesEachItsOwn(t *testing.T) {
 	})
 }
 
+// A name that somebody has told is shown before one of a profile, of whichever part.
+func TestProfilesCountLast(t *testing.T) {
+	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
+		profile := contact.Source{Reason: contact.ByProfile, Chat: "c"}
+		l.Record(t, "contact-a", added(1), set(1, profile, "name", "~ana~"))
+		l.Record(t, "contact-b", added(2), set(2, typed, "name", "Ana Lima"))
+		shown := func(want string, from contact.Reason) {
+			t.Helper()
+			l.Read(t, func(tx sqldb.Tx) {
+				c := get(t, tx, "a")
+				if v := c.Values(contact.Name); c.Name != want || len(v) != 1 || v[0].Source.Reason != from {
+					t.Errorf("name %q, %+v; want %q %s", c.Name, v, want, from)
+				}
+			})
+		}
+		shown("~ana~", contact.ByProfile)
+		l.Record(t, "contact-b", contact.Merged{Into: "a", By: "ann", At: sec(3)})
+		shown("Ana Lima", contact.ByAgent)
+		l.Record(t, "contact-b", contact.Unmerged{From: "a", By: "ann", At: sec(4)})
+		l.Record(t, "contact-a", set(5, typed, "name", "~ana~"))
+		shown("~ana~", contact.ByAgent)
+		l.Verify(t)
+	})
+}
+
 func TestDuplicates(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
 		l.Record(t, "contact-1", added(1), set(1, typed, "emails", "Ana@x"), set(1, typed, "phones", "+15550001"))
