@@ -18,13 +18,23 @@ type known struct {
 	phones  []string
 	chats   []string
 	blocked bool
+	deleted bool
 	source  contact.Source // of the last details of the one that is shown
 	last    time.Time      // that they wrote where Customer is
 }
 
 // person returns what is known of a contact, or of the one that it is shown as a part
 // of, with all parts of that; nil if it is not there any more.
-func (c Contacts) person(ctx context.Context, ws string, id contact.ID) (k *known, err error) {
+func (c Contacts) person(ctx context.Context, ws string, id contact.ID) (*known, error) {
+	k, err := c.whole(ctx, ws, id)
+	if k != nil && k.deleted {
+		k = nil
+	}
+	return k, err
+}
+
+// whole is person also for one that was deleted.
+func (c Contacts) whole(ctx context.Context, ws string, id contact.ID) (k *known, err error) {
 	look := func(id contact.ID, use func(contact.State)) error {
 		return absent(c.Look(ctx, ws, id, func(s contact.State) error {
 			use(s)
@@ -34,10 +44,10 @@ func (c Contacts) person(ctx context.Context, ws string, id contact.ID) (k *know
 	var root contact.ID
 	var parts []contact.ID
 	shown := func(s contact.State) {
-		if root = s.Into; root != "" || !s.Exists || s.Deleted {
+		if root = s.Into; root != "" || !s.Exists {
 			return
 		}
-		k = &known{fields: map[string]string{}, source: s.Source}
+		k = &known{fields: map[string]string{}, source: s.Source, deleted: s.Deleted}
 		k.add(s)
 		for part := range s.Absorbed {
 			parts = append(parts, part)
@@ -110,9 +120,10 @@ func (c Contacts) LinkChat(ctx context.Context, o Origin, cmd contact.LinkChat) 
 
 // Tell has the chats of a contact, and of those that it is made of, know what it has
 // by now. at is when it got it, from the chat where it comes from, which knows; of
-// the fields that were emptied they forget what they have.
+// the fields that were emptied they forget what they have. Of a contact that was deleted
+// they forget all.
 func (c Contacts) Tell(ctx context.Context, o Origin, id contact.ID, at time.Time, from string, emptied ...string) error {
-	k, err := c.person(ctx, o.Workspace, id)
+	k, err := c.whole(ctx, o.Workspace, id)
 	if err != nil || k == nil {
 		return err
 	}
@@ -136,7 +147,7 @@ func (c Contacts) TellApart(ctx context.Context, o Origin, a, b contact.ID, at t
 		}
 		cmd := chat.FollowContact{ShareDetails: chat.ShareDetails{At: at}}
 		if p[1] != nil {
-			cmd.Emptied = []string{chat.DetailName, chat.DetailEmails, chat.DetailPhones, chat.DetailCompany, chat.DetailCity, chat.DetailCountry}
+			cmd.Emptied = chat.Details()
 			cmd.Only = p[1].values()
 		}
 		if err := c.tell(ctx, o, p[0], "", cmd); err != nil {
@@ -166,12 +177,16 @@ func (c Contacts) tell(ctx context.Context, o Origin, k *known, from string, cmd
 		d.Name = k.fields[contact.Name]
 	}
 	d.Company, d.City, d.Country = k.fields[contact.Company], k.fields[contact.City], k.fields[contact.Country]
+	decide := cmd.Decide
+	if k.deleted {
+		decide = chat.ForgetContact{At: d.At}.Decide
+	}
 	slices.Sort(k.chats)
 	for _, id := range k.chats {
 		if id == from {
 			continue
 		}
-		if _, err := c.chats.do(ctx, part(o, "tell "+id), "chat.follow_contact", id, decides(cmd.Decide)); err != nil {
+		if _, err := c.chats.do(ctx, part(o, "tell "+id), "chat.follow_contact", id, decides(decide)); err != nil {
 			return err
 		}
 	}

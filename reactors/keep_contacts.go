@@ -24,7 +24,7 @@ const KeepContactsName = "keep_contacts.v1"
 // KeepContacts keeps contacts and chats of the same person together. It makes a
 // contact of whoever shares details in a chat, one for each person, however many
 // chats they have; it links the chats of somebody who is a contact already; it tells chats
-// what their contact has by now; and it completes what was begun with a contact's parts.
+// what their contact has by now, if it has not been deleted; and it completes what was begun with a contact's parts.
 type KeepContacts struct {
 	Store    eventstore.Store
 	Chats    commands.Chats
@@ -40,6 +40,7 @@ func (k KeepContacts) Reactor() Reactor {
 		contact.Added{},
 		contact.DetailsSet{},
 		contact.ChatLinked{},
+		contact.Deleted{},
 		contact.Restored{},
 		contact.Merged{},
 		contact.Unmerged{},
@@ -120,7 +121,7 @@ func (k *switchboard) handle(ctx context.Context, e eventstore.Recorded) error {
 	case contact.Unblocked:
 		_, err := k.Contacts.UnblockParts(ctx, o, contact.ID(id), f)
 		return refused(err)
-	default: // linked, restored or merged
+	default: // linked, deleted, restored or merged
 		return refused(k.Contacts.Tell(ctx, o, contact.ID(id), e.Time, ""))
 	}
 }

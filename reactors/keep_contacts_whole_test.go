@@ -80,3 +80,38 @@ func TestUnblockingIsCompleted(t *testing.T) {
 	}
 	until(t, "the part is unblocked", func() bool { return !k.contact(b).Blocked })
 }
+
+// When a contact is deleted its chats forget it, but for what the channel knows; when it
+// is back they know all again.
+func TestChatsForgetADeletedContact(t *testing.T) {
+	k := newKeeping(t)
+	one, two := k.open("15551230001"), k.open("15551230002")
+	a := k.add(contact.Phones, "+15551230001", contact.Name, "Ana", contact.Emails, "ana@example.com", contact.City, "Lisbon")
+	b := k.add(contact.Phones, "+15551230002", contact.Name, "Ana again")
+	k.merge(a, b)
+	knows := func(id chat.ID) bool {
+		s := k.chat(id)
+		return !s.Details.At.IsZero() && s.Known.Name.Value == "Ana" && s.Known.Email.Value == "ana@example.com" && s.Known.City.Value == "Lisbon"
+	}
+	forgot := func(id chat.ID) bool {
+		s := k.chat(id)
+		return s.Details.At.IsZero() && s.Known.Name.Value+s.Known.Email.Value+s.Known.Phone.Value+s.Known.City.Value == "" && s.Known.Profile.Value == "Customer"
+	}
+	both := func(is func(chat.ID) bool) func() bool { return func() bool { return is(one) && is(two) } }
+	until(t, "both chats know it", both(knows))
+	k.done(k.commands.Contacts.Delete(t.Context(), someone, a, contact.Delete{By: "sue"}))
+	until(t, "both have forgotten it", both(forgot))
+	k.done(k.commands.Contacts.Restore(t.Context(), someone, a, contact.Restore{By: "sue"}))
+	until(t, "both know it again", both(knows))
+
+	// A chat that is hidden meanwhile is told when it is back.
+	k.done(k.commands.Chats.Delete(t.Context(), someone, one, chat.Delete{By: "sue"}))
+	k.done(k.commands.Contacts.Delete(t.Context(), someone, a, contact.Delete{By: "sue"}))
+	until(t, "the other has forgotten it", func() bool { return forgot(two) })
+	k.done(k.commands.Chats.Restore(t.Context(), someone, one, chat.Restore{By: "sue"}))
+	until(t, "both have forgotten it once more", both(forgot))
+
+	// Who is told apart from a deleted contact is a contact.
+	k.done(k.commands.Contacts.Unmerge(t.Context(), someone, a, b, contact.Unmerge{By: "bob", At: time.Now()}))
+	until(t, "the other knows its own", func() bool { return k.chat(two).Known.Name.Value == "Ana again" && forgot(one) })
+}

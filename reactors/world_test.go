@@ -258,7 +258,7 @@ func (s *shop) open(customer string) chat.ID {
 	s.t.Helper()
 	id := chat.ID(ids.Chat(workspace, s.channel, customer))
 	_, err := s.commands.Chats.Receive(s.t.Context(), commands.Origin{Workspace: workspace, Actor: customer, ActorKind: commands.ActorCustomer}, id, chat.ReceiveMessage{
-		Workspace: workspace, Channel: s.channel, Customer: customer, Message: "m0", ProviderID: "w0-" + customer,
+		Workspace: workspace, Channel: s.channel, Customer: customer, Message: "m0", ProviderID: "w0-" + customer, ProfileName: "Customer",
 		Content: chat.Content{Kind: "text", Text: "hi"}, At: time.Now(),
 	})
 	if err != nil {

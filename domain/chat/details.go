@@ -25,6 +25,11 @@ const (
 	DetailCountry = "country"
 )
 
+// Details lists them.
+func Details() []string {
+	return []string{DetailName, DetailEmails, DetailPhones, DetailCompany, DetailCity, DetailCountry}
+}
+
 // ShareDetails makes the visitor a contact. Details that say the same at the
 // same time as the latest ones are no event.
 type ShareDetails struct {

@@ -115,6 +115,8 @@ type DetailsShared struct {
 	By      AgentID       `json:"by,omitempty"`      // the agent who typed them in
 	Emptied []string      `json:"emptied,omitempty"` // details that the contact has no more, by the names they have above
 	At      time.Time     `json:"at"`
+
+	Gone bool `json:"gone,omitempty"` // the contact was deleted: the visitor is none until details are shared again
 }
 
 // MessageQueued is an answer that is to be sent to the customer.
@@ -670,7 +672,9 @@ func (e MessageReceived) apply(s *State) {
 }
 
 func (e DetailsShared) apply(s *State) {
-	s.Details = e
+	if s.Details = e; e.Gone {
+		s.Details = DetailsShared{}
+	}
 	s.Known.tell(e)
 }
 

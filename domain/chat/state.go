@@ -27,7 +27,7 @@ type State struct {
 	Notes        map[NoteID]Note
 	Unread       int           // customer's messages since the last MarkedRead, 1 at least after a MarkedUnread, once a snooze has ended by its time and after a ScheduleFailed
 	LastReceived time.Time     // the latest At of the customer's messages; zero if there is none
-	Details      DetailsShared // the latest; its At is zero if there are none
+	Details      DetailsShared // the latest; its At is zero if there are none: the visitor is no contact
 	Known        Known
 	Outbound     map[MessageID]Outbound
 	Reports      map[string]Report // by provider id, of messages known and unknown

@@ -171,6 +171,7 @@ type Details struct {
 	City    string   `json:"city,omitempty"`
 	Country string   `json:"country,omitempty"`
 	Emptied []string `json:"emptied,omitempty"`
+	Gone    bool     `json:"gone,omitempty"`
 }
 
 // Bounds of what is in memory at once, besides the index.
@@ -306,7 +307,7 @@ func (t *Transcript) system(e chat.Event) *System {
 		return &System{Type: "noticed", Text: f.Text, Notice: f.Kind, NewNumber: f.NewNumber}
 	case chat.DetailsShared:
 		return &System{Type: "details_shared", Message: string(f.Message), Details: &Details{
-			Reason: string(f.Reason), Name: f.Name, Emails: f.Emails, Phones: f.Phones, Company: f.Company, City: f.City, Country: f.Country, Emptied: f.Emptied,
+			Reason: string(f.Reason), Name: f.Name, Emails: f.Emails, Phones: f.Phones, Company: f.Company, City: f.City, Country: f.Country, Emptied: f.Emptied, Gone: f.Gone,
 		}}
 	case chat.Claimed:
 		return &System{Type: "claimed", To: agent(f.By)}

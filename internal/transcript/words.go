@@ -99,6 +99,9 @@ func (s *System) sentence() string {
 		if len(d.Emptied) > 0 {
 			words = join(words, "no more "+join(d.Emptied...))
 		}
+		if d.Gone {
+			return join("no contact any more", words)
+		}
 		return "details, " + d.Reason + ": " + words
 	case "claimed":
 		return "claimed by " + who(s.To)

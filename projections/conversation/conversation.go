@@ -252,7 +252,7 @@ func (p *Projection) system(e projections.Event) {
 	case chat.DetailsShared:
 		s = System{Type: Shared, Message: string(f.Message), Details: &Details{
 			Reason: string(f.Reason), Name: f.Name, Emails: f.Emails, Phones: f.Phones,
-			Company: f.Company, City: f.City, Country: f.Country, Emptied: f.Emptied,
+			Company: f.Company, City: f.City, Country: f.Country, Emptied: f.Emptied, Gone: f.Gone,
 		}}
 		r.At = f.At.UnixMicro()
 	case chat.Claimed:

@@ -235,4 +235,5 @@ type Details struct {
 	City    string   `json:"city,omitempty"`
 	Country string   `json:"country,omitempty"`
 	Emptied []string `json:"emptied,omitempty" doc:"Details that the contact has no more."`
+	Gone    bool     `json:"gone,omitempty" doc:"The contact was deleted: the visitor is none any more."`
 }

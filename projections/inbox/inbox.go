@@ -208,10 +208,10 @@ func (r *Row) last(at int64, by, kind, preview string) {
 	}
 }
 
-// shared makes the visitor a contact. Each detail is the one given last.
+// shared makes the visitor a contact, or none any more. Each detail is the one given last.
 func (r *Row) shared(f chat.DetailsShared) {
 	at := f.At.UnixMicro()
-	r.IsContact = true
+	r.IsContact = !f.Gone
 	if f.Name != "" {
 		r.Shared.Name = r.Shared.Name.later(Stamped{f.Name, at})
 	}

@@ -120,6 +120,15 @@ func TestFold(t *testing.T) {
 			chat.DetailsShared{Reason: chat.ByAgent, Phones: []string{"+1888"}, By: "ann", At: sec(14)},
 			chat.DetailsShared{Reason: chat.ByAgent, Emptied: []string{"phones"}, By: "ann", At: sec(12)},
 		}, func(c *inbox.Chat) { c.Phone, c.IsContact = "+1888", true }},
+		{"a contact that was deleted", []any{
+			chat.DetailsShared{Reason: chat.ByForm, Name: "Ana Lima", Emails: []string{"a@x"}, Phones: []string{"+1999"}, At: sec(12)},
+			chat.DetailsShared{Reason: chat.ByForm, Emptied: []string{"name", "emails", "phones"}, Gone: true, At: sec(13)},
+		}, func(*inbox.Chat) {}},
+		{"a contact that came back", []any{
+			chat.DetailsShared{Reason: chat.ByForm, Name: "Ana Lima", At: sec(12)},
+			chat.DetailsShared{Reason: chat.ByForm, Emptied: []string{"name"}, Gone: true, At: sec(13)},
+			chat.DetailsShared{Reason: chat.ByForm, Name: "Ana Lima", At: sec(14)},
+		}, func(c *inbox.Chat) { c.Name, c.IsContact = "Ana Lima", true }},
 		{"snoozed", []any{chat.Snoozed{Until: sec(99), By: "ann"}}, func(c *inbox.Chat) { c.Snoozed, c.SnoozedUntil = true, us(99) }},
 		{"snoozed until a reply", []any{chat.Snoozed{Until: sec(99), By: "ann"}, chat.Snoozed{By: "ann"}}, func(c *inbox.Chat) { c.Snoozed = true }},
 		{"woken by time", []any{chat.MarkedRead{By: "ann"}, chat.Snoozed{Until: sec(99), By: "ann"}, chat.Woken{Reason: chat.WokenByTime}}, func(c *inbox.Chat) { c.Unread = 1 }},

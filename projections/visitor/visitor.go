@@ -104,7 +104,9 @@ func (r *Row) shared(e projections.Event, f chat.DetailsShared) {
 	if f.By != "" {
 		s.By, s.ByKind = string(f.By), "agent"
 	}
-	if !r.IsContact || at < r.ContactAt {
+	if f.Gone {
+		r.IsContact, r.ContactReason, r.ContactAt = false, "", 0
+	} else if !r.IsContact || at < r.ContactAt {
 		r.IsContact, r.ContactReason, r.ContactAt = true, string(f.Reason), at
 	}
 	set := func(field *Field, value string) { *field = later(*field, Field{value, s}) }

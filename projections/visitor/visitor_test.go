@@ -144,6 +144,23 @@ func TestDetailsThatAreTakenAway(t *testing.T) {
 	}
 }
 
+// Of a contact that was deleted nothing is left but what the channel knows.
+func TestContactsThatAreGone(t *testing.T) {
+	facts := []any{
+		message(50, "~ana~"),
+		chat.DetailsShared{Reason: chat.ByContactCard, Name: "Ana", Emails: []string{"a@x"}, Phones: []string{"+1999"}, At: sec(60)},
+		chat.DetailsShared{Reason: chat.ByContactCard, Emptied: []string{"name", "emails", "phones"}, Gone: true, At: sec(70)},
+	}
+	got := fold(t, facts...)
+	if got.IsContact || got.ContactReason != "" || got.Name != "~ana~" || got.Email != "" || got.Phone != "+15551230001" || len(got.Emails)+len(got.Phones) > 0 {
+		t.Errorf("gone: %+v", got)
+	}
+	got = fold(t, append(facts, chat.DetailsShared{Reason: chat.ByForm, Name: "Ana", At: sec(80)})...)
+	if !got.IsContact || got.ContactReason != "form" || got.Name != "Ana" {
+		t.Errorf("back: %+v", got)
+	}
+}
+
 func TestListsAreBounded(t *testing.T) {
 	var facts []any
 	for i := range 60 {
