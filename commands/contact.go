@@ -126,9 +126,31 @@ func (c Contacts) initial(ctx context.Context, workspace string, id *string, cat
 	return err
 }
 
-// Share records what is known of the customer of a chat, who becomes a contact.
+// Share records what is known of the customer of a chat, who becomes a contact. A deleted
+// one comes back, also one that they are a part of.
 func (c Contacts) Share(ctx context.Context, o Origin, cmd contact.Record) (Result, error) {
-	return c.record(ctx, o, "contact.share", ContactID(o.Workspace, cmd.Link.Customer), cmd)
+	id := ContactID(o.Workspace, cmd.Link.Customer)
+	res, err := c.record(ctx, o, "contact.share", id, cmd)
+	if err != nil {
+		return res, err
+	}
+	return c.revive(ctx, o, "contact.share", id, cmd.Source, res)
+}
+
+// revive brings back the contact that somebody is a part of, after what led to res.
+func (c Contacts) revive(ctx context.Context, o Origin, name string, id contact.ID, from contact.Source, res Result) (Result, error) {
+	var into contact.ID
+	err := c.Look(ctx, o.Workspace, id, func(s contact.State) error {
+		into = s.Into
+		return nil
+	})
+	if err != nil || into == "" {
+		return res, err
+	}
+	back, err := c.contacts.do(ctx, part(o, "revive "+string(into)), name, string(into), decides(contact.Revive{Source: from}.Decide))
+	res.Changed = res.Changed || back.Changed
+	res.Position = max(res.Position, back.Position)
+	return res, err
 }
 
 func (c Contacts) record(ctx context.Context, o Origin, name string, id contact.ID, cmd contact.Record) (Result, error) {
@@ -155,6 +177,9 @@ func (c Contacts) record(ctx context.Context, o Origin, name string, id contact.
 func (c Contacts) Answer(ctx context.Context, o Origin, customer string, cmd contact.Answer) (Result, error) {
 	o = o.identified()
 	res, err := c.answer(ctx, o, customer, cmd)
+	if err == nil && cmd.Marks {
+		res, err = c.revive(ctx, o, "contact.answer", ContactID(o.Workspace, customer), cmd.Source(), res)
+	}
 	if err != nil || !cmd.Marks || cmd.Link.Chat == "" {
 		return res, err
 	}

@@ -115,3 +115,42 @@ func TestChatsForgetADeletedContact(t *testing.T) {
 	k.done(k.commands.Contacts.Unmerge(t.Context(), someone, a, b, contact.Unmerge{By: "bob", At: time.Now()}))
 	until(t, "the other knows its own", func() bool { return k.chat(two).Known.Name.Value == "Ana again" && forgot(one) })
 }
+
+// A deleted contact comes back when the customer of one that was merged into it shares
+// details, or is marked.
+func TestAContactComesBackWithItsParts(t *testing.T) {
+	for name, share := range map[string]func(keeping, chat.ID){
+		"a card": func(k keeping, id chat.ID) {
+			k.done(k.commands.Chats.ShareDetails(k.t.Context(), someone, id, chat.ShareDetails{Reason: chat.ByContactCard, Name: "Ben", At: time.Now()}))
+		},
+		"an answer": func(k keeping, id chat.ID) {
+			k.done(k.commands.Contacts.Answer(k.t.Context(), someone, "15551230002", contact.Answer{
+				Bot: "bot", Flow: "f", Question: "q", Value: "yes", Marks: true, At: time.Now(),
+				Link: contact.Link{Chat: string(id), Channel: k.channel, Customer: "15551230002"},
+			}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := newKeeping(t)
+			one, two := k.open("15551230001"), k.open("15551230002")
+			a, b := k.add(contact.Phones, "+15551230001", contact.Name, "Ana"), k.add(contact.Phones, "+15551230002", contact.Name, "Ben")
+			k.merge(a, b)
+			is := func(want bool) func() bool {
+				return func() bool {
+					return !k.chat(one).Details.At.IsZero() == want && !k.chat(two).Details.At.IsZero() == want
+				}
+			}
+			until(t, "both chats are of a contact", is(true))
+			k.done(k.commands.Contacts.Delete(t.Context(), someone, a, contact.Delete{By: "sue"}))
+			until(t, "both chats are of none", is(false))
+			share(k, two)
+			until(t, "both chats are of a contact again", is(true))
+			if s := k.contact(a); s.Deleted {
+				t.Errorf("it is still deleted: %+v", s)
+			}
+			if s := k.contact(b); s.Into != a {
+				t.Errorf("its part is a part of %q", s.Into)
+			}
+		})
+	}
+}

@@ -56,7 +56,7 @@ func (c Answer) Decide(s State) ([]Event, error) {
 	}
 	r := Record{
 		Workspace: c.Workspace, Changes: c.Changes, Status: c.Status, Category: c.Category, At: c.At, Strict: true, Revive: c.Marks,
-		Source: Source{Reason: ByChatflow, Chat: c.Link.Chat, Flow: c.Flow, Question: c.Question, By: c.Bot},
+		Source: c.Source(),
 	}
 	if c.Marks || s.Exists && !s.Deleted {
 		r.Link, r.Profile = c.Link, c.Profile
@@ -75,6 +75,11 @@ func (c Answer) Decide(s State) ([]Event, error) {
 		events = append(events, DetailsSet{Changes: news, Source: r.Source, At: c.At})
 	}
 	return events, nil
+}
+
+// Source returns where what the answer fills comes from.
+func (c Answer) Source() Source {
+	return Source{Reason: ByChatflow, Chat: c.Link.Chat, Flow: c.Flow, Question: c.Question, By: c.Bot}
 }
 
 // questionKey names a question of a flow, unambiguously.

@@ -149,6 +149,20 @@ func (c Delete) Decide(s State) ([]Event, error) {
 	return []Event{Deleted(c)}, nil
 }
 
+// Revive brings a deleted contact back because details were shared by the customer of one
+// that was merged into it. Of one that is not deleted it is no event.
+type Revive struct {
+	Source Source // of the details
+}
+
+// Decide implements the command.
+func (c Revive) Decide(s State) ([]Event, error) {
+	if err := c.Source.check(); err != nil || !s.Deleted {
+		return nil, err
+	}
+	return []Event{Restored{By: c.Source.By, Source: &c.Source}}, nil
+}
+
 // Restore brings a deleted contact back. One that is not deleted is no event.
 type Restore struct {
 	By AgentID
