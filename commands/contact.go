@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,8 @@ func identify(changes []contact.Change) (field, unique string) {
 }
 
 // Add makes a contact by hand. If there is one with the number or the address, it
-// is refused; one that had it when it was made, and has it no more, is another.
+// is refused; one that had it when it was made, and has it no more, is another. Of a
+// chat, only the id is given in the command's Link: it is of who its customer is.
 func (c Contacts) Add(ctx context.Context, o Origin, cmd contact.Add) (Result, error) {
 	changes, err := c.attributes.check(ctx, o.Workspace, cmd.Changes)
 	if errors.Is(err, ErrUnavailable) {
@@ -69,9 +71,18 @@ func (c Contacts) Add(ctx context.Context, o Origin, cmd contact.Add) (Result, e
 	if refused == nil {
 		cmd.Changes = changes
 	}
+	if cmd.Link.Chat != "" {
+		err := c.ofChat(ctx, o.Workspace, &cmd)
+		if errors.Is(err, ErrUnavailable) {
+			return Result{}, err
+		}
+		refused = cmp.Or(refused, err)
+	}
 	own := contact.ID(ids.Of(o.Command, "contact"))
 	id := own
-	if field, unique := identify(cmd.Changes); unique != "" {
+	if cmd.Link.Customer != "" {
+		id = ContactID(o.Workspace, cmd.Link.Customer)
+	} else if field, unique := identify(cmd.Changes); unique != "" {
 		derived := ContactID(o.Workspace, unique)
 		// A repeat belongs where the first run made its contact, whatever that is
 		// called by now.
@@ -91,6 +102,20 @@ func (c Contacts) Add(ctx context.Context, o Origin, cmd contact.Add) (Result, e
 		}
 		err := c.initial(ctx, o.Workspace, &cmd.Status, &cmd.Category)
 		return after(err, cmd.Decide, s)
+	})
+}
+
+// ofChat sets what a command has to know of the chat that it names.
+func (c Contacts) ofChat(ctx context.Context, workspace string, cmd *contact.Add) error {
+	return c.chats.with(ctx, cmd.Link.Chat, func(s chat.State) error {
+		if !s.Exists || s.Workspace != workspace {
+			return chat.ErrNotFound.At("chat")
+		}
+		cmd.Link.Channel, cmd.Link.Customer, cmd.Profile = s.Channel, s.Customer, s.Known.Profile.Value
+		if s.Deleted {
+			return chat.ErrNotFound.At("chat")
+		}
+		return nil
 	})
 }
 

@@ -52,6 +52,46 @@ func TestAddingAContact(t *testing.T) {
 	l.must(404, l.stranger(), "PATCH", path, `{"city":"Rome"}`)
 }
 
+// An agent who types in an address of a visitor makes a contact of this visitor.
+func TestAddingAContactFromAChat(t *testing.T) {
+	l := newLedger(t)
+	l.connect(acme)
+	chat, other := l.receive(acme, "15551230001", "hello"), l.receive(acme, "15551230002", "hello")
+	key := []string{"Idempotency-Key", "from-chat"}
+	body := `{"chat":"` + chat + `","emails":["ana@example.com"],"phones":["+15559999"],"city":null}`
+	first := l.must(201, anAgent, "POST", "/v1/contacts", body, key...)
+	id := first["id"].(string)
+	if want := ids.Contact(acme, "15551230001"); id != want {
+		t.Errorf("id %s, want that of the chat's customer, %s", id, want)
+	}
+	c := l.get("/v1/contacts/" + id)
+	if c["phone"] != "+15551230001" || c["email"] != "ana@example.com" || c["name"] != "Customer 15551230001" || c["reason"] != "typed_in" || c.at("chats.0.chat") != chat {
+		t.Errorf("contact %v", c)
+	}
+	if v := l.get("/v1/chats/" + chat + "/visitor"); v["contact"] != id {
+		t.Errorf("the visitor is %v", v)
+	}
+	l.must(409, anAgent, "POST", "/v1/contacts", body)
+	l.must(200, aSenior, "DELETE", "/v1/chats/"+chat, "")
+	if again := l.must(201, anAgent, "POST", "/v1/contacts", body, key...); again["id"] != id || again["position"] != first["position"] {
+		t.Errorf("the repeat: %v, want %v", again, first)
+	}
+
+	l.settle("rivals")
+	theirs := l.receive("rivals", "15551230003", "hello")
+	for _, none := range []string{theirs, chat, "none"} { // another workspace's, a deleted one
+		if o := l.must(404, anAgent, "POST", "/v1/contacts", `{"chat":"`+none+`","name":"Ana"}`); o["code"] != "chat.not_found" || o.at("errors.0.location") != "body.chat" {
+			t.Errorf("%s: %v", none, o)
+		}
+	}
+	for body, at := range map[string]string{`{"chat":"` + other + `"}`: "body.name", `{"chat":7,"name":"Ana"}`: "body.chat"} {
+		if o := l.must(400, anAgent, "POST", "/v1/contacts", body); o.at("errors.0.location") != at {
+			t.Errorf("%s: %v", body, o)
+		}
+	}
+	l.must(400, anAgent, "PATCH", "/v1/contacts/"+id, `{"chat":"`+other+`"}`)
+}
+
 // stranger is the token of an admin of another workspace.
 func (l *ledger) stranger() string {
 	l.t.Helper()

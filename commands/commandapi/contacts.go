@@ -56,6 +56,23 @@ type ContactBody struct {
 	Attributes map[string]any `json:"attributes,omitempty" doc:"The workspace's own fields, by id or name, each a text, a number, true or false; null takes it away."`
 }
 
+// NewContactBody has the details of a contact to add.
+type NewContactBody struct {
+	ContactBody
+	Chat string `json:"chat,omitempty" doc:"The id of the chat whose customer it is: theirs is its first number, and the chat is the contact's. Their number alone is not enough to make a contact."`
+}
+
+// UnmarshalJSON reads what is embedded as it reads itself.
+func (b *NewContactBody) UnmarshalJSON(data []byte) error {
+	own := struct {
+		Chat *string `json:"chat"`
+	}{&b.Chat}
+	if err := json.Unmarshal(data, &b.ContactBody); err != nil {
+		return err //nolint:wrapcheck // as below
+	}
+	return json.Unmarshal(data, &own) //nolint:wrapcheck // as below
+}
+
 // UnmarshalJSON takes null for the empty value, which takes one away: without it, null
 // would be as if it was not given.
 func (b *ContactBody) UnmarshalJSON(data []byte) error {
@@ -181,13 +198,13 @@ func (a *api) contacts() []web.Endpoint {
 	type ctx = context.Context
 	return []web.Endpoint{
 		write(a, "POST /v1/contacts", staff, "Add a contact by hand",
-			func(ctx ctx, c caller, in *with[ContactBody]) (result, error) {
+			func(ctx ctx, c caller, in *with[NewContactBody]) (result, error) {
 				changes, err := in.Body.changes()
 				if err != nil {
 					return result{}, err
 				}
-				return a.Contacts.Add(ctx, c.Origin, contact.Add{Workspace: c.Workspace, Changes: changes, Source: c.typed(), At: c.At})
-			}, answers(201), "A name, an e-mail address or a phone number is needed. The id follows from the first phone number with a country code, else from the first address; if there is such a contact already, it is a 409."),
+				return a.Contacts.Add(ctx, c.Origin, contact.Add{Workspace: c.Workspace, Changes: changes, Link: contact.Link{Chat: in.Body.Chat}, Source: c.typed(), At: c.At})
+			}, answers(201), "A name, an e-mail address or a phone number is needed. The id follows from the chat's customer, if a chat is named, else from the first phone number with a country code, else from the first address; if there is such a contact already, it is a 409."),
 		a.importContacts(),
 		write(a, "PATCH /v1/contacts/{contact}", staff, "Change details of a contact",
 			func(ctx ctx, c caller, in *contactWith[ContactBody]) (result, error) {

@@ -207,6 +207,36 @@ func TestWork(t *testing.T) {
 	})
 }
 
+// Whoever is added from a chat is its customer.
+func TestAddingFromAChat(t *testing.T) {
+	in := func(c contact.Add, l contact.Link) contact.Add { c.Link, c.Profile = l, "~ana~"; return c }
+	hidden := contact.Link{Chat: "c", Channel: "ch", Customer: "US.13491208655302741918"} // who hides the number
+	linked := func(l contact.Link) contact.ChatLinked { return contact.ChatLinked{Link: l, At: at(1)} }
+	details := func(changes ...contact.Change) contact.DetailsSet {
+		return contact.DetailsSet{Changes: changes, Source: typed, At: at(1)}
+	}
+	profile := contact.DetailsSet{Changes: []contact.Change{set("name", "~ana~")}, Source: contact.Source{Reason: contact.ByProfile, Chat: "c"}, At: at(1)}
+	domaintest.Run(t, contact.Evolve, []domaintest.Case[contact.State, contact.Event]{
+		{
+			Name: "with an address", When: in(add(set("emails", "ana@x")), link),
+			Then: past{added, details(set("emails", "ana@x"), set("phones", "+15551230001")), linked(link), profile},
+		},
+		{
+			Name: "with another number", When: in(add(set("name", "Ana"), set("phones", "+1 555 999")), link),
+			Then: past{added, details(set("name", "Ana"), set("phones", "+15551230001", "+1555999")), linked(link)},
+		},
+		{
+			Name: "with the same number", When: in(add(set("phones", "+1555999", "+1 555 123 0001")), link),
+			Then: past{added, details(set("phones", "+15551230001", "+1555999")), linked(link), profile},
+		},
+		{Name: "without a number", When: in(add(set("emails", "ana@x")), hidden), Then: past{added, details(set("emails", "ana@x")), linked(hidden), profile}},
+		{Name: "with nothing else", When: in(add(), link), Err: contact.ErrNoDetails},
+		{Name: "with nothing of that", When: in(add(set("name", " "), set("city", "Rome")), link), Err: contact.ErrNoDetails},
+		{Name: "with no address", When: in(add(set("emails", "x")), link), Err: contact.ErrEmail},
+		{Name: "who is one", Given: past{added}, When: in(add(set("emails", "ana@x")), link), Err: contact.ErrExists},
+	})
+}
+
 // The name of a profile is better than none, and worse than any other.
 func TestProfiles(t *testing.T) {
 	from := func(r contact.Record, name string) contact.Record { r.Profile = name; return r }

@@ -8,10 +8,13 @@ import (
 	"github.com/chatledger/chatledger/domain/internal/text"
 )
 
-// Add makes a contact by hand. One that exists is refused.
+// Add makes a contact by hand, perhaps of the customer of a chat, whose number comes
+// first. One that exists is refused.
 type Add struct {
 	Workspace string
 	Changes   []Change
+	Link      Link   // the chat
+	Profile   string // as in Record
 	Source    Source
 	Status    string // the workspace's default
 	Category  Category
@@ -26,7 +29,22 @@ func (c Add) Decide(s State) ([]Event, error) {
 	case s.Exists:
 		return nil, ErrExists
 	}
-	r := Record{Workspace: c.Workspace, Changes: c.Changes, Source: c.Source, Status: c.Status, Category: c.Category, At: c.At, Strict: true}
+	r := Record{
+		Workspace: c.Workspace, Changes: c.Changes, Source: c.Source, Link: c.Link, Profile: c.Profile,
+		Status: c.Status, Category: c.Category, At: c.At, Strict: true,
+	}
+	if c.Link.Chat != "" {
+		changes, err := clean(c.Changes, true)
+		if err != nil {
+			return nil, err
+		}
+		if !identified(changes) { // the number of the chat alone makes no contact
+			return nil, ErrNoDetails
+		}
+		if number, ok := Phone("+" + c.Link.Customer); ok {
+			r.Changes = withPhone(changes, number, true)
+		}
+	}
 	return r.Decide(s)
 }
 
@@ -58,7 +76,7 @@ func (c Record) Decide(s State) ([]Event, error) {
 	_, linked := s.Chats[c.Link.Chat]
 	linked = linked || c.Link.Chat == "" || len(s.Chats) >= MaxChats
 	if number, ok := Phone("+" + c.Link.Customer); ok && !linked {
-		c.Changes = withPhone(c.Changes, number)
+		c.Changes = withPhone(c.Changes, number, false)
 	}
 	changes, err := clean(c.Changes, c.Strict)
 	if err != nil {
@@ -107,14 +125,17 @@ func (s State) profile(name string, l Link, at time.Time, news []Change) []Event
 	return []Event{DetailsSet{Changes: []Change{{Field: Name, Values: []string{name}}}, Source: Source{Reason: ByProfile, Chat: l.Chat}, At: at}}
 }
 
-// withPhone returns changes that give the number, too, behind others.
-func withPhone(changes []Change, number string) []Change {
+// withPhone returns changes that give the number, too, before or behind others.
+func withPhone(changes []Change, number string, before bool) []Change {
 	out := slices.Clone(changes)
 	for i, c := range out {
-		if c.Field == Phones {
-			out[i].Values = append(slices.Clone(c.Values), number)
-			return out
+		if c.Field != Phones {
+			continue
 		}
+		if out[i].Values = append(slices.Clone(c.Values), number); before {
+			out[i].Values = append([]string{number}, c.Values...)
+		}
+		return out
 	}
 	return append(out, Change{Field: Phones, Values: []string{number}})
 }
