@@ -399,6 +399,22 @@ func TestStoryIsComplete(t *testing.T) {
 }
 
 // What is written is well-formed, each in its own way, and holds every message.
+// Who is no contact any more is called by the name of their profile from then on.
+func TestAContactThatIsGone(t *testing.T) {
+	l := &teller{t: t}
+	l.store = memory.New(l.now)
+	l.system(chat.Opened{Workspace: "acme", Channel: "shop", Customer: "4915", Status: "OPEN", Category: chat.CategoryOpen, At: l.now()})
+	l.customer(chat.MessageReceived{Message: "in-1", ProviderID: "wamid.1", ProfileName: "~ana~", At: l.now(), Content: chat.Content{Kind: "text", Text: "hello"}})
+	l.system(chat.DetailsShared{Reason: chat.ByForm, Name: "Ana Lima", Emails: []string{"ana@example.com"}, At: l.now()})
+	l.system(chat.DetailsShared{Reason: chat.ByForm, Emptied: []string{"name", "emails"}, Gone: true, At: l.now()})
+	text := write(t, l.store, chatID, transcript.Options{Format: chat.TranscriptText, Notes: true, Events: true, Zone: time.UTC, AsOf: head(t, l.store)})
+	for _, want := range []string{"no contact any more, no more name, emails", "~ana~: hello"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %q:\n%s", want, text)
+		}
+	}
+}
+
 func TestFormsAreWellFormed(t *testing.T) {
 	l := &teller{t: t}
 	l.store = memory.New(l.now)
