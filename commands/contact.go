@@ -151,12 +151,12 @@ func (c Contacts) initial(ctx context.Context, workspace string, id *string, cat
 	return err
 }
 
-// Share records what is known of the customer of a chat, who becomes a contact. A deleted
-// one comes back, also one that they are a part of.
+// Share records what is known of the customer of a chat, who becomes a contact. If a deleted
+// one is to come back, so does one that they are a part of.
 func (c Contacts) Share(ctx context.Context, o Origin, cmd contact.Record) (Result, error) {
 	id := ContactID(o.Workspace, cmd.Link.Customer)
 	res, err := c.record(ctx, o, "contact.share", id, cmd)
-	if err != nil {
+	if err != nil || !cmd.Revive {
 		return res, err
 	}
 	return c.revive(ctx, o, "contact.share", id, cmd.Source, res)

@@ -133,8 +133,12 @@ func (a *API) forwards(ctx context.Context, list, category string, things []stri
 	}
 	for _, id := range things {
 		first, known := from.Next[id]
+		q := eventstore.StreamQuery{From: max(0, first)}
+		if known || from.Position == 0 {
+			q.Limit = limit + 1
+		}
 		n := 0
-		for r, err := range a.Store.ReadStream(ctx, category+id, eventstore.StreamQuery{From: max(0, first)}) {
+		for r, err := range a.Store.ReadStream(ctx, category+id, q) {
 			if err != nil {
 				return nil, "", fmt.Errorf("read %s%s: %w", category, id, err)
 			}

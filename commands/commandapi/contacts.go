@@ -253,7 +253,7 @@ func (a *api) contacts() []web.Endpoint {
 		write(a, "POST /v1/contacts/{contact}/unblock", staff, "Unblock a contact",
 			func(ctx ctx, c caller, in *inContact) (result, error) {
 				return a.Contacts.Unblock(ctx, c.Origin, in.Contact, contact.Unblock{By: contact.AgentID(c.By), At: c.At})
-			}),
+			}, "Also if what was blocked was merged into it."),
 		write(a, "POST /v1/contacts/{contact}/merge", staff, "Show another contact as a part of this one",
 			func(ctx ctx, c caller, in *contactWith[OtherContactBody]) (result, error) {
 				return a.Contacts.Merge(ctx, c.Origin, in.Contact, contact.ID(in.Body.Contact), contact.Merge{By: contact.AgentID(c.By), At: c.At})
@@ -265,7 +265,7 @@ func (a *api) contacts() []web.Endpoint {
 		write(a, "DELETE /v1/contacts/{contact}", seniors, "Hide a contact from every list and count",
 			func(ctx ctx, c caller, in *contactWith[*ReasonBody]) (result, error) {
 				return a.Contacts.Delete(ctx, c.Origin, in.Contact, contact.Delete{By: contact.AgentID(c.By), Reason: in.Body.reason()})
-			}, "It comes back if it is restored, or if its customer shares details again."),
+			}, "Its chats forget it, but for what the channel knows. It comes back if it is restored, or if its customer shares details again."),
 		write(a, "POST /v1/contacts/{contact}/restore", seniors, "Bring a deleted contact back",
 			func(ctx ctx, c caller, in *inContact) (result, error) {
 				return a.Contacts.Restore(ctx, c.Origin, in.Contact, contact.Restore{By: contact.AgentID(c.By)})
