@@ -199,7 +199,7 @@ func New(store eventstore.Store, o Options) *Commands {
 	c.Calls = Calls{calls, chats, channels, c.Contacts}
 	c.SavedViews = SavedViews{newAggregate("savedviews", store, cache, requests, o.Now, savedview.Events, savedview.Evolve, savedview.ErrNotFound, func(s savedview.State) string { return s.Workspace })}
 	c.CustomViews = CustomViews{newAggregate("customviews", store, cache, requests, o.Now, customview.Events, customview.Evolve, nil, nil)}
-	c.Exports = Exports{exports, c.CustomViews.views}
+	c.Exports = Exports{exports, attributes, c.CustomViews.views}
 	c.Templates = Templates{
 		templates: newAggregate("template", store, cache, requests, o.Now, template.Events, template.Evolve, template.ErrNotFound, func(s template.State) string { return s.Workspace }),
 		chats:     chats, channels: c.Channels, spaces: c.Workspaces, contacts: c.Contacts,

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 
+	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/customview"
 	"github.com/chatledger/chatledger/domain/export"
 	"github.com/chatledger/chatledger/internal/ids"
@@ -10,13 +11,25 @@ import (
 
 // Exports runs the commands of package export.
 type Exports struct {
-	exports *aggregate[export.State, export.Event]
-	views   *aggregate[customview.State, customview.Event]
+	exports    *aggregate[export.State, export.Event]
+	attributes *aggregate[attribute.State, attribute.Event]
+	views      *aggregate[customview.State, customview.Event]
 }
 
 // Request asks for a file with a list.
 func (c Exports) Request(ctx context.Context, o Origin, id export.ID, cmd export.Request) (Result, error) {
-	return c.exports.do(ctx, o, "export.request", string(id), decides(cmd.Decide))
+	return c.exports.do(ctx, o, "export.request", string(id), func(ctx context.Context, s export.State) (events []export.Event, err error) {
+		err = c.attributes.with(ctx, o.Workspace, func(own attribute.State) error {
+			cmd := cmd
+			cmd.Attributes = map[string]bool{}
+			for a := range own.All() {
+				cmd.Attributes[string(a.ID)] = !a.Archived
+			}
+			events, err = cmd.Decide(s)
+			return err
+		})
+		return events, err
+	})
 }
 
 // there reports whether a workspace has an export.

@@ -21,11 +21,7 @@ import (
 	"github.com/chatledger/chatledger/internal/sqldb"
 	"github.com/chatledger/chatledger/internal/web"
 	"github.com/chatledger/chatledger/projections"
-	"github.com/chatledger/chatledger/projections/contacts"
-	"github.com/chatledger/chatledger/projections/cursor"
 	"github.com/chatledger/chatledger/projections/filtersql"
-	"github.com/chatledger/chatledger/projections/inbox"
-	"github.com/chatledger/chatledger/projections/orders"
 )
 
 // takers may take lists with them.
@@ -49,7 +45,7 @@ func (a *API) exportFile(views map[filter.Target][]string) web.Endpoint {
 	return web.NewEndpoint(web.Route{
 		Method: http.MethodGet, Path: "/v1/exports/{export}/file", Tag: "exports", Summary: "Download an export",
 		Description: "The list as it is now, the newest first. CSV is UTF-8 as RFC 4180 has it; what a spreadsheet might take for a formula is preceded by an apostrophe. " +
-			"In NDJSON each line is an object with the columns. It is read page by page: what is changed meanwhile is as it was, or as it is then. " +
+			"In NDJSON each line is an object with the columns, lists and lines as arrays, attributes by their kind. It is read page by page: what is changed meanwhile is as it was, or as it is then. " +
 			"An export that was asked for more than an hour ago is a 410.",
 		Roles: takers, Stream: true, ContentType: "text/csv",
 	}, func(ctx context.Context, r *web.Request, in *input) (*web.Stream, error) {
@@ -115,12 +111,16 @@ func (a *API) pagesOf(req export.Requested) (func(ctx context.Context, from stri
 	if read == nil {
 		return nil, export.ErrTarget
 	}
+	columns := make(map[string]bool, len(req.Columns))
+	for _, name := range req.Columns {
+		columns[name] = true
+	}
 	return func(ctx context.Context, from string, views []string) (page exported, err error) {
 		err = a.DB.Read(ctx, func(tx sqldb.Tx) (err error) {
 			if page.at, err = projections.Checkpoints(ctx, tx, views...); err != nil {
 				return err
 			}
-			page.rows, page.next, err = read(ctx, tx, wanted{req.Workspace, f, filtersql.Scope{Now: req.At, Me: req.By}, req.IDs, req.Except, from})
+			page.rows, page.next, err = read(ctx, tx, wanted{req.Workspace, f, filtersql.Scope{Now: req.At, Me: req.By}, req.IDs, req.Except, columns, from})
 			return err
 		})
 		return page, err
@@ -188,11 +188,11 @@ func (x *exporter) write(page exported, next func(from string) (exported, error)
 
 func (x *exporter) line(r row) ([]byte, error) {
 	if x.format == export.CSV {
-		cells := make([]string, len(x.columns))
+		cells := make([]csvtext.Cell, len(x.columns))
 		for i, name := range x.columns {
 			cells[i] = cellOf(r[name])
 		}
-		return csvtext.Line(cells), nil
+		return csvtext.Cells(cells), nil
 	}
 	b := []byte{'{'}
 	for i, name := range x.columns {
@@ -208,72 +208,23 @@ func (x *exporter) line(r row) ([]byte, error) {
 	return append(b, '}', '\n'), nil
 }
 
-func cellOf(v any) string {
+func cellOf(v any) csvtext.Cell {
 	switch v := v.(type) {
 	case nil:
-		return ""
+		return csvtext.Cell{}
 	case string:
-		return v
+		return csvtext.Cell{Value: v}
 	case []string:
-		return strings.Join(v, " ")
+		return csvtext.Cell{Value: strings.Join(v, " ")}
+	case json.Number:
+		return csvtext.Cell{Value: v.String(), Number: true}
 	case *time.Time:
 		if v == nil {
-			return ""
+			return csvtext.Cell{}
 		}
-		return v.Format(time.RFC3339Nano)
+		return csvtext.Cell{Value: v.Format(time.RFC3339Nano)}
 	case time.Time:
-		return v.Format(time.RFC3339Nano)
+		return csvtext.Cell{Value: v.Format(time.RFC3339Nano)}
 	}
-	return fmt.Sprint(v)
-}
-
-// wanted is a page of a list.
-type wanted struct {
-	workspace string
-	filter    filter.Filter
-	scope     filtersql.Scope
-	only      []string // see export.Requested.IDs
-	except    []string
-	cursor    string
-}
-
-func chatRows(ctx context.Context, tx sqldb.Tx, w wanted) ([]row, string, error) {
-	page, err := inbox.Find(ctx, tx, inbox.Search{Workspace: w.workspace, Filter: w.filter, Scope: w.scope, Only: w.only, Except: w.except, Sort: inbox.ByCreated, Cursor: w.cursor, Limit: cursor.MaxLimit})
-	rows := make([]row, len(page.Chats))
-	for i, c := range page.Chats {
-		rows[i] = row{
-			"id": c.ID, "name": c.Name, "phone": c.Phone, "email": c.Email, "is_contact": c.IsContact, "channel": c.Channel,
-			"status": c.Status, "status_category": c.Category, "assignee": c.Assignee, "team": c.Team, "tags": orEmpty(c.Tags), "unread": c.Unread,
-			"created_at": moment(c.CreatedAt), "last_activity_at": moment(c.LastActivityAt), "waiting_since": momentOrNull(c.WaitingSince),
-			"last_message_at": momentOrNull(c.LastAt), "last_message_by": c.LastBy, "last_message": c.LastPreview, "revision": c.Revision,
-		}
-	}
-	return rows, page.Next, err
-}
-
-func contactRows(ctx context.Context, tx sqldb.Tx, w wanted) ([]row, string, error) {
-	page, err := contacts.Find(ctx, tx, contacts.Search{Workspace: w.workspace, Filter: w.filter, Scope: w.scope, Only: w.only, Except: w.except, Sort: contacts.ByCreated, Cursor: w.cursor, Limit: cursor.MaxLimit})
-	rows := make([]row, len(page.Contacts))
-	for i, c := range page.Contacts {
-		rows[i] = row{
-			"id": c.ID, "name": c.Name, "email": c.Email, "phone": c.Phone, "company": c.Company, "city": c.City, "country": c.Country,
-			"gender": c.Gender, "language": c.Language, "status": c.Status, "assignee": c.Assignee, "tags": orEmpty(c.Tags),
-			"blocked": c.Blocked, "reason": c.Reason, "created_at": moment(c.CreatedAt), "updated_at": moment(c.UpdatedAt),
-		}
-	}
-	return rows, page.Next, err
-}
-
-func orderRows(ctx context.Context, tx sqldb.Tx, w wanted) ([]row, string, error) {
-	page, err := orders.Find(ctx, tx, orders.Search{Workspace: w.workspace, Filter: w.filter, Scope: w.scope, Only: w.only, Except: w.except, Cursor: w.cursor, Limit: cursor.MaxLimit})
-	rows := make([]row, len(page.Orders))
-	for i, o := range page.Orders {
-		rows[i] = row{
-			"id": o.ID, "external_id": o.External, "status": o.Status, "payment": o.Payment, "chat": o.Chat, "channel": o.Channel,
-			"name": o.VisitorName, "phone": o.VisitorPhone, "email": o.VisitorEmail, "items": o.Items, "total": o.Total, "currency": o.Currency,
-			"tags": orEmpty(o.Tags), "assignee": o.Assignee, "carrier": o.Carrier, "tracking": o.Tracking,
-			"placed_at": moment(o.PlacedAt), "updated_at": moment(o.UpdatedAt), "revision": o.Revision,
-		}
-	}
-	return rows, page.Next, err
+	return csvtext.Cell{Value: fmt.Sprint(v)}
 }

@@ -97,7 +97,8 @@ func TestImportRefuses(t *testing.T) {
 	l := newLedger(t)
 	for file, at := range map[string]string{
 		"name,shoe\nAna,41\n":    "body.header[1]",
-		"name,email,emails\n":    "body.header[2]",
+		"name,email,Email\n":     "body.header[2]",
+		"city,name,City\n":       "body.header[2]",
 		"":                       "body",
 		"\"name\nAna":            "body",
 		strings.Repeat("a", 9e4): "body",

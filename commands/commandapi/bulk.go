@@ -31,7 +31,7 @@ type BulkBody struct {
 	Tags      []string       `json:"tags,omitempty" doc:"Ids or names, with tag and untag; a name to add that is no tag yet becomes one."`
 	Reason    string         `json:"reason,omitempty"`
 	Format    string         `json:"format,omitempty" enum:"csv,ndjson" doc:"Of the file, with export."`
-	Columns   []string       `json:"columns,omitempty" doc:"Of the file, with export, in their order; all if none are given."`
+	Columns   []string       `json:"columns,omitempty" doc:"Of the file, with export, in their order; all but notes if none are given."`
 }
 
 // BulkSelectBody chooses the items: by ids, or by a filter with exceptions.

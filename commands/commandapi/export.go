@@ -17,7 +17,7 @@ type ExportBody struct {
 	Target  string          `json:"target" enum:"chats,contacts,orders"`
 	Format  string          `json:"format" enum:"csv,ndjson"`
 	Filter  json.RawMessage `json:"filter,omitempty" doc:"As POST /v1/chats/query takes it; everything if it is not given."`
-	Columns []string        `json:"columns,omitempty" doc:"In the order of the file; all if none are given."`
+	Columns []string        `json:"columns,omitempty" doc:"In the order of the file; all but notes if none are given. attributes. and an id is an attribute of the workspace."`
 }
 
 func (b ExportBody) command(c caller) export.Request {

@@ -21,7 +21,9 @@ import (
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/attribute"
 	"github.com/chatledger/chatledger/domain/contact"
+	"github.com/chatledger/chatledger/domain/export"
 	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/domain/filter"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/csvtext"
 	"github.com/chatledger/chatledger/internal/web"
@@ -67,9 +69,9 @@ type inImport struct {
 func (a *api) importContacts() web.Endpoint {
 	route := web.Route{
 		Method: http.MethodPost, Path: "/v1/contacts/import", Tag: "contacts", Summary: "Import contacts from CSV",
-		Description: "The body is CSV in UTF-8, with a header: name, email (or emails), phone (or phones), company, city, country, gender, language, and the ids or names of attributes. " +
+		Description: "The body is CSV in UTF-8, with a header: name, email and emails, phone and phones, company, city, country, gender, language, and the ids or names of attributes. " +
 			"Several e-mails or phones of a row are separated by semicolons; an empty cell changes nothing. " +
-			"What else an export of contacts has (id, status, assignee, tags, blocked, reason, created_at, updated_at) is passed over. " +
+			"What else an export of contacts has (such as id, status, tags, groups and notes) is passed over. " +
 			"A row is about the contact with its first phone number with a country code, else with its first e-mail address; one without either is about a contact of its own. " +
 			"At most 200,000 rows, of 64 KB each. The answer has a JSON line for each row as soon as it is done, in no particular order, and a last one with \"done\": true. " +
 			"A row that was imported before changes nothing, so that a file can be imported again after whatever went wrong.",
@@ -217,17 +219,19 @@ func (i *importing) header(ctx context.Context) error {
 	for n, name := range names {
 		name = strings.TrimSpace(name)
 		field, ok := known[strings.ToLower(name)]
-		if !ok {
-			field = contact.Custom + strings.TrimPrefix(name, contact.Custom)
-			err := i.Attributes.Known(ctx, i.Workspace, strings.TrimPrefix(name, contact.Custom))
-			if err != nil && !errors.Is(err, attribute.ErrNotFound) {
-				return refusal(err)
-			}
-			if err != nil {
+		if !ok || field == "" && !slices.Contains(passedOver(), strings.ToLower(name)) {
+			own, err := i.attribute(ctx, name)
+			switch {
+			case err != nil:
+				return err
+			case own == "" && !ok:
 				return web.BadRequest(web.CodeInvalid, fmt.Sprintf("body.header[%d]", n), fmt.Sprintf("%.100q is neither a field nor an attribute", name))
+			case !ok || !slices.ContainsFunc(names, func(other string) bool { return strings.EqualFold(strings.TrimSpace(other), own) }):
+				field = own
 			}
 		}
-		if field != "" && slices.Contains(i.to, field) {
+		again := slices.ContainsFunc(names[:n], func(other string) bool { return strings.EqualFold(strings.TrimSpace(other), name) })
+		if field != "" && slices.Contains(i.to, field) && (again || !contact.Many(field)) {
 			return web.BadRequest(web.CodeInvalid, fmt.Sprintf("body.header[%d]", n), "the field is there twice")
 		}
 		i.to = append(i.to, field)
@@ -235,10 +239,32 @@ func (i *importing) header(ctx context.Context) error {
 	return nil
 }
 
-// exportedOnly lists columns of an export that are no field of a contact: an import
-// passes over them.
-func exportedOnly() []string {
+// attribute returns the field that is an attribute of a name or id, "" if there is none.
+func (i *importing) attribute(ctx context.Context, name string) (string, error) {
+	name = strings.TrimPrefix(name, contact.Custom)
+	err := i.Attributes.Known(ctx, i.Workspace, name)
+	switch {
+	case errors.Is(err, attribute.ErrNotFound):
+		return "", nil
+	case err != nil:
+		return "", refusal(err)
+	}
+	return contact.Custom + name, nil
+}
+
+// passedOver lists columns of an export that an import passes over, whatever attributes
+// there are.
+func passedOver() []string {
 	return []string{"id", "status", "assignee", "tags", "blocked", "reason", "created_at", "updated_at"}
+}
+
+// exportedOnly lists all columns of an export that are no field of a contact. Those that
+// are not in passedOver are passed over if no attribute has the name, or if the file has
+// that, too.
+func exportedOnly() []string {
+	return slices.DeleteFunc(export.Columns(filter.Contacts), func(c string) bool {
+		return slices.Contains(contact.Fields(), c) || c == "email" || c == "phone"
+	})
 }
 
 // job is a row under way.
@@ -301,9 +327,7 @@ func (i *importing) each(ctx context.Context, do func(job)) error {
 		var changes []contact.Change
 		for n, cell := range cells {
 			if n < len(i.to) && i.to[n] != "" {
-				if values := valuesOf(i.to[n], cell); len(values) > 0 {
-					changes = append(changes, contact.Change{Field: i.to[n], Values: values})
-				}
+				changes = gather(changes, i.to[n], valuesOf(i.to[n], cell))
 			}
 		}
 		if len(changes) == 0 {
@@ -312,6 +336,24 @@ func (i *importing) each(ctx context.Context, do func(job)) error {
 		do(job{row, i.Contacts.Identify(i.Workspace, changes), contact.Record{Changes: changes, Source: source, At: i.At}})
 	}
 	return ctx.Err()
+}
+
+// gather returns changes with the values of another cell, which may be of a field that
+// has some: email and emails may both be there.
+func gather(changes []contact.Change, field string, values []string) []contact.Change {
+	if len(values) == 0 {
+		return changes
+	}
+	at := slices.IndexFunc(changes, func(c contact.Change) bool { return c.Field == field })
+	if at < 0 {
+		return append(changes, contact.Change{Field: field, Values: values})
+	}
+	for _, v := range values {
+		if !slices.Contains(changes[at].Values, v) {
+			changes[at].Values = append(changes[at].Values, v)
+		}
+	}
+	return changes
 }
 
 func (i *importing) ended() bool {

@@ -1,6 +1,9 @@
 package attribute
 
 import (
+	"iter"
+	"maps"
+
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/internal/names"
 	"github.com/chatledger/chatledger/domain/internal/text"
@@ -57,6 +60,9 @@ func (s State) Find(nameOrID string) (Attribute, bool) {
 	a, ok := s.Lookup(nameOrID)
 	return a, ok && !a.Archived
 }
+
+// All yields every attribute, also archived ones, in no order.
+func (s State) All() iter.Seq[Attribute] { return maps.Values(s.attributes) }
 
 // live returns an attribute that is in use.
 func (s State) live(id ID) (Attribute, error) {

@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -21,7 +22,12 @@ func TestDecisions(t *testing.T) {
 	none := func(*export.Request) {}
 	requested := export.Requested{Workspace: "acme", Target: "chats", Format: export.CSV, Columns: []string{"phone", "id"}, By: "sue", At: at, Until: at.Add(time.Hour)}
 	all := requested
-	all.Target, all.Format, all.Columns, all.Filter = "orders", export.NDJSON, export.Columns("orders"), json.RawMessage(`{}`)
+	all.Target, all.Format, all.Columns, all.Filter = "orders", export.NDJSON, slices.DeleteFunc(export.Columns("orders"), func(c string) bool { return c == "notes" }), json.RawMessage(`{}`)
+	people := requested
+	people.Target, people.Columns = "contacts", append(slices.DeleteFunc(export.Columns("contacts"), func(c string) bool { return c == "notes" }), "attributes.age", "attributes.size")
+	noted := requested
+	noted.Target, noted.Columns = "contacts", []string{"notes", "attributes.old"}
+	own := map[string]bool{"size": true, "age": true, "old": false}
 	some := requested
 	some.IDs, some.Except = []string{"c1", "c2"}, []string{"c3"}
 	view := func(change func(*export.RequestView)) export.RequestView {
@@ -36,6 +42,12 @@ func TestDecisions(t *testing.T) {
 		{Name: "all columns", When: request(func(r *export.Request) {
 			r.Target, r.Format, r.Columns, r.Filter = "orders", export.NDJSON, nil, []byte(`{}`)
 		}), Then: []export.Event{all}},
+		{Name: "all columns and attributes in use", When: request(func(r *export.Request) { r.Target, r.Columns, r.Attributes = "contacts", nil, own }), Then: []export.Event{people}},
+		{Name: "notes, and an archived attribute, are named", When: request(func(r *export.Request) { r.Target, r.Columns, r.Attributes = "contacts", noted.Columns, own }), Then: []export.Event{noted}},
+		{Name: "no such attribute", When: request(func(r *export.Request) { r.Columns, r.Attributes = []string{"id", "attributes.shoe"}, own }), Err: export.ErrColumns.At("columns[1]")},
+		{Name: "an attribute of orders", When: request(func(r *export.Request) {
+			r.Target, r.Columns, r.Attributes = "orders", []string{"attributes.size"}, own
+		}), Err: export.ErrColumns.At("columns[0]")},
 		{Name: "by ids", When: request(func(r *export.Request) { r.IDs, r.Except = []string{"c2", "c1", "c2"}, []string{"c3"} }), Then: []export.Event{some}},
 		{Name: "ids and a filter", When: request(func(r *export.Request) { r.IDs, r.Filter = []string{"c1"}, []byte(`{}`) }), Err: export.ErrIDs},
 		{Name: "too many ids", When: request(func(r *export.Request) { r.IDs = make([]string, 10_001) }), Err: export.ErrIDs},
@@ -43,8 +55,8 @@ func TestDecisions(t *testing.T) {
 		{Name: "an exception that is no id", When: request(func(r *export.Request) { r.Except = []string{"\x00"} }), Err: export.ErrExcept},
 		{Name: "cars", When: request(func(r *export.Request) { r.Target = "cars" }), Err: export.ErrTarget},
 		{Name: "paper", When: request(func(r *export.Request) { r.Format = "pdf" }), Err: export.ErrFormat},
-		{Name: "a column twice", When: request(func(r *export.Request) { r.Columns = []string{"id", "id"} }), Err: export.ErrColumns},
-		{Name: "no such column", When: request(func(r *export.Request) { r.Columns = []string{"total"} }), Err: export.ErrColumns},
+		{Name: "a column twice", When: request(func(r *export.Request) { r.Columns = []string{"id", "id"} }), Err: export.ErrColumns.At("columns[1]")},
+		{Name: "no such column", When: request(func(r *export.Request) { r.Columns = []string{"total"} }), Err: export.ErrColumns.At("columns[0]")},
 		{Name: "nobody", When: request(func(r *export.Request) { r.By = "" }), Err: export.ErrBy},
 		{Name: "a view", When: view(func(*export.RequestView) {}), Then: []export.Event{taken}},
 		{Name: "a view again", Given: []export.Event{taken}, When: view(func(*export.RequestView) {})},

@@ -31,7 +31,7 @@ type Look struct {
 	Colour  string          // "#rrggbb", or "" for none
 	Filter  json.RawMessage // nil for everything
 	Sort    string          // "" for the default of the target
-	Columns []string        // of export.Columns; nil for what clients show by default
+	Columns []string        // as export.IsColumn knows them; nil for what clients show by default
 }
 
 func (l Look) equal(m Look) bool {
@@ -73,9 +73,8 @@ func Problems(target string, l Look) (all []error) {
 	if l.Sort != "" && !slices.Contains(known, l.Sort) {
 		all = append(all, ErrSort)
 	}
-	columns := export.Columns(t)
 	for i, c := range l.Columns {
-		if !slices.Contains(columns, c) || slices.Contains(l.Columns[:i], c) {
+		if !export.IsColumn(t, c) || slices.Contains(l.Columns[:i], c) {
 			all = append(all, ErrColumns)
 			break
 		}

@@ -213,6 +213,12 @@ func TestQueries(t *testing.T) {
 			if n, err := directory.Names(ctx, tx, "acme", []string{"05", "06", "nobody"}); err != nil || len(n) != 2 || n["06"] != names[6] {
 				t.Errorf("names %v, %v", n, err)
 			}
+			labels, err := directory.ReadLabels(ctx, tx, "acme", directory.Refs{
+				Agents: []string{"06", "06", ""}, Teams: []string{"t07"}, Tags: []string{"t02", "none"}, Channels: []string{"1"}, Statuses: true,
+			})
+			if err != nil || len(labels.Agents) != 1 || labels.Agents["06"] != names[6] || len(labels.Teams) != 1 || len(labels.Tags) != 1 || labels.Channels["1"] != "Shop" || labels.Statuses["OPEN"] == "" {
+				t.Errorf("labels %+v, %v", labels, err)
+			}
 			for name, err := range map[string]error{
 				"agent.not_found":     second(directory.GetAgent(ctx, tx, "other", "05")),
 				"team.not_found":      second(directory.GetTeam(ctx, tx, "other", "t07")),

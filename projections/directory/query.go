@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/chatledger/chatledger/domain/fault"
@@ -175,6 +176,66 @@ func Names(ctx context.Context, tx sqldb.Tx, workspace string, agents []string) 
 	}
 	for _, a := range rows {
 		out[a.ID] = a.Name
+	}
+	return out, nil
+}
+
+// Labels are the names of what rows of a list refer to, by their ids.
+type Labels struct {
+	Agents, Teams, Tags, Statuses, Channels map[string]string
+}
+
+// Refs are ids that a list has.
+type Refs struct {
+	Agents, Teams, Tags, Channels []string
+	Statuses                      bool // all of them
+}
+
+// ReadLabels returns the names of what some ids are of, also if it is not in use.
+func ReadLabels(ctx context.Context, tx sqldb.Tx, workspace string, ids Refs) (out Labels, err error) {
+	for _, l := range []struct {
+		names     *map[string]string
+		table, id string
+		ids       []string
+	}{
+		{&out.Agents, "directory_v2_agents", "agent_id", ids.Agents},
+		{&out.Teams, "directory_v2_teams", "item_id", ids.Teams},
+		{&out.Tags, "directory_v2_tags", "item_id", ids.Tags},
+		{&out.Channels, "directory_v2_channels", "channel_id", ids.Channels},
+	} {
+		if *l.names, err = namesIn(ctx, tx, l.table, l.id, workspace, l.ids); err != nil {
+			return out, err
+		}
+	}
+	if !ids.Statuses {
+		return out, nil
+	}
+	s, err := GetStatuses(ctx, tx, workspace)
+	out.Statuses = map[string]string{}
+	for _, status := range slices.Concat(s.InUse, s.Archived) {
+		out.Statuses[status.ID] = status.Name
+	}
+	return out, err
+}
+
+func namesIn(ctx context.Context, tx sqldb.Tx, table, id, workspace string, ids []string) (map[string]string, error) {
+	type named struct {
+		ID   string `db:"id"`
+		Name string `db:"name"`
+	}
+	const atOnce = 500
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	out := map[string]string{}
+	for some := range slices.Chunk(slices.Compact(ids), atOnce) {
+		args := []any{workspace}
+		rows, err := sqldb.Select[named](ctx, tx, "SELECT "+id+" AS id, name FROM "+table+" WHERE workspace = $1 AND "+id+" IN "+sqldb.In(&args, some), args...)
+		if err != nil {
+			return nil, fmt.Errorf("read names: %w", err)
+		}
+		for _, r := range rows {
+			out[r.ID] = r.Name
+		}
 	}
 	return out, nil
 }

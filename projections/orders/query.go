@@ -140,6 +140,30 @@ func Notes(ctx context.Context, tx sqldb.Tx, id string) ([]NoteRow, error) {
 	return notes, nil
 }
 
+const (
+	maxNotes   = 200 // of an order in a file
+	idsAtOnce  = 500 // in one query
+	latestNote = `SELECT order_id, note, note_text, by_id, by_kind, at, edited_at, edited_by, position FROM (
+		SELECT n.*, row_number() OVER (PARTITION BY order_id ORDER BY position DESC) AS place FROM orders_v2_notes n WHERE order_id IN `
+)
+
+// NotesOf returns the notes on some orders, by the order: of each the latest 200, the
+// oldest first.
+func NotesOf(ctx context.Context, tx sqldb.Tx, ids []string) (map[string][]NoteRow, error) {
+	out := map[string][]NoteRow{}
+	for some := range slices.Chunk(ids, idsAtOnce) {
+		args := []any{maxNotes}
+		rows, err := sqldb.Select[NoteRow](ctx, tx, latestNote+sqldb.In(&args, some)+") latest WHERE place <= $1 ORDER BY position", args...)
+		if err != nil {
+			return nil, fmt.Errorf("list notes of orders: %w", err)
+		}
+		for _, n := range rows {
+			out[n.Order] = append(out[n.Order], n)
+		}
+	}
+	return out, nil
+}
+
 // Totals is what the customer of a chat ordered in one currency.
 type Totals struct {
 	Currency string

@@ -53,6 +53,9 @@ func TestOrdersAreShownWithTheirVisitors(t *testing.T) {
 			if notes, err := orders.Notes(t.Context(), tx, "1"); err != nil || len(notes) != 2 || notes[0].Text != "first" || notes[1].Text != "second" {
 				t.Errorf("notes %+v, %v", notes, err)
 			}
+			if notes, err := orders.NotesOf(t.Context(), tx, []string{"1", "2"}); err != nil || len(notes) != 1 || len(notes["1"]) != 2 || notes["1"][0].Text != "first" {
+				t.Errorf("notes of both %+v, %v", notes, err)
+			}
 			if o, err = orders.Get(t.Context(), tx, "acme", "2"); err != nil || o.VisitorName != "" || o.Total != 6248 {
 				t.Errorf("an order without a chat: %+v, %v", o, err)
 			}
