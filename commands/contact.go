@@ -304,7 +304,7 @@ func (c Contacts) SetStatus(ctx context.Context, o Origin, id contact.ID, nameOr
 		if err != nil || len(events) == 0 || shown {
 			return nil, err
 		}
-		return events, c.statuses.use(ctx, o, to)
+		return events, c.statuses.use(ctx, o, to, status.Contacts)
 	})
 }
 

@@ -56,12 +56,12 @@ func (c Statuses) SetDefault(ctx context.Context, o Origin, cmd status.SetDefaul
 	return c.statuses.do(ctx, o, "status.set_default", o.Workspace, decides(cmd.Decide))
 }
 
-// Archive takes a status out of use. If chats have it or had it, it has to be
-// remapped.
+// Archive takes a status out of use. If chats or contacts have it or had it, it has to
+// be remapped.
 //
-// Whoever gives a chat a status notes that in the stream of the statuses first, so
-// that no chat gets one that is being archived. Chats that had it before such
-// notes were taken are found in the log.
+// Whoever gives something a status notes that in the stream of the statuses first, so
+// that nothing gets one that is being archived. What had it before such notes were
+// taken is found in the log.
 func (c Statuses) Archive(ctx context.Context, o Origin, cmd status.Archive) (Result, error) {
 	if cmd.RemapTo == "" {
 		used := false
@@ -80,15 +80,15 @@ func (c Statuses) Archive(ctx context.Context, o Origin, cmd status.Archive) (Re
 	return c.statuses.do(ctx, o, "status.archive", o.Workspace, decides(cmd.Decide))
 }
 
-// wasGiven reports whether a chat or a contact ever had a status.
-func (c Statuses) wasGiven(ctx context.Context, workspace string, id status.ID) (bool, error) {
+// wasGiven returns what had a status first, a chat or a contact; "" if nothing ever did.
+func (c Statuses) wasGiven(ctx context.Context, workspace string, id status.ID) (status.Holder, error) {
 	q := eventstore.AllQuery{Categories: []string{"chat", "contact"}, Types: []string{
 		contact.Added{}.EventType(), contact.StatusSet{}.EventType(),
 		chat.Opened{}.EventType(), chat.StatusSet{}.EventType(), chat.Closed{}.EventType(), chat.Reopened{}.EventType(),
 	}}
 	for r, err := range c.store.ReadAll(ctx, q) {
 		if err != nil {
-			return false, fmt.Errorf("%w: look for chats with a status: %w", ErrUnavailable, err)
+			return "", fmt.Errorf("%w: look for chats with a status: %w", ErrUnavailable, err)
 		}
 		if r.IsMark() {
 			continue
@@ -97,20 +97,23 @@ func (c Statuses) wasGiven(ctx context.Context, workspace string, id status.ID) 
 			Status status.ID `json:"status"`
 		}
 		if err := json.Unmarshal(r.Data, &given); err != nil {
-			return false, fmt.Errorf("decode %s: %w", r.Type, err)
+			return "", fmt.Errorf("decode %s: %w", r.Type, err)
 		}
 		if given.Status != id {
 			continue
 		}
 		meta, err := eventstore.DecodeMetadata(r)
 		if err != nil {
-			return false, err
+			return "", err
 		}
 		if meta.Workspace == workspace {
-			return true, nil
+			if r.Category() == "contact" {
+				return status.Contacts, nil
+			}
+			return status.Chats, nil
 		}
 	}
-	return false, nil
+	return "", nil
 }
 
 // give decides which status a chat gets that has another one at present: the one
@@ -137,16 +140,16 @@ func (c Statuses) give(ctx context.Context, o Origin, chatState chat.State, name
 	if err != nil || len(events) == 0 || shown {
 		return nil, err
 	}
-	return events, c.use(ctx, o, item)
+	return events, c.use(ctx, o, item, status.Chats)
 }
 
-// use notes the first time that a status is given.
-func (c Statuses) use(ctx context.Context, o Origin, item status.Item) error {
-	if item.Used {
+// use notes the first time that a status is given to a chat, or to a contact.
+func (c Statuses) use(ctx context.Context, o Origin, item status.Item, of status.Holder) error {
+	if item.Noted(of) {
 		return nil
 	}
-	once := ids.Command("use status", o.Workspace, string(item.ID)) // whoever is first
-	_, err := c.statuses.do(ctx, o.part(once), "status.use", o.Workspace, decides(status.Use{Status: item.ID}.Decide))
+	once := ids.Command("use status", o.Workspace, string(item.ID), string(of)) // whoever is first
+	_, err := c.statuses.do(ctx, o.part(once), "status.use", o.Workspace, decides(status.Use{Status: item.ID, Of: of}.Decide))
 	return err
 }
 

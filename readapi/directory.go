@@ -159,8 +159,9 @@ type Tag struct {
 
 // Uses is how many things have a tag.
 type Uses struct {
-	Chats  int64 `json:"chats" doc:"Those that are deleted do not count."`
-	Orders int64 `json:"orders"`
+	Chats    int64 `json:"chats" doc:"Those that are deleted do not count."`
+	Orders   int64 `json:"orders"`
+	Contacts int64 `json:"contacts" doc:"Those that are deleted do not count."`
 }
 
 type inTag struct {
@@ -220,6 +221,7 @@ type Status struct {
 	Archived   bool    `json:"archived"`
 	RemappedTo *string `json:"remapped_to" doc:"Of an archived one: the status that it stands for, or null."`
 	Chats      int64   `json:"chats" doc:"How many show it; deleted ones do not count."`
+	Contacts   int64   `json:"contacts" doc:"How many show it; deleted ones do not count."`
 }
 
 // showStatuses returns a workspace's statuses, also those that are archived, and
@@ -237,6 +239,10 @@ func showStatuses(ctx context.Context, tx sqldb.Tx, workspace string) ([]Status,
 	if err != nil {
 		return nil, none, err
 	}
+	people, err := usage.Statuses(ctx, tx, workspace, aliases)
+	if err != nil {
+		return nil, none, err
+	}
 	var out []Status
 	for i, item := range s.InUse {
 		out = append(out, Status{ID: item.ID, Name: item.Name, Colour: item.Colour, Category: item.Category, Order: &i, Default: item.Default})
@@ -248,7 +254,7 @@ func showStatuses(ctx context.Context, tx sqldb.Tx, workspace string) ([]Status,
 		}
 	}
 	for i := range out {
-		out[i].Revision, out[i].Chats = s.Revision, n.Shown[out[i].ID]
+		out[i].Revision, out[i].Chats, out[i].Contacts = s.Revision, n.Shown[out[i].ID], people[out[i].ID]
 	}
 	return out, eventstore.Revision(s.Revision), nil
 }

@@ -3,6 +3,7 @@ package readapi_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -70,6 +71,32 @@ func TestMergeTags(t *testing.T) {
 }
 
 // A status that chats have can only be archived with another in its place.
+// Contacts count, too, and a status that only they have is not said to be that of chats.
+func TestUsesByContacts(t *testing.T) {
+	l := newLedger(t)
+	chat := "/v1/chats/" + l.receive(acme, "1", "hello")
+	contact := "/v1/contacts/" + l.must(201, anAgent, "POST", "/v1/contacts", `{"name":"Ana"}`)["id"].(string)
+	l.must(200, anAgent, "POST", contact+"/tags", `{"add":["vip"]}`)
+	l.must(200, anAgent, "POST", contact+"/status", `{"status":"REVIEW"}`)
+	if got := l.get("/v1/tags/vip"); got.at("uses.contacts") != 1.0 || got.at("uses.chats") != 0.0 {
+		t.Errorf("uses %v", got)
+	}
+	if got := l.get("/v1/statuses/REVIEW"); got["contacts"] != 1.0 || got["chats"] != 0.0 {
+		t.Errorf("status %v", got)
+	}
+	refused := func(status, want string) {
+		t.Helper()
+		if o := l.must(409, aSenior, "DELETE", "/v1/statuses/"+status, ""); o["code"] != "status.in_use" || !strings.HasPrefix(o["detail"].(string), want+" have the status") {
+			t.Errorf("%s: %v", status, o)
+		}
+	}
+	refused("REVIEW", "contacts")
+	l.must(200, anAgent, "POST", chat+"/status", `{"status":"ONHOLD"}`)
+	refused("ONHOLD", "chats")
+	l.must(200, anAgent, "POST", chat+"/status", `{"status":"REVIEW"}`)
+	refused("REVIEW", "chats and contacts")
+}
+
 func TestRemapStatuses(t *testing.T) {
 	l := newLedger(t)
 	l.connect(acme)

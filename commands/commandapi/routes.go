@@ -334,7 +334,7 @@ func (a *api) routes() []web.Endpoint {
 			func(ctx ctx, c caller, in *inRemap) (result, error) {
 				r, err := a.Statuses.Archive(ctx, c.Origin, status.Archive{Status: in.Status, RemapTo: in.RemapTo})
 				return called(string(in.Status), r, outside(err, status.ErrRemap, "query.remap_to"))
-			}, "A status that chats have, or had, has to be remapped: they show another of the same category from now on, and its id stands for that. "+listRevision),
+			}, "A status that chats or contacts have, or had, has to be remapped: they show another of the same category from now on, and its id stands for that. "+listRevision),
 
 		write(a, "PATCH /v1/channels/{channel}", admins, "Give a channel another name",
 			func(ctx ctx, c caller, in *channelWith[NameBody]) (result, error) {

@@ -46,10 +46,11 @@ type Archived struct {
 	Status ID `json:"status"`
 }
 
-// Used says that a chat is about to get a status for the first time. From then on
-// it can only be archived with another in its place.
+// Used says that a chat or a contact is about to get a status, the first of its sort.
+// From then on it can only be archived with another in its place.
 type Used struct {
-	Status ID `json:"status"`
+	Status ID     `json:"status"`
+	Of     Holder `json:"of,omitempty"` // what gets it; older events do not say it
 }
 
 // Remapped takes a status out of use and puts another of the same category in its
@@ -103,7 +104,11 @@ func (e Archived) apply(s *State)   { s.retire(e.Status, "") }
 func (e Remapped) apply(s *State)   { s.retire(e.Status, e.To) }
 func (e Used) apply(s *State) {
 	if i := s.place(e.Status); i >= 0 {
-		s.list[i].Used = true
+		item := &s.list[i]
+		item.Used = true
+		item.Chats = item.Chats || e.Of == Chats
+		item.Contacts = item.Contacts || e.Of == Contacts
+		item.Others = item.Others || e.Of == ""
 	}
 }
 
@@ -122,7 +127,7 @@ func (s *State) retire(id, to ID) {
 	s.archived[id] = item
 	s.names.Release(id, item.Name)
 	if i := s.place(to); i >= 0 {
-		s.list[i].Used = true
+		s.list[i].Used, s.list[i].Others = true, true
 	}
 }
 
@@ -130,5 +135,6 @@ func (s *State) makeDefault(id ID) {
 	for i := range s.list {
 		s.list[i].Default = s.list[i].ID == id
 		s.list[i].Used = s.list[i].Used || s.list[i].Default
+		s.list[i].Others = s.list[i].Others || s.list[i].Default
 	}
 }

@@ -20,7 +20,25 @@ type Item struct {
 	Default  bool // new chats get it
 	Archived bool // and therefore not in the list
 	Remapped ID   // of an archived one: what chats show that have it; "": itself
-	Used     bool // chats may have it: it was the default, or given to one
+	Used     bool // chats or contacts may have it: it was the default, or given to one
+	Chats    bool // one was given to a chat
+	Contacts bool // one was given to a contact
+	Others   bool // of what has it not all is known: it was the default, say
+}
+
+// Holder is what can have a status.
+type Holder string
+
+// What can have a status.
+const (
+	Chats    Holder = "chats"
+	Contacts Holder = "contacts"
+)
+
+// Noted reports whether nothing is to be noted when something gets the status: that it
+// has been given to one of the sort, or that nobody knows what has it.
+func (i Item) Noted(of Holder) bool {
+	return i.Others || of == Chats && i.Chats || of == Contacts && i.Contacts
 }
 
 // State is what past events allow a decision to depend on, and no more. Evolve
@@ -129,7 +147,7 @@ var (
 	ErrIsDefault      = fault.New(fault.Conflict, "status.is_default", "new chats get the status; make another the default first")
 	ErrLastClosed     = fault.New(fault.Conflict, "status.last_closed", "it is the last status of the closed category")
 
-	ErrInUse = fault.New(fault.Conflict, "status.in_use", "chats have the status, or had it: say with remap_to which one they are to show instead")
+	ErrInUse = fault.New(fault.Conflict, "status.in_use", "chats or contacts have the status, or had it: say with remap_to which one they are to show instead")
 
 	ErrRemap       = fault.Bad("remap_to", "status.bad_remap", "remap_to is another status in use, of the same category")
 	ErrUnnamable   = fault.Bad("name", "status.name_unusable", "the name needs a letter or a digit")

@@ -24,7 +24,7 @@ func DetailsOf(ctx context.Context, tx sqldb.Tx, workspace string, ids []string)
 	out := make(map[string]Details, len(ids))
 	for some := range slices.Chunk(ids, idsAtOnce) {
 		args := []any{workspace}
-		rows, err := sqldb.Select[Row](ctx, tx, "SELECT contact_id, parts FROM contacts_v2 WHERE listed = $1 AND contact_id IN "+sqldb.In(&args, some), args...)
+		rows, err := sqldb.Select[Row](ctx, tx, "SELECT contact_id, parts FROM contacts_v3 WHERE listed = $1 AND contact_id IN "+sqldb.In(&args, some), args...)
 		if err != nil {
 			return nil, fmt.Errorf("get details: %w", err)
 		}
@@ -59,7 +59,7 @@ func NotesOf(ctx context.Context, tx sqldb.Tx, ids []string) (map[string][]Note,
 	for some := range slices.Chunk(ids, idsAtOnce) {
 		args := []any{maxNotes}
 		rows, err := sqldb.Select[Note](ctx, tx, `SELECT contact_id, note_id, text, author, at, edited_at, edited_by FROM (
-			SELECT n.*, row_number() OVER (PARTITION BY contact_id ORDER BY at DESC, note_id DESC) AS place FROM contacts_v2_notes n
+			SELECT n.*, row_number() OVER (PARTITION BY contact_id ORDER BY at DESC, note_id DESC) AS place FROM contacts_v3_notes n
 			WHERE contact_id IN `+sqldb.In(&args, some)+`) latest WHERE place <= $1 ORDER BY at, note_id`, args...)
 		if err != nil {
 			return nil, fmt.Errorf("get notes: %w", err)
@@ -81,8 +81,8 @@ func OfChats(ctx context.Context, tx sqldb.Tx, workspace string, chats []string)
 	out := make(map[string]Listed, len(chats))
 	for some := range slices.Chunk(chats, idsAtOnce) {
 		args := []any{workspace}
-		rows, err := sqldb.Select[chatting](ctx, tx, "SELECT "+columns+`, l.chat_id FROM contacts_v2_chats l
-			JOIN contacts_v2 c ON c.contact_id = l.contact_id AND c.listed = l.listed
+		rows, err := sqldb.Select[chatting](ctx, tx, "SELECT "+columns+`, l.chat_id FROM contacts_v3_chats l
+			JOIN contacts_v3 c ON c.contact_id = l.contact_id AND c.listed = l.listed
 			WHERE l.listed = $1 AND l.chat_id IN `+sqldb.In(&args, some)+" ORDER BY c.contact_id DESC", args...)
 		if err != nil {
 			return nil, fmt.Errorf("look whose chats are: %w", err)

@@ -1,18 +1,22 @@
-// Package usage is how many chats and orders have each tag, whether or not the tag
-// is still in use. The tags of contacts do not count.
+// Package usage is how many chats, contacts and orders have each tag, and how many
+// contacts have each status, whether or not it is still in use.
 //
-// It folds and reads; it decides nothing. Chats that are deleted do not count.
+// It folds and reads; it decides nothing. What is deleted does not count. A contact
+// that was merged into another counts as that one, as in the list of contacts.
 package usage
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/chatledger/chatledger/domain/chat"
+	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/projections"
 )
 
-// Subject is a row of usage_subjects: the tags of a chat or an order. One that has
+// Subject is a row of usage_v2_subjects: the tags of a chat or an order. One that has
 // none and is not deleted has no row.
 type Subject struct {
 	Stream    string   `db:"stream,key"` // "chat-…" or "order-…"
@@ -21,44 +25,84 @@ type Subject struct {
 	Deleted   bool     `db:"deleted"`
 }
 
-// TagKey is the key of usage_tags.
+// Part is a row of usage_v2_parts: what a contact has itself.
+type Part struct {
+	ID        string   `db:"contact_id,key" json:"id"`
+	Workspace string   `db:"workspace" json:"workspace,omitempty"` // "" before it was added
+	Into      string   `db:"merged_into" json:"-"`
+	Deleted   bool     `db:"deleted" json:"deleted,omitempty"`
+	Status    string   `db:"status" json:"status,omitempty"`
+	Tags      []string `db:"tags" json:"tags,omitempty"` // ids, sorted
+}
+
+// Person is a row of usage_v2_contacts: a contact with those merged into it.
+type Person struct {
+	ID    string `db:"contact_id,key"`
+	Parts []Part `db:"parts"` // its own first, if it has one
+}
+
+// TagKey is the key of usage_v2_tags.
 type TagKey struct {
 	Workspace string `db:"workspace,key"`
 	Tag       string `db:"tag,key"`
 }
 
-// TagRow is a row of usage_tags: how many have a tag. A tag that none has, has no
+// TagRow is a row of usage_v2_tags: how many have a tag. A tag that none has, has no
 // row.
 type TagRow struct {
 	TagKey
-	Chats  int64 `db:"chats"`
-	Orders int64 `db:"orders"`
+	Chats    int64 `db:"chats"`
+	Orders   int64 `db:"orders"`
+	Contacts int64 `db:"contacts"`
+}
+
+// StatusKey is the key of usage_v2_statuses.
+type StatusKey struct {
+	Workspace string `db:"workspace,key"`
+	Status    string `db:"status,key"`
+}
+
+// StatusRow is a row of usage_v2_statuses: how many contacts have a status. A status
+// that none has, has no row.
+type StatusRow struct {
+	StatusKey
+	Contacts int64 `db:"contacts"`
 }
 
 // Projection keeps the counts up to date.
 type Projection struct {
 	subjects *projections.Rows[string, Subject]
+	parts    *projections.Rows[string, Part]
+	people   *projections.Rows[string, Person]
 	tags     *projections.Rows[TagKey, TagRow]
+	statuses *projections.Rows[StatusKey, StatusRow]
 }
 
 // New returns the projection with nothing pending.
 func New() projections.Projection {
 	p := &Projection{
-		subjects: projections.NewRows("usage_subjects", func(s *Subject) string { return s.Stream }),
-		tags:     projections.NewRows("usage_tags", func(r *TagRow) TagKey { return r.TagKey }),
+		subjects: projections.NewRows("usage_v2_subjects", func(s *Subject) string { return s.Stream }),
+		parts:    projections.NewRows("usage_v2_parts", func(r *Part) string { return r.ID }),
+		people:   projections.NewRows("usage_v2_contacts", func(r *Person) string { return r.ID }),
+		tags:     projections.NewRows("usage_v2_tags", func(r *TagRow) TagKey { return r.TagKey }),
+		statuses: projections.NewRows("usage_v2_statuses", func(r *StatusRow) StatusKey { return r.StatusKey }),
 	}
 	p.subjects.OnChange(p.count)
+	p.parts.OnChange(p.show)
+	p.people.OnChange(p.countPeople)
 	return p
 }
 
-// Name returns the name under which the counts were first published.
-func (*Projection) Name() string { return "usage.v1" }
+// Name returns the name under which the counts were published with contacts.
+func (*Projection) Name() string { return "usage.v2" }
 
 // Categories returns the categories of streams that have tags.
-func (*Projection) Categories() []string { return []string{"chat", "order"} }
+func (*Projection) Categories() []string { return []string{"chat", "order", "contact"} }
 
-// Tables returns what has tags, and the counts that follow from it.
-func (p *Projection) Tables() []projections.Table { return []projections.Table{p.subjects, p.tags} }
+// Tables returns what has tags and statuses, and the counts that follow from it.
+func (p *Projection) Tables() []projections.Table {
+	return []projections.Table{p.subjects, p.parts, p.people, p.tags, p.statuses}
+}
 
 // Apply records what e changes.
 func (p *Projection) Apply(e projections.Event) {
@@ -84,6 +128,123 @@ func (p *Projection) Apply(e projections.Event) {
 		change(func(s *Subject) { s.Deleted = true })
 	case chat.Restored:
 		change(func(s *Subject) { s.Deleted = false })
+	case contact.Event:
+		p.contact(e.Subject(), f)
+	}
+}
+
+func (p *Projection) contact(id string, fact contact.Event) {
+	change := func(fold func(*Part)) {
+		p.parts.Upsert(id, func(r *Part) {
+			r.ID = id
+			fold(r)
+		})
+	}
+	switch f := fact.(type) {
+	case contact.Added:
+		change(func(r *Part) { r.Workspace, r.Status = f.Workspace, f.Status })
+	case contact.TagsChanged:
+		change(func(r *Part) { r.Tags = projections.Retag(r.Tags, f.Added, f.Removed) })
+	case contact.StatusSet:
+		change(func(r *Part) { r.Status = f.Status })
+	case contact.Deleted:
+		change(func(r *Part) { r.Deleted = true })
+	case contact.Restored:
+		change(func(r *Part) { r.Deleted = false })
+	case contact.Merged:
+		change(func(r *Part) { r.Into = string(f.Into) })
+	case contact.Unmerged:
+		change(func(r *Part) { r.Into = "" })
+	}
+}
+
+// root returns the contact as whose part a part is shown.
+func (r *Part) root() string {
+	switch {
+	case r == nil:
+		return ""
+	case r.Into != "":
+		return r.Into
+	}
+	return r.ID
+}
+
+// show puts a part where it is shown.
+func (p *Projection) show(before, after *Part) {
+	was, is := before.root(), after.root()
+	if before != nil && was != is {
+		p.people.Change(was, func(r *Person) *Person { return r.without(before.ID) })
+	}
+	if after != nil {
+		part := *after
+		p.people.Change(is, func(r *Person) *Person {
+			parts := append(r.others(part.ID), part)
+			slices.SortFunc(parts, func(a, b Part) int {
+				return cmp.Or(cmp.Compare(a.isNot(is), b.isNot(is)), cmp.Compare(a.ID, b.ID))
+			})
+			return &Person{is, parts}
+		})
+	}
+}
+
+func (r Part) isNot(root string) int {
+	if r.ID == root {
+		return 0
+	}
+	return 1
+}
+
+// others returns the parts of a contact but one.
+func (r *Person) others(id string) []Part {
+	if r == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(r.Parts), func(p Part) bool { return p.ID == id })
+}
+
+func (r *Person) without(id string) *Person {
+	parts := r.others(id)
+	if len(parts) == 0 {
+		return nil
+	}
+	return &Person{r.ID, parts}
+}
+
+// shown returns what a contact that is in the list has, with the tags of all its parts.
+func (r *Person) shown() (own Part, ok bool) {
+	if r == nil || r.Parts[0].ID != r.ID || r.Parts[0].Deleted || r.Parts[0].Workspace == "" {
+		return Part{}, false
+	}
+	own = r.Parts[0]
+	for _, p := range r.Parts[1:] {
+		own.Tags = projections.Retag(own.Tags, p.Tags, nil)
+	}
+	return own, true
+}
+
+func (p *Projection) countPeople(before, after *Person) {
+	for _, c := range []struct {
+		row *Person
+		n   int64
+	}{{before, -1}, {after, +1}} {
+		s, ok := c.row.shown()
+		if !ok {
+			continue
+		}
+		for _, t := range s.Tags {
+			p.tally(TagKey{s.Workspace, t}, func(r *TagRow) { r.Contacts += c.n })
+		}
+		k := StatusKey{s.Workspace, s.Status}
+		p.statuses.Change(k, func(r *StatusRow) *StatusRow {
+			row := StatusRow{StatusKey: k}
+			if r != nil {
+				row = *r
+			}
+			if row.Contacts += c.n; row.Contacts == 0 {
+				return nil
+			}
+			return &row
+		})
 	}
 }
 
@@ -97,21 +258,28 @@ func (p *Projection) add(s *Subject, n int64) {
 		return
 	}
 	for _, t := range s.Tags {
-		k := TagKey{s.Workspace, t}
-		p.tags.Change(k, func(r *TagRow) *TagRow {
-			c := TagRow{TagKey: k}
-			if r != nil {
-				c = *r
-			}
+		p.tally(TagKey{s.Workspace, t}, func(r *TagRow) {
 			if strings.HasPrefix(s.Stream, "chat-") {
-				c.Chats += n
+				r.Chats += n
 			} else {
-				c.Orders += n
+				r.Orders += n
 			}
-			if c.Chats == 0 && c.Orders == 0 {
-				return nil // so that a counter's history leaves no trace
-			}
-			return &c
 		})
 	}
+}
+
+// tally changes the counts of a tag. A row of nothing is taken away, so that a
+// counter's history leaves no trace.
+func (p *Projection) tally(k TagKey, fold func(*TagRow)) {
+	p.tags.Change(k, func(r *TagRow) *TagRow {
+		row := TagRow{TagKey: k}
+		if r != nil {
+			row = *r
+		}
+		fold(&row)
+		if row == (TagRow{TagKey: k}) {
+			return nil
+		}
+		return &row
+	})
 }

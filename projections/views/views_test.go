@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A view's name is published: it is in every checkpoint.
 func TestNames(t *testing.T) {
-	want := []string{"inbox.v3", "conversation.v3", "history.v1", "visitor.v2", "orders.v2", "directory.v2", "deliveries.v1", "bulk.v2", "quickreplies.v1", "usage.v1", "contacts.v3", "search.v2", "calls.v1", "savedviews.v1", "groups.v2", "media.v1", "templates.v1", "campaigns.v1", "scheduled.v2", "settings.v1", "offers.v1", "permissions.v1", "customviews.v1", "channelsettings.v1"}
+	want := []string{"inbox.v3", "conversation.v3", "history.v1", "visitor.v2", "orders.v2", "directory.v2", "deliveries.v1", "bulk.v2", "quickreplies.v1", "usage.v2", "contacts.v3", "search.v2", "calls.v1", "savedviews.v1", "groups.v2", "media.v1", "templates.v1", "campaigns.v1", "scheduled.v2", "settings.v1", "offers.v1", "permissions.v1", "customviews.v1", "channelsettings.v1"}
 	var got []string
 	for _, view := range views.All() {
 		p := view()
