@@ -26,10 +26,10 @@ func (c Statuses) Create(ctx context.Context, o Origin, cmd status.Create) (Resu
 	var about subject
 	return c.statuses.doAbout(ctx, o, "status.create", o.Workspace, &about, func(_ context.Context, s status.State) ([]status.Event, error) {
 		cmd := cmd // for another decision the id may be another
-		if item, ok := s.Find(cmd.Name); ok && cmd.Status == "" {
-			cmd.Status = item.ID
+		if id, ok := s.Lookup(cmd.Name); ok && cmd.Status == "" {
+			cmd.Status = id
 		} else if cmd.Status == "" {
-			cmd.Status = status.ID(strings.ToUpper(freeSlug(cmd.Name, s.Known)))
+			cmd.Status = status.ID(strings.ToUpper(freeSlug(cmd.Name, func(id string) bool { _, used := s.Lookup(id); return used })))
 		}
 		about.id = string(cmd.Status)
 		return cmd.Decide(s)
@@ -78,6 +78,11 @@ func (c Statuses) Archive(ctx context.Context, o Origin, cmd status.Archive) (Re
 		}
 	}
 	return c.statuses.do(ctx, o, "status.archive", o.Workspace, decides(cmd.Decide))
+}
+
+// Restore takes an archived status back into use.
+func (c Statuses) Restore(ctx context.Context, o Origin, cmd status.Restore) (Result, error) {
+	return c.statuses.do(ctx, o, "status.restore", o.Workspace, decides(cmd.Decide))
 }
 
 // wasGiven returns what had a status first, a chat or a contact; "" if nothing ever did.

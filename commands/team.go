@@ -21,10 +21,10 @@ func (c Teams) Create(ctx context.Context, o Origin, cmd team.Create) (Result, e
 	var about subject
 	return c.teams.doAbout(ctx, o, "team.create", o.Workspace, &about, func(_ context.Context, s team.State) ([]team.Event, error) {
 		cmd := cmd // for another decision the id may be another
-		if id, ok := s.Find(cmd.Name); ok && cmd.Team == "" {
+		if id, ok := s.Lookup(cmd.Name); ok && cmd.Team == "" {
 			cmd.Team = id
 		} else if cmd.Team == "" {
-			cmd.Team = team.ID(freeSlug(cmd.Name, s.Known))
+			cmd.Team = team.ID(freeSlug(cmd.Name, func(id string) bool { _, used := s.Lookup(id); return used }))
 		}
 		about.id = string(cmd.Team)
 		return cmd.Decide(s)
@@ -55,6 +55,11 @@ func (c Teams) RemoveMember(ctx context.Context, o Origin, cmd team.RemoveMember
 // Archive takes a team out of use.
 func (c Teams) Archive(ctx context.Context, o Origin, cmd team.Archive) (Result, error) {
 	return c.teams.do(ctx, o, "team.archive", o.Workspace, decides(cmd.Decide))
+}
+
+// Restore takes an archived team back into use.
+func (c Teams) Restore(ctx context.Context, o Origin, cmd team.Restore) (Result, error) {
+	return c.teams.do(ctx, o, "team.restore", o.Workspace, decides(cmd.Decide))
 }
 
 // SetRule says how chats that are handed to a team are given to its members.

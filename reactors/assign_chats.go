@@ -56,7 +56,7 @@ func (a AssignChats) Reactor() Reactor {
 		Types: []string{
 			chat.Transferred{}.EventType(), chat.Unassigned{}.EventType(), chat.Closed{}.EventType(), chat.Deleted{}.EventType(),
 			agent.AvailabilitySet{}.EventType(), agent.CapacitySet{}.EventType(), agent.RoleChanged{}.EventType(), agent.Reactivated{}.EventType(),
-			team.RuleSet{}.EventType(), team.HoursSet{}.EventType(), team.MemberAdded{}.EventType(),
+			team.RuleSet{}.EventType(), team.HoursSet{}.EventType(), team.MemberAdded{}.EventType(), team.Restored{}.EventType(),
 			workspace.SettingsChanged{}.EventType(),
 		},
 		Keys:      func(eventstore.Recorded) []string { return []string{AssignChatsName} },

@@ -170,6 +170,7 @@ a . s . . A  PUT /v1/me/availability
 . . s . . A  POST /v1/teams
 . . s . . A  PATCH /v1/teams/{team}
 . . s . . A  DELETE /v1/teams/{team}
+. . s . . A  POST /v1/teams/{team}/restore
 . . s . . A  PUT /v1/agents/{agent}/capacity
 . . s . . A  PUT /v1/teams/{team}/rule
 . . s . . A  PUT /v1/teams/{team}/hours
@@ -183,6 +184,7 @@ a . s . . A  PUT /v1/me/availability
 . . s . . A  POST /v1/statuses
 . . s . . A  PATCH /v1/statuses/{status}
 . . s . . A  DELETE /v1/statuses/{status}
+. . s . . A  POST /v1/statuses/{status}/restore
 . . . . . A  PATCH /v1/channels/{channel}
 . . . . . A  PUT /v1/channels/{channel}/read-marks
 . . . . . A  DELETE /v1/channels/{channel}

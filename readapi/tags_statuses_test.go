@@ -221,3 +221,49 @@ func TestMakingWhatIsThere(t *testing.T) {
 		})
 	}
 }
+
+// What was archived comes back with what it had, and its name does not get lost.
+func TestRestoringTeamsAndStatuses(t *testing.T) {
+	l := newLedger(t)
+	chat := "/v1/chats/" + l.receive(acme, "1", "hello")
+	l.must(201, aSenior, "POST", "/v1/teams", `{"name":"Desk"}`)
+	l.must(200, aSenior, "POST", "/v1/teams/desk/members", `{"agent":"`+l.agents[anAgent]+`"}`)
+	l.must(200, anAgent, "POST", chat+"/transfer", `{"team":"desk","reason":"theirs"}`)
+	l.must(200, aSenior, "DELETE", "/v1/teams/desk", "")
+	if o := l.must(409, aSenior, "POST", "/v1/teams", `{"name":"desk"}`); o["code"] != "team.archived" {
+		t.Errorf("another with the name: %v", o)
+	}
+	if l.get("/v1/teams"); len(l.get("/v1/teams").items()) != 0 || len(l.get("/v1/teams?all=true").items()) != 1 {
+		t.Errorf("teams %v", l.get("/v1/teams?all=true"))
+	}
+	l.must(404, aSenior, "POST", "/v1/teams/none/restore", "")
+	if o := l.must(200, aSenior, "POST", "/v1/teams/desk/restore", ""); o["id"] != "desk" || o["changed"] != true {
+		t.Errorf("restored: %v", o)
+	}
+	if o := l.must(200, aSenior, "POST", "/v1/teams/desk/restore", ""); o["changed"] != false {
+		t.Errorf("again: %v", o)
+	}
+	if got := l.get("/v1/teams/desk"); got["archived"] != false || got.at("members.0") != l.agents[anAgent] {
+		t.Errorf("team %v", got)
+	}
+
+	l.must(200, anAgent, "POST", chat+"/status", `{"status":"REVIEW"}`)
+	l.must(200, aSenior, "DELETE", "/v1/statuses/REVIEW?remap_to=ONHOLD", "")
+	if got := l.get(chat)["status"]; got != "ONHOLD" {
+		t.Errorf("remapped: %v", got)
+	}
+	if o := l.must(409, aSenior, "POST", "/v1/statuses", `{"name":"Review","category":"pending"}`); o["code"] != "status.archived" {
+		t.Errorf("another with the name: %v", o)
+	}
+	l.must(200, aSenior, "POST", "/v1/statuses/REVIEW/restore", "")
+	if got := l.get(chat)["status"]; got != "REVIEW" {
+		t.Errorf("chat after the restore: %v", got)
+	}
+	if got := l.get("/v1/statuses/REVIEW"); got["archived"] != false || got["remapped_to"] != nil || got["order"] != 5.0 || got["chats"] != 1.0 {
+		t.Errorf("status %v", got)
+	}
+	l.must(200, anAgent, "POST", chat+"/status", `{"status":"ONHOLD"}`)
+	if got := l.get(chat)["status"]; got != "ONHOLD" {
+		t.Errorf("status after that: %v", got)
+	}
+}

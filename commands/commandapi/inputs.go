@@ -90,6 +90,9 @@ type (
 		Tag  tag.ID `path:"tag"`
 		Body B
 	}
+	inStatus struct {
+		Status status.ID `path:"status"`
+	}
 	inRemap struct {
 		Status  status.ID `path:"status"`
 		RemapTo status.ID `query:"remap_to" example:"REVIEW" doc:"The id of the status that chats are to show instead."`

@@ -276,6 +276,11 @@ func (a *api) routes() []web.Endpoint {
 				r, err := a.Teams.Archive(ctx, c.Origin, team.Archive{Team: in.Team})
 				return called(string(in.Team), r, err)
 			}, listRevision),
+		write(a, "POST /v1/teams/{team}/restore", seniors, "Take a team back into use",
+			func(ctx ctx, c caller, in *inTeam) (result, error) {
+				r, err := a.Teams.Restore(ctx, c.Origin, team.Restore{Team: in.Team})
+				return called(string(in.Team), r, err)
+			}, "With the members, the rule and the hours that it had. Refused if another team has its name now. "+listRevision),
 		write(a, "PUT /v1/teams/{team}/rule", seniors, "Say how a team's chats are given to its members",
 			func(ctx ctx, c caller, in *teamWith[RuleBody]) (result, error) {
 				r, err := a.Teams.SetRule(ctx, c.Origin, team.SetRule{Team: in.Team, Rule: team.Rule(in.Body.Rule)})
@@ -335,6 +340,12 @@ func (a *api) routes() []web.Endpoint {
 				r, err := a.Statuses.Archive(ctx, c.Origin, status.Archive{Status: in.Status, RemapTo: in.RemapTo})
 				return called(string(in.Status), r, outside(err, status.ErrRemap, "query.remap_to"))
 			}, "A status that chats or contacts have, or had, has to be remapped: they show another of the same category from now on, and its id stands for that. "+listRevision),
+
+		write(a, "POST /v1/statuses/{status}/restore", seniors, "Take a status back into use",
+			func(ctx ctx, c caller, in *inStatus) (result, error) {
+				r, err := a.Statuses.Restore(ctx, c.Origin, status.Restore{Status: in.Status})
+				return called(string(in.Status), r, err)
+			}, "At the end of the list. What has it, and has been given no other since, shows it again. Refused if another status has its name now. "+listRevision),
 
 		write(a, "PATCH /v1/channels/{channel}", admins, "Give a channel another name",
 			func(ctx ctx, c caller, in *channelWith[NameBody]) (result, error) {

@@ -49,6 +49,27 @@ func (c Archive) inUse(item Item) error {
 	return ErrInUse.With("contacts" + rest)
 }
 
+// Restore takes an archived status back into use. One in use is no event.
+type Restore struct {
+	Status ID
+}
+
+// Decide implements the command.
+func (c Restore) Decide(s State) ([]Event, error) {
+	item, ok := s.Get(c.Status)
+	switch {
+	case !ok:
+		return nil, ErrNotFound
+	case !item.Archived:
+		return nil, nil
+	case !s.names.Free(item.ID, item.Name):
+		return nil, ErrNameTaken
+	case len(s.list) >= MaxStatuses:
+		return nil, ErrTooMany
+	}
+	return []Event{Restored{Status: item.ID}}, nil
+}
+
 // Use notes that a chat or a contact is about to get a status. Another of its sort is
 // no event.
 type Use struct {

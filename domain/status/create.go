@@ -32,8 +32,11 @@ func (c Create) Decide(s State) ([]Event, error) {
 		return nil, ErrNotSeeded
 	}
 	if i, exists := s.Get(c.Status); exists {
-		if i.Archived || text.Key(i.Name) != text.Key(name) || i.Category != c.Category {
+		switch {
+		case text.Key(i.Name) != text.Key(name) || i.Category != c.Category:
 			return nil, ErrExists
+		case i.Archived:
+			return nil, ErrArchived
 		}
 		return nil, nil
 	}

@@ -4,7 +4,7 @@ import "slices"
 
 // Events is the catalogue of everything that can happen to a workspace's list
 // of statuses.
-var Events = []Event{Created{}, Renamed{}, Recoloured{}, Moved{}, DefaultSet{}, Archived{}, Used{}, Remapped{}}
+var Events = []Event{Created{}, Renamed{}, Recoloured{}, Moved{}, DefaultSet{}, Archived{}, Restored{}, Used{}, Remapped{}}
 
 // Created adds a status at the end of the list.
 type Created struct {
@@ -46,6 +46,12 @@ type Archived struct {
 	Status ID `json:"status"`
 }
 
+// Restored takes an archived status back into use, at the end of the list. If another
+// was in its place, it is so no more: what still has the status shows it again.
+type Restored struct {
+	Status ID `json:"status"`
+}
+
 // Used says that a chat or a contact is about to get a status, the first of its sort.
 // From then on it can only be archived with another in its place.
 type Used struct {
@@ -54,8 +60,8 @@ type Used struct {
 }
 
 // Remapped takes a status out of use and puts another of the same category in its
-// place: chats that have it show the other. Its id stands for the other from now
-// on.
+// place: chats that have it show the other. Its id stands for the other until it is
+// restored.
 type Remapped struct {
 	Status ID `json:"status"`
 	To     ID `json:"to"`
@@ -67,6 +73,7 @@ func (Recoloured) EventType() string { return "status.recoloured.v1" }
 func (Moved) EventType() string      { return "status.moved.v1" }
 func (DefaultSet) EventType() string { return "status.default_set.v1" }
 func (Archived) EventType() string   { return "status.archived.v1" }
+func (Restored) EventType() string   { return "status.restored.v1" }
 func (Used) EventType() string       { return "status.used.v1" }
 func (Remapped) EventType() string   { return "status.remapped.v1" }
 
@@ -110,6 +117,17 @@ func (e Used) apply(s *State) {
 		item.Contacts = item.Contacts || e.Of == Contacts
 		item.Others = item.Others || e.Of == ""
 	}
+}
+
+func (e Restored) apply(s *State) {
+	item, ok := s.archived[e.Status]
+	if !ok {
+		return
+	}
+	delete(s.archived, e.Status)
+	item.Archived, item.Remapped = false, ""
+	s.list = append(s.list, item)
+	s.names.Add(item.ID, item.Name)
 }
 
 // retire takes a status out of the list.

@@ -73,7 +73,7 @@ func (s State) Get(id ID) (Item, bool) {
 // Resolve returns what chats show that have a status: the one that was put in its
 // place, or itself.
 func (s State) Resolve(id ID) ID {
-	for range MaxStatuses * MaxStatuses { // there is no circle: what is archived stays so
+	for range MaxStatuses * MaxStatuses { // there is no circle: what is archived is put in nobody's place
 		to := s.archived[id].Remapped
 		if to == "" {
 			break
@@ -93,12 +93,9 @@ func (s State) Find(nameOrID string) (Item, bool) {
 	return Item{}, false
 }
 
-// Known reports whether a status has the name or the id, be it archived. Case
-// does not count.
-func (s State) Known(nameOrID string) bool {
-	_, ok := s.names.Find(nameOrID)
-	return ok
-}
+// Lookup returns the status with the name or the id, also an archived one by its id.
+// Case does not count.
+func (s State) Lookup(nameOrID string) (ID, bool) { return s.names.Find(nameOrID) }
 
 // Default returns the status that new chats get; the zero Item if there is no
 // list.
@@ -138,8 +135,8 @@ func (s State) live(id ID) (Item, int, error) {
 // Refusals.
 var (
 	ErrNotFound       = fault.New(fault.NotFound, "status.not_found", "no such status")
-	ErrArchived       = fault.New(fault.Conflict, "status.archived", "the status is archived")
-	ErrExists         = fault.New(fault.Conflict, "status.exists", "the status exists with another name or category, or is archived")
+	ErrArchived       = fault.New(fault.Conflict, "status.archived", "the status is archived; restore it")
+	ErrExists         = fault.New(fault.Conflict, "status.exists", "the status exists with another name or category")
 	ErrNameTaken      = fault.New(fault.Conflict, "status.name_taken", "another status has that name or id")
 	ErrNotSeeded      = fault.New(fault.Conflict, "status.not_seeded", "the workspace has no list of statuses yet")
 	ErrTooMany        = fault.New(fault.Conflict, "status.too_many", "a workspace can have 100 statuses at most")

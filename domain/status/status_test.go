@@ -55,12 +55,13 @@ func TestDecisions(t *testing.T) {
 	create := status.Create{Status: "SPAM", Name: " Spam ", Colour: "#000000", Category: status.Closed}
 	with := func(change func(*status.Create)) status.Create { c := create; change(&c); return c }
 	gone := status.Archived{Status: "REVIEW"}
+	back := status.Restored{Status: "REVIEW"}
 	check := status.Renamed{Status: "REVIEW", Name: "Check", From: "REVIEW"}
 	domaintest.Run(t, status.Evolve, []domaintest.Case[status.State, status.Event]{
 		{Name: "create", Given: seeded(), When: create, Then: past{spam}},
 		{Name: "create again", Given: seeded(spam), When: create},
 		{Name: "create in another category", Given: seeded(spam), When: with(func(c *status.Create) { c.Category = status.Open }), Err: status.ErrExists},
-		{Name: "create what is archived", Given: seeded(gone), When: status.Create{Status: "REVIEW", Name: "REVIEW", Category: status.Pending}, Err: status.ErrExists},
+		{Name: "create what is archived", Given: seeded(gone), When: status.Create{Status: "REVIEW", Name: "REVIEW", Category: status.Pending}, Err: status.ErrArchived},
 		{Name: "create what was renamed", Given: seeded(check), When: status.Create{Status: "REVIEW", Name: "REVIEW", Category: status.Pending}, Err: status.ErrExists},
 		{Name: "create under another's name", Given: seeded(check), When: with(func(c *status.Create) { c.Name = "check" }), Err: status.ErrNameTaken},
 		{Name: "create under another's id", Given: seeded(), When: with(func(c *status.Create) { c.Name = "Open" }), Err: status.ErrNameTaken},
@@ -122,6 +123,13 @@ func TestDecisions(t *testing.T) {
 		{Name: "use an archived one", Given: seeded(gone), When: status.Use{Status: "REVIEW"}, Err: status.ErrArchived},
 		{Name: "archive the last closed one", Given: seeded(), When: status.Archive{Status: "CLOSED"}, Err: status.ErrLastClosed},
 		{Name: "archive one of two closed ones", Given: seeded(spam), When: status.Archive{Status: "CLOSED"}, Then: past{status.Archived{Status: "CLOSED"}}},
+		{Name: "restore", Given: seeded(gone), When: status.Restore{Status: "REVIEW"}, Then: past{back}},
+		{Name: "restore what was remapped", Given: seeded(status.Remapped{Status: "REVIEW", To: "ONHOLD"}), When: status.Restore{Status: "REVIEW"}, Then: past{back}},
+		{Name: "restore what is in use", Given: seeded(gone, back), When: status.Restore{Status: "REVIEW"}},
+		{Name: "restore whose name another has now", Given: seeded(check, gone, status.Created{Status: "CHECK", Name: "Check", Category: status.Open}), When: status.Restore{Status: "REVIEW"}, Err: status.ErrNameTaken},
+		{Name: "take the name of a restored one", Given: seeded(check, gone, back), When: status.Create{Status: "X", Name: "check", Category: status.Open}, Err: status.ErrNameTaken},
+		{Name: "restore an unknown one", Given: seeded(), When: status.Restore{Status: "X"}, Err: status.ErrNotFound},
+		{Name: "remap to a restored one", Given: seeded(status.Remapped{Status: "REVIEW", To: "ONHOLD"}, back), When: status.Archive{Status: "ONHOLD", RemapTo: "REVIEW"}, Then: past{status.Remapped{Status: "ONHOLD", To: "REVIEW"}}},
 		{Name: "archive an unknown one", Given: seeded(), When: status.Archive{Status: "X"}, Err: status.ErrNotFound},
 	})
 }
@@ -134,6 +142,10 @@ func TestTooMany(t *testing.T) {
 	}
 	if _, err := (status.Create{Status: "NEW", Name: "New", Category: status.Open}).Decide(s); !errors.Is(err, status.ErrTooMany) {
 		t.Errorf("refusal = %v, want %v", err, status.ErrTooMany)
+	}
+	s = status.Evolve(status.Evolve(s, status.Archived{Status: "REVIEW"}), status.Created{Status: "NEW", Name: "New", Category: status.Open})
+	if _, err := (status.Restore{Status: "REVIEW"}).Decide(s); !errors.Is(err, status.ErrTooMany) {
+		t.Errorf("refusal of the restore = %v, want %v", err, status.ErrTooMany)
 	}
 }
 
@@ -184,7 +196,7 @@ func TestAnyList(t *testing.T) {
 	categories := rapid.SampledFrom([]status.Category{status.Open, status.Pending, status.Closed, ""})
 	commands := rapid.Custom(func(t *rapid.T) domaintest.Command[status.State, status.Event] {
 		id := ids.Draw(t, "status")
-		switch rapid.IntRange(0, 7).Draw(t, "command") {
+		switch rapid.IntRange(0, 8).Draw(t, "command") {
 		case 0:
 			return status.Rename{Status: id, Name: names.Draw(t, "name")}
 		case 1:
@@ -199,6 +211,8 @@ func TestAnyList(t *testing.T) {
 			return status.Seed{}
 		case 6:
 			return status.Use{Status: id}
+		case 7:
+			return status.Restore{Status: id}
 		}
 		return status.Create{Status: id, Name: names.Draw(t, "name"), Category: categories.Draw(t, "category")}
 	})

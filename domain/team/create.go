@@ -22,8 +22,11 @@ func (c Create) Decide(s State) ([]Event, error) {
 		return nil, ErrUnnamable
 	}
 	if t := s.teams[c.Team]; t != nil {
-		if t.archived || text.Key(t.name) != text.Key(name) {
+		switch {
+		case text.Key(t.name) != text.Key(name):
 			return nil, ErrExists
+		case t.archived:
+			return nil, ErrArchived
 		}
 		return nil, nil
 	}

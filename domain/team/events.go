@@ -1,7 +1,7 @@
 package team
 
 // Events is the catalogue of everything that can happen to a workspace's teams.
-var Events = []Event{Created{}, Renamed{}, MemberAdded{}, MemberRemoved{}, Archived{}, RuleSet{}, HoursSet{}}
+var Events = []Event{Created{}, Renamed{}, MemberAdded{}, MemberRemoved{}, Archived{}, Restored{}, RuleSet{}, HoursSet{}}
 
 // Created adds a team.
 type Created struct {
@@ -33,6 +33,12 @@ type Archived struct {
 	Team ID `json:"team"`
 }
 
+// Restored takes an archived team back into use, with the members, the rule and the
+// hours that it had.
+type Restored struct {
+	Team ID `json:"team"`
+}
+
 // RuleSet says how chats that are handed to the team are given to its members.
 type RuleSet struct {
 	Team ID   `json:"team"`
@@ -51,6 +57,7 @@ func (Renamed) EventType() string       { return "team.renamed.v1" }
 func (MemberAdded) EventType() string   { return "team.member_added.v1" }
 func (MemberRemoved) EventType() string { return "team.member_removed.v1" }
 func (Archived) EventType() string      { return "team.archived.v1" }
+func (Restored) EventType() string      { return "team.restored.v1" }
 
 func (RuleSet) EventType() string  { return "team.rule_set.v1" }
 func (HoursSet) EventType() string { return "team.hours_set.v1" }
@@ -87,6 +94,13 @@ func (e Archived) apply(s *State) {
 	if t := s.teams[e.Team]; t != nil {
 		t.archived = true
 		s.names.Release(t.id, t.name)
+	}
+}
+
+func (e Restored) apply(s *State) {
+	if t := s.teams[e.Team]; t != nil {
+		t.archived = false
+		s.names.Add(t.id, t.name)
 	}
 }
 

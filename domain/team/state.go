@@ -55,12 +55,9 @@ func (s State) Find(nameOrID string) (ID, bool) {
 	return id, true
 }
 
-// Known reports whether a team has the name or the id, be it archived. Case does
-// not count.
-func (s State) Known(nameOrID string) bool {
-	_, ok := s.names.Find(nameOrID)
-	return ok
-}
+// Lookup returns the team with the name or the id, also an archived one by its id. Case
+// does not count.
+func (s State) Lookup(nameOrID string) (ID, bool) { return s.names.Find(nameOrID) }
 
 // Members returns the agents of a team, sorted; of an archived team as well.
 func (s State) Members(id ID) []string {
@@ -115,8 +112,8 @@ func (s State) live(id ID) (*entry, error) {
 // Refusals.
 var (
 	ErrNotFound  = fault.New(fault.NotFound, "team.not_found", "no such team")
-	ErrArchived  = fault.New(fault.Conflict, "team.archived", "the team is archived")
-	ErrExists    = fault.New(fault.Conflict, "team.exists", "the team exists with another name, or is archived")
+	ErrArchived  = fault.New(fault.Conflict, "team.archived", "the team is archived; restore it")
+	ErrExists    = fault.New(fault.Conflict, "team.exists", "the team exists with another name")
 	ErrNameTaken = fault.New(fault.Conflict, "team.name_taken", "another team has that name or id")
 	ErrTooMany   = fault.New(fault.Conflict, "team.too_many", "a workspace can have 500 teams at most")
 	ErrFull      = fault.New(fault.Conflict, "team.full", "a team can have 1,000 members at most")

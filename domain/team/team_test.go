@@ -19,6 +19,7 @@ var (
 	sales = team.Created{Team: "sales", Name: "Sales"}
 	bob   = team.MemberAdded{Team: "sales", Agent: "bob"}
 	gone  = team.Archived{Team: "sales"}
+	back  = team.Restored{Team: "sales"}
 )
 
 func TestCatalogue(t *testing.T) { domaintest.Catalogue(t, team.Events) }
@@ -29,7 +30,7 @@ func TestDecisions(t *testing.T) {
 		{Name: "create", When: team.Create{Team: "sales", Name: " Sales "}, Then: past{sales}},
 		{Name: "create again", Given: past{sales}, When: team.Create{Team: "sales", Name: "SALES"}},
 		{Name: "create what was renamed", Given: past{sales, shop}, When: team.Create{Team: "sales", Name: "Sales"}, Err: team.ErrExists},
-		{Name: "create what is archived", Given: past{sales, gone}, When: team.Create{Team: "sales", Name: "Sales"}, Err: team.ErrExists},
+		{Name: "create what is archived", Given: past{sales, gone}, When: team.Create{Team: "sales", Name: "Sales"}, Err: team.ErrArchived},
 		{Name: "create under another's name", Given: past{sales, shop}, When: team.Create{Team: "shop", Name: "Shop"}, Err: team.ErrNameTaken},
 		{Name: "create under an archived one's name", Given: past{sales, shop, gone}, When: team.Create{Team: "shop", Name: "Shop"}, Then: past{team.Created{Team: "shop", Name: "Shop"}}},
 		{Name: "create under another's id", Given: past{sales, shop}, When: team.Create{Team: "x", Name: "Sales"}, Err: team.ErrNameTaken},
@@ -57,6 +58,11 @@ func TestDecisions(t *testing.T) {
 
 		{Name: "archive", Given: past{sales}, When: team.Archive{Team: "sales"}, Then: past{gone}},
 		{Name: "archive again", Given: past{sales, gone}, When: team.Archive{Team: "sales"}},
+		{Name: "restore", Given: past{sales, bob, gone}, When: team.Restore{Team: "sales"}, Then: past{back}},
+		{Name: "restore what is in use", Given: past{sales, gone, back}, When: team.Restore{Team: "sales"}},
+		{Name: "restore whose name another has now", Given: past{sales, shop, gone, team.Created{Team: "shop", Name: "Shop"}}, When: team.Restore{Team: "sales"}, Err: team.ErrNameTaken},
+		{Name: "take the name of a restored one", Given: past{sales, shop, gone, back}, When: team.Create{Team: "shop", Name: "Shop"}, Err: team.ErrNameTaken},
+		{Name: "restore an unknown one", When: team.Restore{Team: "sales"}, Err: team.ErrNotFound},
 		{Name: "archive an unknown one", When: team.Archive{Team: "sales"}, Err: team.ErrNotFound},
 	})
 }

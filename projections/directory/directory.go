@@ -134,6 +134,8 @@ func (p *Projection) team(e projections.Event, fact team.Event) {
 		change(f.Team, func(t *Team) { t.Hours = NewHours(f.Hours) })
 	case team.Archived:
 		change(f.Team, func(t *Team) { t.Archived = true })
+	case team.Restored:
+		change(f.Team, func(t *Team) { t.Archived = false })
 	}
 }
 
@@ -179,8 +181,11 @@ func (p *Projection) tag(e projections.Event, fact tag.Event) {
 }
 
 func (p *Projection) status(e projections.Event, fact status.Event) {
-	if f, ok := fact.(status.Remapped); ok {
+	switch f := fact.(type) {
+	case status.Remapped:
 		p.aliases.Put(Alias{AliasKey{e.Subject(), KindStatus, string(f.Status)}, string(f.To)})
+	case status.Restored:
+		p.aliases.Delete(AliasKey{e.Subject(), KindStatus, string(f.Status)})
 	}
 	p.statuses.Upsert(e.Subject(), func(s *Statuses) {
 		s.Workspace, s.Revision = e.Subject(), int64(e.Revision)
@@ -222,6 +227,17 @@ func (p *Projection) status(e projections.Event, fact status.Event) {
 			change(f.Status, func(i int) { retire(i, "") })
 		case status.Remapped:
 			change(f.Status, func(i int) { retire(i, string(f.To)) })
+		case status.Restored:
+			var still []Status
+			for _, item := range s.Archived {
+				if item.ID != string(f.Status) {
+					still = append(still, item)
+					continue
+				}
+				item.Remapped = ""
+				s.InUse = append(s.InUse, item)
+			}
+			s.Archived = still
 		}
 	})
 }

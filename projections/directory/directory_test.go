@@ -68,6 +68,8 @@ func TestTeams(t *testing.T) {
 	), directory.Team{ItemKey: key, Name: "Trade", SortName: "trade", Rule: "manual", Members: []string{"a", "c"}, Revision: 5})
 	check(t, fold[directory.Team](t, "directory_v2_teams", "teams-acme", team.Created{Team: "sales", Name: "Sales"}, team.Archived{Team: "sales"}),
 		directory.Team{ItemKey: key, Name: "Sales", SortName: "sales", Rule: "manual", Archived: true, Revision: 1})
+	check(t, fold[directory.Team](t, "directory_v2_teams", "teams-acme", team.Created{Team: "sales", Name: "Sales"}, team.Archived{Team: "sales"}, team.Restored{Team: "sales"}),
+		directory.Team{ItemKey: key, Name: "Sales", SortName: "sales", Rule: "manual", Revision: 2})
 	check(t, fold[directory.Team](t, "directory_v2_teams", "teams-acme", team.Created{Team: "sales", Name: "Sales"},
 		team.RuleSet{Team: "sales", Rule: team.LeastBusy, From: team.Manual}, team.HoursSet{Team: "sales", Hours: team.Hours{
 			Zone: "Europe/Berlin", Weekly: []team.Span{{Day: 1, From: "09:00", To: "17:00"}}, Exceptions: []team.Exception{{Date: "2026-12-24"}},
@@ -111,6 +113,7 @@ func TestStatuses(t *testing.T) {
 		"moved too far":  {[]any{status.Moved{Status: "OPEN", To: 9}}, []directory.Status{review, done, open}, nil},
 		"changed":        {[]any{status.Renamed{Status: "REVIEW", Name: "Check"}, status.Recoloured{Status: "REVIEW", Colour: "#222222"}}, []directory.Status{open, renamed, done}, nil},
 		"archived":       {[]any{status.Archived{Status: "REVIEW"}}, []directory.Status{open, done}, []directory.Status{review}},
+		"restored":       {[]any{status.Archived{Status: "REVIEW"}, status.Restored{Status: "REVIEW"}}, []directory.Status{open, done, review}, nil},
 		"of no status":   {[]any{status.Renamed{Status: "X", Name: "Y"}}, []directory.Status{open, review, done}, nil},
 		"a new default":  {[]any{status.DefaultSet{Status: "REVIEW"}}, []directory.Status{not(open), is(review), done}, nil},
 		"one by default": {[]any{status.Created{Status: "NEW", Name: "New", Category: "open", Default: true}}, []directory.Status{not(open), review, done, {ID: "NEW", Name: "New", Category: "open", Default: true}}, nil},
