@@ -31,14 +31,9 @@ func (c Attributes) Define(ctx context.Context, o Origin, cmd attribute.Define) 
 	})
 }
 
-// Rename gives an attribute another name, wherever it is used.
-func (c Attributes) Rename(ctx context.Context, o Origin, cmd attribute.Rename) (Result, error) {
-	return c.attributes.do(ctx, o, "attribute.rename", o.Workspace, decides(cmd.Decide))
-}
-
-// SetChoices says what can be chosen from now on.
-func (c Attributes) SetChoices(ctx context.Context, o Origin, cmd attribute.SetChoices) (Result, error) {
-	return c.attributes.do(ctx, o, "attribute.set_choices", o.Workspace, decides(cmd.Decide))
+// Change does some things to an attribute: all of them, as one decision, or none.
+func (c Attributes) Change(ctx context.Context, o Origin, changes ...func(attribute.State) ([]attribute.Event, error)) (Result, error) {
+	return c.attributes.do(ctx, o, "attribute.change", o.Workspace, together(changes))
 }
 
 // Archive takes an attribute out of use.

@@ -30,6 +30,21 @@ func decides[S, E any](decide func(S) ([]E, error)) decideFunc[S, E] {
 	return func(_ context.Context, s S) ([]E, error) { return decide(s) }
 }
 
+// together is several commands as one, all of them or none. None of them may depend on
+// what another does.
+func together[S, E any](decisions []func(S) ([]E, error)) decideFunc[S, E] {
+	return func(_ context.Context, s S) (all []E, err error) {
+		for _, decide := range decisions {
+			events, err := decide(s)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, events...)
+		}
+		return all, nil
+	}
+}
+
 // Receive records a customer's message, and opens or reopens the chat.
 func (c Chats) Receive(ctx context.Context, o Origin, id chat.ID, cmd chat.ReceiveMessage) (Result, error) {
 	return c.chats.do(ctx, o, "chat.receive_message", string(id), func(ctx context.Context, s chat.State) ([]chat.Event, error) {

@@ -60,7 +60,7 @@ func (c Groups) Create(ctx context.Context, o Origin, cmd group.Create, named []
 }
 
 // change runs a command about one group.
-func (c Groups) change(ctx context.Context, o Origin, name string, id group.ID, decide func(group.State) ([]group.Event, error)) (Result, error) {
+func (c Groups) change(ctx context.Context, o Origin, name string, id group.ID, decide decideFunc[group.State, group.Event]) (Result, error) {
 	want := o.IfMatch
 	o.IfMatch = nil
 	about := subject{id: string(id)}
@@ -74,7 +74,7 @@ func (c Groups) change(ctx context.Context, o Origin, name string, id group.ID, 
 				return nil, err
 			}
 		}
-		return decide(s)
+		return decide(ctx, s)
 	})
 	return c.numbered(ctx, o, id, r, err)
 }
@@ -191,19 +191,14 @@ func (c Groups) match(ctx context.Context, workspace string, g group.Group, want
 
 func membersStream(id group.ID) string { return "members-" + string(id) }
 
-// Rename gives a group another name.
-func (c Groups) Rename(ctx context.Context, o Origin, cmd group.Rename) (Result, error) {
-	return c.change(ctx, o, "group.rename", cmd.Group, cmd.Decide)
-}
-
-// SetFilter gives a group another filter.
-func (c Groups) SetFilter(ctx context.Context, o Origin, cmd group.SetFilter) (Result, error) {
-	return c.change(ctx, o, "group.set_filter", cmd.Group, cmd.Decide)
+// Change does some things to a group: all of them, as one decision, or none.
+func (c Groups) Change(ctx context.Context, o Origin, id group.ID, changes ...func(group.State) ([]group.Event, error)) (Result, error) {
+	return c.change(ctx, o, "group.change", id, together(changes))
 }
 
 // Delete ends a group.
 func (c Groups) Delete(ctx context.Context, o Origin, cmd group.Delete) (Result, error) {
-	return c.change(ctx, o, "group.delete", cmd.Group, cmd.Decide)
+	return c.change(ctx, o, "group.delete", cmd.Group, decides(cmd.Decide))
 }
 
 // Refresh has the members of a static group chosen anew: by its filter, as whoever

@@ -35,7 +35,7 @@ func (w world) choose(id group.ID) {
 }
 
 func (w world) rename(o commands.Origin, id group.ID, name string) (commands.Result, error) {
-	return w.Groups.Rename(w.Context(), o, group.Rename{Group: id, Name: name})
+	return w.Groups.Change(w.Context(), o, id, group.Rename{Group: id, Name: name}.Decide)
 }
 
 func (w world) refresh(o commands.Origin, id group.ID, named ...string) (commands.Result, error) {
@@ -65,7 +65,7 @@ func TestRevisionOfAGroup(t *testing.T) {
 		func(o commands.Origin) (commands.Result, error) { return w.refresh(o, "g") },
 		func(o commands.Origin) (commands.Result, error) {
 			w.choose("g")
-			return w.Groups.SetFilter(t.Context(), o, group.SetFilter{Group: "g", Filter: []byte(`{"field":"city","op":"eq","value":"Rome"}`), By: "sue"})
+			return w.Groups.Change(t.Context(), o, "g", group.SetFilter{Group: "g", Filter: []byte(`{"field":"city","op":"eq","value":"Rome"}`), By: "sue"}.Decide)
 		},
 		func(o commands.Origin) (commands.Result, error) { return w.refresh(o, "g") },
 		func(o commands.Origin) (commands.Result, error) {

@@ -36,24 +36,9 @@ func (c Statuses) Create(ctx context.Context, o Origin, cmd status.Create) (Resu
 	})
 }
 
-// Rename gives a status another name, wherever it is used.
-func (c Statuses) Rename(ctx context.Context, o Origin, cmd status.Rename) (Result, error) {
-	return c.statuses.do(ctx, o, "status.rename", o.Workspace, decides(cmd.Decide))
-}
-
-// Recolour gives a status another colour.
-func (c Statuses) Recolour(ctx context.Context, o Origin, cmd status.Recolour) (Result, error) {
-	return c.statuses.do(ctx, o, "status.recolour", o.Workspace, decides(cmd.Decide))
-}
-
-// Move gives a status another place in the list.
-func (c Statuses) Move(ctx context.Context, o Origin, cmd status.Move) (Result, error) {
-	return c.statuses.do(ctx, o, "status.move", o.Workspace, decides(cmd.Decide))
-}
-
-// SetDefault makes a status the one that new chats get.
-func (c Statuses) SetDefault(ctx context.Context, o Origin, cmd status.SetDefault) (Result, error) {
-	return c.statuses.do(ctx, o, "status.set_default", o.Workspace, decides(cmd.Decide))
+// Change does some things to a status: all of them, as one decision, or none.
+func (c Statuses) Change(ctx context.Context, o Origin, changes ...func(status.State) ([]status.Event, error)) (Result, error) {
+	return c.statuses.do(ctx, o, "status.change", o.Workspace, together(changes))
 }
 
 // Archive takes a status out of use. If chats or contacts have it or had it, it has to

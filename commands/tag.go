@@ -33,14 +33,9 @@ func (c Tags) Create(ctx context.Context, o Origin, cmd tag.Create) (Result, err
 	})
 }
 
-// Rename gives a tag another name, wherever it is used.
-func (c Tags) Rename(ctx context.Context, o Origin, cmd tag.Rename) (Result, error) {
-	return c.tags.do(ctx, o, "tag.rename", o.Workspace, decides(cmd.Decide))
-}
-
-// Recolour gives a tag another colour.
-func (c Tags) Recolour(ctx context.Context, o Origin, cmd tag.Recolour) (Result, error) {
-	return c.tags.do(ctx, o, "tag.recolour", o.Workspace, decides(cmd.Decide))
+// Change does some things to a tag: all of them, as one decision, or none.
+func (c Tags) Change(ctx context.Context, o Origin, changes ...func(tag.State) ([]tag.Event, error)) (Result, error) {
+	return c.tags.do(ctx, o, "tag.change", o.Workspace, together(changes))
 }
 
 // Merge makes a tag another one, given by id or name, wherever it is.

@@ -267,3 +267,36 @@ func TestRestoringTeamsAndStatuses(t *testing.T) {
 		t.Errorf("status after that: %v", got)
 	}
 }
+
+// A PATCH does all that it asks for in one go, or nothing.
+func TestPatchingTogether(t *testing.T) {
+	l := newLedger(t)
+	l.must(201, aSenior, "POST", "/v1/tags", `{"name":"vip"}`)
+	l.must(201, aSenior, "POST", "/v1/attributes", `{"name":"Size","kind":"choice","choices":["S"]}`)
+	group := "/v1/groups/" + l.must(201, aSenior, "POST", "/v1/groups", `{"name":"Romans","kind":"dynamic","filter":{"field":"city","op":"eq","value":"Rome"}}`)["id"].(string)
+	for path, tt := range map[string]struct {
+		body   string
+		events []string
+		bad    string
+	}{
+		"/v1/tags/vip":        {`{"name":"Gold","colour":"#ffcc00"}`, []string{"tag.renamed.v1", "tag.recoloured.v1"}, `{"name":"Silver","colour":"grey"}`},
+		"/v1/statuses/REVIEW": {`{"name":"Check","colour":"#ffcc00","order":0}`, []string{"status.renamed.v1", "status.recoloured.v1", "status.moved.v1"}, `{"name":"Look","order":99}`},
+		"/v1/attributes/size": {`{"name":"Shirt","choices":["S","M"]}`, []string{"attribute.renamed.v1", "attribute.choices_set.v1"}, `{"name":"Coat","choices":["S","S"]}`},
+		group:                 {`{"name":"Wiener","filter":{"field":"city","op":"eq","value":"Wien"}}`, []string{"group.renamed.v1", "group.filter_set.v1"}, `{"name":"All","filter":{"field":"hue"}}`},
+	} {
+		before := len(l.events())
+		first := l.must(200, aSenior, "PATCH", path, tt.body, "Idempotency-Key", "k"+path)
+		if got := l.events()[before:]; !slices.Equal(got, tt.events) {
+			t.Errorf("%s: events %v, want %v", path, got, tt.events)
+		}
+		if again := l.must(200, aSenior, "PATCH", path, tt.body, "Idempotency-Key", "k"+path); again["revision"] != first["revision"] || first["changed"] != true {
+			t.Errorf("%s: first %v, again %v", path, first, again)
+		}
+		l.must(412, aSenior, "PATCH", path, `{"name":"Stale"}`, "If-Match", `"0"`)
+		l.must(400, aSenior, "PATCH", path, tt.bad)
+		l.must(400, aSenior, "PATCH", path, `{}`)
+		if again := l.must(200, aSenior, "PATCH", path, tt.body); again["changed"] != false || len(l.events()) != before+len(tt.events) {
+			t.Errorf("%s: the same again: %v", path, again)
+		}
+	}
+}

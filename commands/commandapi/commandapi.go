@@ -155,23 +155,12 @@ func (a *api) caller(r *web.Request) (caller, error) {
 	return c, nil
 }
 
-// one runs the one change that a PATCH asks for. Each is a command of its own, so
-// that of several, a later one could be refused with the earlier ones done; a
-// PATCH has to be all or nothing.
-func one(changes ...func() (commands.Result, error)) (commands.Result, error) {
-	var chosen func() (commands.Result, error)
-	for _, c := range changes {
-		switch {
-		case c != nil && chosen != nil:
-			return commands.Result{}, web.BadRequest(web.CodeInvalid, "body", "give one thing to change at a time")
-		case c != nil:
-			chosen = c
-		}
+// change runs what a PATCH asks for.
+func change[S, E any](ctx context.Context, c caller, run func(context.Context, commands.Origin, ...func(S) ([]E, error)) (result, error), changes []func(S) ([]E, error)) (result, error) {
+	if len(changes) == 0 {
+		return result{}, web.BadRequest(web.CodeInvalid, "body", "nothing to change is given")
 	}
-	if chosen == nil {
-		return commands.Result{}, web.BadRequest(web.CodeInvalid, "body", "nothing to change is given")
-	}
-	return chosen()
+	return run(ctx, c.Origin, changes...)
 }
 
 // made returns r with the id of what the command made, which is in its first

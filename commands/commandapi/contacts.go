@@ -187,7 +187,7 @@ type AttributeBody struct {
 	Choices []string `json:"choices,omitempty" maxItems:"200" example:"[\"S\",\"M\",\"L\"]" doc:"With kind choice."`
 }
 
-// AttributePatch changes the one thing that it names.
+// AttributePatch changes what it names.
 type AttributePatch struct {
 	Name    *string  `json:"name,omitempty" example:"Shirt size"`
 	Choices []string `json:"choices,omitempty" maxItems:"200" example:"[\"S\",\"M\",\"L\",\"XL\"]" doc:"All of them, with kind choice. Contacts keep what they have."`
@@ -279,7 +279,7 @@ func (a *api) contacts() []web.Endpoint {
 				r, err := a.Attributes.Define(ctx, c.Origin, attribute.Define{Name: in.Body.Name, Kind: attribute.Kind(in.Body.Kind), Choices: in.Body.Choices})
 				return a.made(ctx, c, "attributes", "attribute", r, err)
 			}, answers(201), "Its kind cannot be changed later. "+listRevision),
-		write(a, "PATCH /v1/attributes/{attribute}", seniors, "Change an attribute's name or choices", a.patchAttribute, oneThing+listRevision),
+		write(a, "PATCH /v1/attributes/{attribute}", seniors, "Change an attribute's name or choices", a.patchAttribute, allOrNone+listRevision),
 		write(a, "DELETE /v1/attributes/{attribute}", seniors, "Take an attribute out of use",
 			func(ctx ctx, c caller, in *inAttribute) (result, error) {
 				r, err := a.Attributes.Archive(ctx, c.Origin, attribute.Archive{Attribute: in.Attribute})
@@ -341,17 +341,13 @@ func (c caller) typed() contact.Source {
 }
 
 func (a *api) patchAttribute(ctx context.Context, c caller, in *attributeWith[AttributePatch]) (result, error) {
-	var name, choices func() (result, error)
+	var changes []func(attribute.State) ([]attribute.Event, error)
 	if in.Body.Name != nil {
-		name = func() (result, error) {
-			return a.Attributes.Rename(ctx, c.Origin, attribute.Rename{Attribute: in.Attribute, Name: *in.Body.Name})
-		}
+		changes = append(changes, attribute.Rename{Attribute: in.Attribute, Name: *in.Body.Name}.Decide)
 	}
 	if in.Body.Choices != nil {
-		choices = func() (result, error) {
-			return a.Attributes.SetChoices(ctx, c.Origin, attribute.SetChoices{Attribute: in.Attribute, Choices: in.Body.Choices})
-		}
+		changes = append(changes, attribute.SetChoices{Attribute: in.Attribute, Choices: in.Body.Choices}.Decide)
 	}
-	r, err := one(name, choices)
+	r, err := change(ctx, c, a.Attributes.Change, changes)
 	return called(string(in.Attribute), r, err)
 }

@@ -43,7 +43,7 @@ func (b NewGroupBody) command(c caller) group.Create {
 	return cmd
 }
 
-// GroupPatch changes one thing of a group.
+// GroupPatch changes what it names of a group.
 type GroupPatch struct {
 	Name   *string         `json:"name,omitempty"`
 	Filter json.RawMessage `json:"filter,omitempty" doc:"A static group keeps its members until it is refreshed."`
@@ -55,18 +55,16 @@ type NamedMembersBody struct {
 }
 
 func (a *api) patchGroup(ctx context.Context, c caller, in *groupWith[GroupPatch]) (result, error) {
-	var name, filter func() (result, error)
+	var changes []func(group.State) ([]group.Event, error)
 	if in.Body.Name != nil {
-		name = func() (result, error) {
-			return a.Groups.Rename(ctx, c.Origin, group.Rename{Group: in.Group, Name: *in.Body.Name})
-		}
+		changes = append(changes, group.Rename{Group: in.Group, Name: *in.Body.Name}.Decide)
 	}
 	if raw := given(in.Body.Filter); raw != nil {
-		filter = func() (result, error) {
-			return a.Groups.SetFilter(ctx, c.Origin, group.SetFilter{Group: in.Group, Filter: raw, By: string(c.By), At: c.At})
-		}
+		changes = append(changes, group.SetFilter{Group: in.Group, Filter: raw, By: string(c.By), At: c.At}.Decide)
 	}
-	r, err := one(name, filter)
+	r, err := change(ctx, c, func(ctx context.Context, o commands.Origin, changes ...func(group.State) ([]group.Event, error)) (commands.Result, error) {
+		return a.Groups.Change(ctx, o, in.Group, changes...)
+	}, changes)
 	return called(string(in.Group), r, err)
 }
 
@@ -80,7 +78,7 @@ func (a *api) groups() []web.Endpoint {
 			func(ctx ctx, c caller, in *with[NewGroupBody]) (result, error) {
 				return a.Groups.Create(ctx, c.Origin, in.Body.command(c), in.Body.IDs)
 			}, answers(201), "The members of a static group are chosen next: GET /v1/groups/{group} shows the choice. If-Match takes the ETag of GET /v1/groups, that of the whole list; the answer has the group's own."),
-		write(a, "PATCH /v1/groups/{group}", seniors, "Change a group's name or filter", a.patchGroup, oneThing+groupRevision),
+		write(a, "PATCH /v1/groups/{group}", seniors, "Change a group's name or filter", a.patchGroup, allOrNone+groupRevision),
 		write(a, "DELETE /v1/groups/{group}", seniors, "Delete a group",
 			func(ctx ctx, c caller, in *inGroup) (result, error) {
 				r, err := a.Groups.Delete(ctx, c.Origin, group.Delete{Group: in.Group, By: string(c.By), At: c.At})

@@ -417,7 +417,7 @@ type TagBody struct {
 	Colour string `json:"colour,omitempty" example:"#ffcc00" doc:"#rrggbb"`
 }
 
-// TagPatch changes the one thing that it names.
+// TagPatch changes what it names.
 type TagPatch struct {
 	Name   *string `json:"name,omitempty" example:"VIP"`
 	Colour *string `json:"colour,omitempty" example:"#ffcc00" doc:"#rrggbb"`
@@ -435,7 +435,7 @@ type NewStatusBody struct {
 	Category string `json:"category" example:"pending" doc:"open, pending or closed"`
 }
 
-// StatusPatch changes the one thing that it names.
+// StatusPatch changes what it names.
 type StatusPatch struct {
 	Name    *string `json:"name,omitempty" example:"In review"`
 	Colour  *string `json:"colour,omitempty" example:"#3366ff" doc:"#rrggbb"`
@@ -481,44 +481,32 @@ func (a *api) setMyAvailability(ctx context.Context, c caller, in *with[Availabi
 }
 
 func (a *api) patchTag(ctx context.Context, c caller, in *tagWith[TagPatch]) (result, error) {
-	var name, colour func() (result, error)
+	var changes []func(tag.State) ([]tag.Event, error)
 	if in.Body.Name != nil {
-		name = func() (result, error) {
-			return a.Tags.Rename(ctx, c.Origin, tag.Rename{Tag: in.Tag, Name: *in.Body.Name})
-		}
+		changes = append(changes, tag.Rename{Tag: in.Tag, Name: *in.Body.Name}.Decide)
 	}
 	if in.Body.Colour != nil {
-		colour = func() (result, error) {
-			return a.Tags.Recolour(ctx, c.Origin, tag.Recolour{Tag: in.Tag, Colour: *in.Body.Colour})
-		}
+		changes = append(changes, tag.Recolour{Tag: in.Tag, Colour: *in.Body.Colour}.Decide)
 	}
-	r, err := one(name, colour)
+	r, err := change(ctx, c, a.Tags.Change, changes)
 	return called(string(in.Tag), r, err)
 }
 
 func (a *api) patchStatus(ctx context.Context, c caller, in *statusWith[StatusPatch]) (result, error) {
-	var name, colour, place, initial func() (result, error)
+	var changes []func(status.State) ([]status.Event, error)
 	if in.Body.Name != nil {
-		name = func() (result, error) {
-			return a.Statuses.Rename(ctx, c.Origin, status.Rename{Status: in.Status, Name: *in.Body.Name})
-		}
+		changes = append(changes, status.Rename{Status: in.Status, Name: *in.Body.Name}.Decide)
 	}
 	if in.Body.Colour != nil {
-		colour = func() (result, error) {
-			return a.Statuses.Recolour(ctx, c.Origin, status.Recolour{Status: in.Status, Colour: *in.Body.Colour})
-		}
+		changes = append(changes, status.Recolour{Status: in.Status, Colour: *in.Body.Colour}.Decide)
 	}
 	if in.Body.Order != nil {
-		place = func() (result, error) {
-			return a.Statuses.Move(ctx, c.Origin, status.Move{Status: in.Status, To: *in.Body.Order})
-		}
+		changes = append(changes, status.Move{Status: in.Status, To: *in.Body.Order}.Decide)
 	}
 	if in.Body.Default != nil {
-		initial = func() (result, error) {
-			return a.Statuses.SetDefault(ctx, c.Origin, status.SetDefault{Status: in.Status})
-		}
+		changes = append(changes, status.SetDefault{Status: in.Status}.Decide)
 	}
-	r, err := one(name, colour, place, initial)
+	r, err := change(ctx, c, a.Statuses.Change, changes)
 	return called(string(in.Status), r, err)
 }
 

@@ -311,7 +311,7 @@ func (a *api) routes() []web.Endpoint {
 				r, err := a.Tags.Create(ctx, c.Origin, tag.Create{Name: in.Body.Name, Colour: in.Body.Colour})
 				return a.made(ctx, c, "tags", "tag", r, err)
 			}, answers(201), listRevision),
-		write(a, "PATCH /v1/tags/{tag}", seniors, "Change a tag's name or colour, wherever it is used", a.patchTag, oneThing+listRevision),
+		write(a, "PATCH /v1/tags/{tag}", seniors, "Change a tag's name or colour, wherever it is used", a.patchTag, allOrNone+listRevision),
 		write(a, "DELETE /v1/tags/{tag}", seniors, "Take a tag out of use",
 			func(ctx ctx, c caller, in *inTag) (result, error) {
 				r, err := a.Tags.Archive(ctx, c.Origin, tag.Archive{Tag: in.Tag})
@@ -334,7 +334,7 @@ func (a *api) routes() []web.Endpoint {
 				r, err := a.Statuses.Create(ctx, c.Origin, status.Create{Name: in.Body.Name, Colour: in.Body.Colour, Category: status.Category(in.Body.Category)})
 				return a.made(ctx, c, "statuses", "status", r, err)
 			}, answers(201), listRevision),
-		write(a, "PATCH /v1/statuses/{status}", seniors, "Change a status's name, colour or place, or make it the default", a.patchStatus, oneThing+listRevision),
+		write(a, "PATCH /v1/statuses/{status}", seniors, "Change a status's name, colour or place, or make it the default", a.patchStatus, allOrNone+listRevision),
 		write(a, "DELETE /v1/statuses/{status}", seniors, "Take a status out of use",
 			func(ctx ctx, c caller, in *inRemap) (result, error) {
 				r, err := a.Statuses.Archive(ctx, c.Origin, status.Archive{Status: in.Status, RemapTo: in.RemapTo})
@@ -366,6 +366,6 @@ func (a *api) routes() []web.Endpoint {
 
 const (
 	telling      = "With notify, the customer gets a message in the order's chat, once for each change of status. If the chat would refuse it, because it is closed, say, the order is left as it is."
-	oneThing     = "One thing at a time. "
+	allOrNone    = "All that is given, or, if one of it is refused, nothing. "
 	listRevision = "The revision is that of the workspace's whole list."
 )
