@@ -182,7 +182,7 @@ func New(store eventstore.Store, o Options) *Commands {
 		Workspaces: Workspaces{workspaces, statuses},
 		Webhooks:   Webhooks{webhooks},
 	}
-	c.Orders = Orders{orders, chats, c.Agents, c.Tags, c.Channels}
+	c.Orders = Orders{orders, chats, c.Agents, c.Tags, &c.Chats, &c.Templates}
 	c.Attributes = Attributes{attributes}
 	c.Contacts = Contacts{contacts, chats, c.Attributes, c.Agents, c.Tags, c.Statuses}
 	c.Chats = Chats{chats, c.Agents, c.Teams, c.Tags, c.Statuses, c.Channels, c.Workspaces, c.Contacts}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/order"
+	"github.com/chatledger/chatledger/domain/template"
 	"github.com/chatledger/chatledger/internal/ids"
 )
 
@@ -17,7 +18,8 @@ type Orders struct {
 	agents Agents
 	tags   Tags
 
-	channels Channels
+	talk      *Chats
+	templates *Templates
 }
 
 // Place starts an order. If it names a chat, that must be one of the workspace.
@@ -45,10 +47,11 @@ func (c Orders) Refuse(ctx context.Context, o Origin, id order.ID, cmd order.Ref
 // Notice asks for the customer to be told of an order's new status, by a message
 // in the order's chat.
 type Notice struct {
-	Text string // "": a sentence that names the status
-	By   string
-	Bot  bool // By is a bot, not a person
-	At   time.Time
+	Text     string       // "": a sentence that names the status
+	Template *UseTemplate // to be sent instead of a text
+	By       string
+	Bot      bool // By is a bot, not a person
+	At       time.Time
 }
 
 // Confirm says that the shop takes the order. As with the other steps, tell may
@@ -92,9 +95,18 @@ func (c Orders) step(ctx context.Context, o Origin, name string, id order.ID, cm
 	o = o.identified()
 	told := order.Tell{Step: cmd, Message: string(NewMessage(o)), Text: tell.Text, By: tell.By, Bot: tell.Bot, At: tell.At}
 	return c.orders.do(ctx, o, name, string(id), func(ctx context.Context, s order.State) ([]order.Event, error) {
+		told := told
 		events, err := told.Decide(s)
 		if err != nil || len(events) == 0 {
 			return nil, err
+		}
+		if tell.Template != nil {
+			if told.Text, told.Template, err = c.fill(ctx, o, s.Chat, *tell.Template); err != nil {
+				return nil, err
+			}
+			if events, err = told.Decide(s); err != nil {
+				return nil, err
+			}
 		}
 		n, ok := events[len(events)-1].(order.NoticeRequested)
 		if !ok {
@@ -104,18 +116,67 @@ func (c Orders) step(ctx context.Context, o Origin, name string, id order.ID, cm
 			if cs.Workspace != o.Workspace {
 				return chat.ErrNotFound
 			}
-			window, err := c.channels.window(ctx, cs.Channel)
-			if err != nil {
+			send := chat.SendMessage{
+				Message: chat.MessageID(n.Message), Outgoing: chat.Outgoing{Text: n.Text}, By: chat.AgentID(n.By), Bot: n.Bot, At: n.At,
+			}
+			var err error
+			if send.Blocked, send.Window, err = c.talk.reach(ctx, cs); err != nil {
 				return err
 			}
-			_, err = chat.SendMessage{
-				Message: chat.MessageID(n.Message), Outgoing: chat.Outgoing{Text: n.Text},
-				By: chat.AgentID(n.By), Bot: n.Bot, At: n.At, Window: window,
-			}.Decide(cs)
+			if n.Template != nil {
+				send.Window = 0 // a template can always be sent
+			}
+			_, err = send.Decide(cs)
 			return err
 		})
 		return events, err
 	})
+}
+
+// fill returns how a template reads in the chat of an order, and what is to be sent.
+func (c Orders) fill(ctx context.Context, o Origin, id string, u UseTemplate) (text string, use *order.NoticeTemplate, err error) {
+	err = c.chats.with(ctx, id, func(s chat.State) error {
+		if !s.Exists || s.Workspace != o.Workspace {
+			return chat.ErrNotFound
+		}
+		out, err := c.templates.fillFor(ctx, o.Workspace, s, &u)
+		if err != nil {
+			return err
+		}
+		text, use = out.Text, &order.NoticeTemplate{ID: string(u.Template), Header: u.Values.Header, Body: u.Values.Body, Buttons: u.Values.Buttons}
+		if u.Values.Media != nil {
+			file := order.NoticeFile(*u.Values.Media)
+			use.Media = &file
+		}
+		return nil
+	})
+	return text, use, err
+}
+
+// TemplateOf returns which template a notice is; nil if it is a text.
+func TemplateOf(n order.NoticeRequested) *UseTemplate {
+	t := n.Template
+	if t == nil {
+		return nil
+	}
+	u := &UseTemplate{Template: template.ID(t.ID), Values: template.Values{Header: t.Header, Body: t.Body, Buttons: t.Buttons}}
+	if t.Media != nil {
+		file := template.File(*t.Media)
+		u.Values.Media = &file
+	}
+	return u
+}
+
+// Chat returns the chat of an order of the workspace; "" if it has none.
+func (c Orders) Chat(ctx context.Context, workspace string, id order.ID) (of chat.ID, err error) {
+	err = c.orders.with(ctx, string(id), func(s order.State) error {
+		if !s.Exists || s.Workspace != workspace {
+			return order.ErrNotFound
+		}
+		of = chat.ID(s.Chat)
+		return nil
+	})
+	return of, err
 }
 
 // SetPayment says how the payment of the order stands.

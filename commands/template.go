@@ -143,20 +143,27 @@ func (c Templates) Send(ctx context.Context, o Origin, id chat.ID, cmd chat.Send
 			return nil, err
 		}
 		u := u // for another decision it may be another
-		if err := c.translate(ctx, o.Workspace, s, &u); err != nil {
+		out, err := c.fillFor(ctx, o.Workspace, s, &u)
+		if err != nil {
 			return nil, err
-		}
-		out, of, err := c.Fill(ctx, o.Workspace, u, true)
-		switch {
-		case err != nil:
-			return nil, err
-		case of != s.Channel:
-			return nil, template.ErrOtherChat
 		}
 		out.ReplyTo = cmd.ReplyTo
 		cmd.Outgoing = out
 		return cmd.Decide(s)
 	})
+}
+
+// fillFor returns what a use of a template sends to a chat. Of one that is named, u gets
+// the id.
+func (c Templates) fillFor(ctx context.Context, workspace string, s chat.State, u *UseTemplate) (chat.Outgoing, error) {
+	if err := c.translate(ctx, workspace, s, u); err != nil {
+		return chat.Outgoing{}, err
+	}
+	out, of, err := c.Fill(ctx, workspace, *u, true)
+	if err == nil && of != s.Channel {
+		err = template.ErrOtherChat
+	}
+	return out, err
 }
 
 func outgoing(id template.ID, s template.State, f template.Filled) chat.Outgoing {

@@ -21,8 +21,9 @@ const NotifyCustomersName = "notify_customers.v1"
 // their chats, each once, and says at the order what became of it. From there
 // they go the way of all messages.
 type NotifyCustomers struct {
-	Orders commands.Orders
-	Chats  commands.Chats
+	Orders    commands.Orders
+	Chats     commands.Chats
+	Templates commands.Templates
 }
 
 // Reactor returns it, ready for a Host.
@@ -58,9 +59,14 @@ func (n NotifyCustomers) tell(ctx context.Context, e eventstore.Recorded, meta e
 	o := origin("send")
 	o.Actor, o.ActorKind = meta.Actor, commands.ActorKind(meta.ActorKind)
 	end := order.EndNotice{Message: f.Message}
-	_, err := n.Chats.Send(ctx, o, chat.ID(f.Chat), chat.SendMessage{
-		Message: chat.MessageID(f.Message), Outgoing: chat.Outgoing{Text: f.Text}, By: chat.AgentID(f.By), Bot: f.Bot, At: f.At,
-	})
+	send := chat.SendMessage{Message: chat.MessageID(f.Message), By: chat.AgentID(f.By), Bot: f.Bot, At: f.At}
+	var err error
+	if use := commands.TemplateOf(f); use != nil {
+		_, err = n.Templates.Send(ctx, o, chat.ID(f.Chat), send, *use)
+	} else {
+		send.Outgoing = chat.Outgoing{Text: f.Text}
+		_, err = n.Chats.Send(ctx, o, chat.ID(f.Chat), send)
+	}
 	if refusal, ok := errors.AsType[*fault.Error](err); ok && !errors.Is(err, commands.ErrBusy) {
 		end.Code, end.Reason = refusal.Code, refusal.Msg // it was closed meanwhile, say
 	} else if err != nil {

@@ -1,12 +1,14 @@
 package reactors_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/chat"
 	orderdomain "github.com/chatledger/chatledger/domain/order"
+	"github.com/chatledger/chatledger/domain/template"
 	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/reactors"
 )
@@ -31,7 +33,7 @@ func told(t *testing.T) (s *shop, id chat.ID, o commands.Origin) {
 }
 
 func (s *shop) notify() reactors.Reactor {
-	return reactors.NotifyCustomers{Orders: s.reacting.Orders, Chats: s.reacting.Chats}.Reactor()
+	return reactors.NotifyCustomers{Orders: s.reacting.Orders, Chats: s.reacting.Chats, Templates: s.reacting.Templates}.Reactor()
 }
 
 // requested returns the event that asks for the message.
@@ -90,5 +92,59 @@ func TestAClosedChatTakesNoNotice(t *testing.T) {
 	broken.Data = []byte(`{"message":1}`)
 	if err := s.notify().Handle(t.Context(), broken); err == nil {
 		t.Error("an event that cannot be read is handled")
+	}
+}
+
+// A template goes out with the values that were given, also where no text can be sent,
+// and is refused if it cannot be sent any more.
+func TestCustomersAreToldByATemplate(t *testing.T) {
+	for _, approved := range []bool{true, false} {
+		s, id, o := told(t)
+		channel := s.channel
+		_, err := s.commands.Templates.Define(t.Context(), o, template.Define{
+			Channel: channel, Name: "shipped", Language: "en", Category: template.Utility, Components: template.Components{Body: "Dear {{name}}, it is on its way."},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		report := func(status template.Status) {
+			t.Helper()
+			if _, err := s.commands.Templates.Report(t.Context(), o, template.Report{Channel: channel, Name: "shipped", Language: "en", Status: status, At: time.Now()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		report(template.Approved)
+		tell := &commands.Notice{By: "ana", At: time.Now().Add(48 * time.Hour), Template: &commands.UseTemplate{
+			Template: commands.TemplateID(workspace, channel, "shipped", "en"), Values: template.Values{Body: map[string]string{"name": "Ana"}},
+		}}
+		if _, err := s.commands.Orders.Process(t.Context(), o, "1", orderdomain.Process{}, tell); err != nil {
+			t.Fatal(err)
+		}
+		if !approved {
+			report(template.Rejected)
+		}
+		if err := s.notify().Handle(t.Context(), s.requested()); err != nil {
+			t.Fatal(err)
+		}
+		if !approved {
+			if n, m := s.count("order.notice_refused.v1"), s.count("chat.message_queued.v1"); n != 1 || m != 0 {
+				t.Errorf("refused %d times, %d messages", n, m)
+			}
+			continue
+		}
+		var sent chat.MessageQueued
+		for r, err := range s.store.ReadStream(t.Context(), "chat-"+string(id), eventstore.StreamQuery{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Type == sent.EventType() {
+				if err := json.Unmarshal(r.Data, &sent); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if sent.Text != "Dear Ana, it is on its way." || sent.Template == nil || sent.Template.Name != "shipped" || len(sent.Template.Body) != 1 || sent.Template.Body[0].Text != "Ana" {
+			t.Errorf("sent %+v", sent)
+		}
 	}
 }

@@ -68,6 +68,37 @@ func TestWindow(t *testing.T) {
 		t.Errorf("sent %v", sent)
 	}
 
+	// So is whatever else a customer would see.
+	order := "/v1/orders/" + l.must(201, agent.RoleAgent, "POST", "/v1/orders", fmt.Sprintf(
+		`{"chat":%q,"currency":"EUR","lines":[{"product":"tea","quantity":1,"unit_price":100}]}`, ids.Chat(acme, ch, "15551")))["id"].(string)
+	for path, body := range map[string]string{
+		strings.TrimSuffix(messages, "/messages") + "/typing": "",
+		order + "/confirm": `{"notify":true}`, order + "/cancel": `{"notify":true,"reason":"sold out"}`,
+	} {
+		if got := l.must(409, agent.RoleAgent, "POST", path, body); got["code"] != "chat.window_closed" || got["templates"] != closed["templates"] {
+			t.Errorf("%s: %v", path, got)
+		}
+	}
+	if got := l.get(order); got["status"] != "placed" {
+		t.Errorf("an order whose customer cannot be told: %v", got)
+	}
+	l.must(200, agent.RoleAdmin, "PATCH", "/v1/settings", `{"languages":{"default":"en"}}`)
+	const values = `,"values":{"header":{"topic":"tea"},"body":{"name":"Ana"}}}`
+	for body, place := range map[string]string{
+		`{"notify":true,"template":{"name":"follow_up"}}`:                         "body.template.values.header",
+		`{"notify":true,"template":{}}`:                                           "body.template",
+		`{"template":{"name":"follow_up"` + values + `}`:                          "body.template",
+		`{"notify":true,"text":"a","template":{"name":"follow_up"` + values + `}`: "body.template",
+	} {
+		if got := l.must(400, agent.RoleAgent, "POST", order+"/confirm", body); got.at("errors.0.location") != place {
+			t.Errorf("%s: %v", body, got)
+		}
+	}
+	l.must(200, agent.RoleAgent, "POST", order+"/confirm", `{"notify":true,"template":{"name":"follow_up"`+values+`}`)
+	if got := l.get(order); got["status"] != "confirmed" || got.at("notices.0.text") != "About tea\n\nHello Ana!\n\nAcme" {
+		t.Errorf("told by a template: %v", got)
+	}
+
 	write("wamid.2", time.Now().UTC())
 	l.must(202, agent.RoleAgent, "POST", messages, `{"text":"There you are."}`)
 }

@@ -682,7 +682,7 @@ func (p *parts) reactors(t *terminal, client *whatsapp.Client, phone *calling.Cl
 			Store: p.log, Chats: p.commands.Chats, Teams: p.commands.Teams, Agents: p.commands.Agents, Workspaces: p.commands.Workspaces, Now: now,
 		}.Reactor(),
 		reactors.KeepTime{Timers: p.accounts, Chats: p.commands.Chats, Calls: p.commands.Calls, Campaigns: p.commands.Campaigns, Workspaces: p.commands.Workspaces, Bulk: p.commands.Bulk, Now: now, Logger: t.logger}.Reactor(),
-		reactors.NotifyCustomers{Orders: p.commands.Orders, Chats: p.commands.Chats}.Reactor(),
+		reactors.NotifyCustomers{Orders: p.commands.Orders, Chats: p.commands.Chats, Templates: p.commands.Templates}.Reactor(),
 		reactors.PlaceCalls{
 			Callers: map[call.Provider]reactors.Caller{call.Webhook: phone, call.WhatsApp: whatsapp.Calls{Accounts: known, Client: client}},
 			Calls:   p.commands.Calls, Chats: p.commands.Chats, Attempts: p.accounts, Now: now, Logger: t.logger,

@@ -2,7 +2,6 @@ package commandapi
 
 import (
 	"context"
-	"errors"
 
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/call"
@@ -47,8 +46,5 @@ func (a *api) askToCall(ctx context.Context, c caller, in *chatWith[AskToCallBod
 	r, err := a.Chats.AskToCall(ctx, c.Origin, in.Chat, chat.AskToCall{SendMessage: chat.SendMessage{
 		Message: commands.NewMessage(c.Origin), Outgoing: chat.Outgoing{Text: in.Body.Text}, By: c.By, At: c.At,
 	}})
-	if errors.Is(err, chat.ErrWindowClosed) {
-		return r, a.windowClosed(ctx, c, in.Chat, err)
-	}
-	return r, err
+	return r, a.offering(ctx, c, in.Chat, err)
 }

@@ -274,6 +274,8 @@ func (b OrderBody) command(c caller) (order.Place, error) {
 type StepBody struct {
 	Notify bool   `json:"notify,omitempty" doc:"Whether to tell the customer, by a message in the order's chat."`
 	Text   string `json:"text,omitempty" example:"Your tea left today." doc:"What to say, at most 4,096 characters. Without it: a sentence that names the status. Only with notify."`
+
+	Template *UseTemplateBody `json:"template,omitempty" doc:"To be sent instead of a text. Only with notify."`
 }
 
 func (b *StepBody) notice(c caller) (*commands.Notice, error) {
@@ -282,10 +284,22 @@ func (b *StepBody) notice(c caller) (*commands.Notice, error) {
 		return nil, nil //nolint:nilnil // nobody is to be told
 	case b.Text != "" && !b.Notify:
 		return nil, web.BadRequest(web.CodeInvalid, "body.text", "only with notify: true")
+	case b.Template != nil && !b.Notify:
+		return nil, web.BadRequest(web.CodeInvalid, "body.template", "only with notify: true")
+	case b.Template != nil && b.Text != "":
+		return nil, web.BadRequest(web.CodeInvalid, "body.template", "want a text or a template, and one of them")
 	case !b.Notify:
 		return nil, nil //nolint:nilnil // the same
 	}
-	return &commands.Notice{Text: b.Text, By: string(c.By), Bot: c.Bot, At: c.At}, nil
+	n := &commands.Notice{Text: b.Text, By: string(c.By), Bot: c.Bot, At: c.At}
+	if b.Template != nil {
+		use, err := b.Template.use()
+		if err != nil {
+			return nil, err
+		}
+		n.Template = &use
+	}
+	return n, nil
 }
 
 // EndBody may say why, and ask for the customer to be told.
@@ -459,14 +473,6 @@ func writtenOrderNote(r result, c caller, _ *orderWith[NoteBody]) WrittenOrderNo
 	w := written(r)
 	w.ID = string(commands.NewOrderNote(c.Origin))
 	return WrittenOrderNote{Written: w, Order: r.ID}
-}
-
-// after does something unless there is an error already.
-func after(err error, do func() (result, error)) (result, error) {
-	if err != nil {
-		return result{}, err
-	}
-	return do()
 }
 
 func (a *api) setAvailability(ctx context.Context, c caller, in *agentWith[AvailabilityBody]) (result, error) {

@@ -85,7 +85,8 @@ func (a *api) routes() []web.Endpoint {
 			}, "With show_customer the customer sees that their messages were read, if the channel can show it."),
 		write(a, "POST /v1/chats/{chat}/typing", anyone, "Show the customer that you write",
 			func(ctx ctx, c caller, in *inChat) (result, error) {
-				return a.Chats.ShowTyping(ctx, c.Origin, in.Chat, chat.ShowTyping{By: c.By, Bot: c.Bot, At: c.At})
+				r, err := a.Chats.ShowTyping(ctx, c.Origin, in.Chat, chat.ShowTyping{By: c.By, Bot: c.Bot, At: c.At})
+				return r, a.offering(ctx, c, in.Chat, err)
 			}, answers(202), "They see it for 25 seconds, or until the answer comes, and that their messages were read. Again within that time it is left at that, so it can be asked for as long as somebody writes. As with messages, a closed chat has to be reopened first, and the customer has to have written within 24 hours."),
 		write(a, "POST /v1/chats/{chat}/messages/{message}/reactions", anyone, "React to a message of the customer",
 			func(ctx ctx, c caller, in *messageWith[ReactionBody]) (result, error) {
@@ -163,47 +164,41 @@ func (a *api) routes() []web.Endpoint {
 			}, answers(201), "Prices are whole numbers of the currency's minor unit: 1050 is EUR 10.50. Orders with the same external_id are one order: placing it again changes nothing, and is refused if it says something else."),
 		write(a, "POST /v1/orders/{order}/confirm", anyone, "Take an order",
 			func(ctx ctx, c caller, in *orderWith[*StepBody]) (result, error) {
-				tell, err := in.Body.notice(c)
-				return after(err, func() (result, error) {
-					return a.Orders.Confirm(ctx, c.Origin, in.Order, order.Confirm{}, tell)
+				return a.tell(ctx, c, in.Order, in.Body, func(n *commands.Notice) (result, error) {
+					return a.Orders.Confirm(ctx, c.Origin, in.Order, order.Confirm{}, n)
 				})
 			}, telling),
 		write(a, "POST /v1/orders/{order}/process", anyone, "Start to work on an order",
 			func(ctx ctx, c caller, in *orderWith[*StepBody]) (result, error) {
-				tell, err := in.Body.notice(c)
-				return after(err, func() (result, error) {
-					return a.Orders.Process(ctx, c.Origin, in.Order, order.Process{}, tell)
+				return a.tell(ctx, c, in.Order, in.Body, func(n *commands.Notice) (result, error) {
+					return a.Orders.Process(ctx, c.Origin, in.Order, order.Process{}, n)
 				})
 			}, telling),
 		write(a, "POST /v1/orders/{order}/ship", anyone, "Say that an order is on its way",
 			func(ctx ctx, c caller, in *orderWith[*ShipBody]) (result, error) {
 				cmd, step := in.Body.command()
-				tell, err := step.notice(c)
-				return after(err, func() (result, error) {
-					return a.Orders.Ship(ctx, c.Origin, in.Order, cmd, tell)
+				return a.tell(ctx, c, in.Order, step, func(n *commands.Notice) (result, error) {
+					return a.Orders.Ship(ctx, c.Origin, in.Order, cmd, n)
 				})
 			}, telling),
 		write(a, "POST /v1/orders/{order}/deliver", anyone, "Say that the customer has it",
 			func(ctx ctx, c caller, in *orderWith[*StepBody]) (result, error) {
-				tell, err := in.Body.notice(c)
-				return after(err, func() (result, error) {
-					return a.Orders.Deliver(ctx, c.Origin, in.Order, order.Deliver{}, tell)
+				return a.tell(ctx, c, in.Order, in.Body, func(n *commands.Notice) (result, error) {
+					return a.Orders.Deliver(ctx, c.Origin, in.Order, order.Deliver{}, n)
 				})
 			}, telling),
 		write(a, "POST /v1/orders/{order}/cancel", anyone, "Cancel an order that was not shipped",
 			func(ctx ctx, c caller, in *orderWith[*EndBody]) (result, error) {
 				reason, step := in.Body.parts()
-				tell, err := step.notice(c)
-				return after(err, func() (result, error) {
-					return a.Orders.Cancel(ctx, c.Origin, in.Order, order.Cancel{Reason: reason}, tell)
+				return a.tell(ctx, c, in.Order, step, func(n *commands.Notice) (result, error) {
+					return a.Orders.Cancel(ctx, c.Origin, in.Order, order.Cancel{Reason: reason}, n)
 				})
 			}, telling),
 		write(a, "POST /v1/orders/{order}/return", anyone, "Say that the customer sent it back",
 			func(ctx ctx, c caller, in *orderWith[*EndBody]) (result, error) {
 				reason, step := in.Body.parts()
-				tell, err := step.notice(c)
-				return after(err, func() (result, error) {
-					return a.Orders.Return(ctx, c.Origin, in.Order, order.Return{Reason: reason}, tell)
+				return a.tell(ctx, c, in.Order, step, func(n *commands.Notice) (result, error) {
+					return a.Orders.Return(ctx, c.Origin, in.Order, order.Return{Reason: reason}, n)
 				})
 			}, telling),
 		write(a, "POST /v1/orders/{order}/payment", anyone, "Say how the payment of an order stands",
@@ -365,7 +360,7 @@ func (a *api) routes() []web.Endpoint {
 }
 
 const (
-	telling      = "With notify, the customer gets a message in the order's chat, once for each change of status. If the chat would refuse it, because it is closed, say, the order is left as it is."
+	telling      = "With notify, the customer gets a message in the order's chat, once for each change of status. If the chat would refuse it, because it is closed, say, the order is left as it is. More than 24 hours after the customer's last message on WhatsApp it takes only a template: anything else is refused as chat.window_closed, with the address of the templates that can be sent instead."
 	allOrNone    = "All that is given, or, if one of it is refused, nothing. "
 	listRevision = "The revision is that of the workspace's whole list."
 )

@@ -11,6 +11,7 @@ import (
 	"github.com/chatledger/chatledger/commands"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/fault"
+	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/domain/quickreply"
 	"github.com/chatledger/chatledger/domain/template"
 	"github.com/chatledger/chatledger/internal/web"
@@ -98,6 +99,13 @@ func (v TemplateValues) values() template.Values {
 	return out
 }
 
+func (b *UseTemplateBody) use() (commands.UseTemplate, error) {
+	if (b.ID == "") == (b.Name == "") {
+		return commands.UseTemplate{}, web.BadRequest(web.CodeInvalid, "body.template", "want the template's id or its name, and one of them")
+	}
+	return commands.UseTemplate{Template: template.ID(b.ID), Name: b.Name, Values: b.Values.values()}, nil
+}
+
 // TemplatePreviewBody is what a template is to be filled in with.
 type TemplatePreviewBody struct {
 	Values TemplateValues `json:"values,omitzero"`
@@ -150,10 +158,7 @@ func (a *api) previewTemplate() web.Endpoint {
 // send queues a message: a text, what a quick reply makes of one, or a template.
 func (a *api) send(ctx context.Context, c caller, in *chatWith[SendBody]) (result, error) {
 	r, err := a.queue(ctx, c, in.Chat, in.Body, nil)
-	if errors.Is(err, chat.ErrWindowClosed) {
-		return r, a.windowClosed(ctx, c, in.Chat, err)
-	}
-	return r, err
+	return r, a.offering(ctx, c, in.Chat, err)
 }
 
 // queue queues a message, or has it sent later.
@@ -175,10 +180,11 @@ func (a *api) queue(ctx context.Context, c caller, id chat.ID, b SendBody, later
 		})
 		return r, within("quick_reply", err)
 	case b.Template != nil:
-		if (b.Template.ID == "") == (b.Template.Name == "") {
-			return result{}, web.BadRequest(web.CodeInvalid, "body.template", "want the template's id or its name, and one of them")
+		use, err := b.Template.use()
+		if err != nil {
+			return result{}, err
 		}
-		r, err := a.Templates.Send(ctx, c.Origin, id, cmd, commands.UseTemplate{Template: template.ID(b.Template.ID), Name: b.Template.Name, Values: b.Template.Values.values()})
+		r, err := a.Templates.Send(ctx, c.Origin, id, cmd, use)
 		return r, within("template", err)
 	case b.Interactive != nil:
 		cmd.Interactive = b.Interactive
@@ -212,10 +218,7 @@ func (b SendBody) one() error {
 // react puts an emoji on a message, or takes it away.
 func (a *api) react(ctx context.Context, c caller, id chat.ID, m chat.MessageID, emoji string) (result, error) {
 	r, err := a.Chats.React(ctx, c.Origin, id, chat.React{Message: m, Emoji: emoji, By: c.By, Bot: c.Bot, At: c.At})
-	if errors.Is(err, chat.ErrWindowClosed) {
-		return r, a.windowClosed(ctx, c, id, err)
-	}
-	return r, err
+	return r, a.offering(ctx, c, id, err)
 }
 
 // within puts a refusal's values where they are in a larger body.
@@ -227,10 +230,29 @@ func within(part string, err error) error {
 	return f.At(part + "." + f.Field)
 }
 
-// windowClosed offers what can be sent instead.
-func (a *api) windowClosed(ctx context.Context, c caller, id chat.ID, err error) error {
+// tell moves an order on, and, where the customer is to be told of it and the chat takes
+// no text, offers what can be sent instead.
+func (a *api) tell(ctx context.Context, c caller, id order.ID, body *StepBody, step func(*commands.Notice) (result, error)) (result, error) {
+	notice, err := body.notice(c)
+	if err != nil {
+		return result{}, err
+	}
+	r, err := step(notice)
+	if !errors.Is(err, chat.ErrWindowClosed) {
+		return r, within("template", err)
+	}
+	of, lookErr := a.Orders.Chat(ctx, c.Workspace, id)
+	if lookErr != nil {
+		return r, errors.Join(lookErr, err)
+	}
+	return r, a.offering(ctx, c, of, err)
+}
+
+// offering adds to the refusal of a message that only a template can be sent where
+// those are that can be.
+func (a *api) offering(ctx context.Context, c caller, id chat.ID, err error) error {
 	f, ok := errors.AsType[*fault.Error](err)
-	if !ok {
+	if !ok || !errors.Is(f, chat.ErrWindowClosed) {
 		return err
 	}
 	p := web.NewProblem(http.StatusConflict, f.Code, f.Msg)

@@ -165,6 +165,24 @@ type NoticeRequested struct {
 	By      string    `json:"by"`
 	Bot     bool      `json:"bot,omitempty"` // By is a bot, not a person
 	At      time.Time `json:"at"`
+
+	Template *NoticeTemplate `json:"template,omitempty"` // that the message is; Text is then how it reads
+}
+
+// NoticeTemplate is the template that a message is, with the values of its variables.
+type NoticeTemplate struct {
+	ID      string            `json:"id"`
+	Header  map[string]string `json:"header,omitempty"`
+	Body    map[string]string `json:"body,omitempty"`
+	Buttons map[string]string `json:"buttons,omitempty"`
+	Media   *NoticeFile       `json:"media,omitempty"`
+}
+
+// NoticeFile is the file in a template's header.
+type NoticeFile struct {
+	ID       string `json:"id,omitempty"` // of the upload; "" with a link
+	Link     string `json:"link,omitempty"`
+	Filename string `json:"filename,omitempty"`
 }
 
 // NoticeQueued says that the message is in the chat, which knows how far it gets.

@@ -10,12 +10,13 @@ type Step interface {
 // Tell moves an order on and asks for the customer to be told. If the step
 // changes nothing the customer is not told either: once for each change.
 type Tell struct {
-	Step    Step
-	Message string // the id that the message is to have in the chat
-	Text    string // "": what the status is called, in a sentence
-	By      string
-	Bot     bool // By is a bot, not a person
-	At      time.Time
+	Step     Step
+	Message  string          // the id that the message is to have in the chat
+	Text     string          // "": what the status is called, in a sentence
+	Template *NoticeTemplate // that is sent; Text is then how it reads
+	By       string
+	Bot      bool // By is a bot, not a person
+	At       time.Time
 }
 
 // Decide implements the command.
@@ -42,7 +43,7 @@ func (c Tell) Decide(s State) ([]Event, error) {
 		said = after.sentence()
 	}
 	return append(events, NoticeRequested{
-		Message: c.Message, Chat: s.Chat, Status: after.Status, Text: said, By: c.By, Bot: c.Bot, At: c.At,
+		Message: c.Message, Chat: s.Chat, Status: after.Status, Text: said, By: c.By, Bot: c.Bot, At: c.At, Template: c.Template,
 	}), nil
 }
 

@@ -113,9 +113,13 @@ func TestTell(t *testing.T) {
 	}
 	confirmed := asked(order.StatusConfirmed, "Your order is confirmed.")
 	queued := order.NoticeQueued{Message: "m"}
+	formed, form := tell(order.Confirm{}, "Dear Ana"), asked(order.StatusConfirmed, "Dear Ana")
+	formed.Template = &order.NoticeTemplate{ID: "t", Body: map[string]string{"1": "Ana"}}
+	form.Template = formed.Template
 	run(t, cases{
 		{Name: "confirmed", Given: past{inChat}, When: tell(order.Confirm{}, ""), Then: past{order.Confirmed{}, confirmed}},
 		{Name: "in other words", Given: past{inChat}, When: tell(order.Confirm{}, "Thanks!"), Then: past{order.Confirmed{}, asked(order.StatusConfirmed, "Thanks!")}},
+		{Name: "by a template", Given: past{inChat}, When: formed, Then: past{order.Confirmed{}, form}},
 		{Name: "confirmed before", Given: past{inChat, order.Confirmed{}}, When: tell(order.Confirm{}, "")},
 		{
 			Name: "shipped", Given: past{named, order.Confirmed{}, order.ProcessingStarted{}}, When: tell(order.Ship{Carrier: "DHL", Tracking: "123"}, ""),
