@@ -24,7 +24,6 @@ import (
 	"github.com/chatledger/chatledger/domain/export"
 	"github.com/chatledger/chatledger/domain/fault"
 	"github.com/chatledger/chatledger/domain/filter"
-	"github.com/chatledger/chatledger/eventstore"
 	"github.com/chatledger/chatledger/internal/csvtext"
 	"github.com/chatledger/chatledger/internal/web"
 )
@@ -42,9 +41,9 @@ const (
 // ImportedRow is a line of the answer to an import.
 type ImportedRow struct {
 	Row     int    `json:"row" doc:"The header is row 1; empty lines do not count."`
-	Outcome string `json:"outcome" enum:"added,updated,unchanged,refused"`
+	Outcome string `json:"outcome" enum:"added,updated,unchanged,refused,skipped"`
 	Contact string `json:"contact,omitempty" doc:"The id of the contact."`
-	Code    string `json:"code,omitempty" doc:"Why it was refused."`
+	Code    string `json:"code,omitempty" doc:"Why it was refused or skipped; import.row_done if it is unchanged since an earlier run of the import had it."`
 	Field   string `json:"field,omitempty" doc:"What of the row is at fault."`
 	Reason  string `json:"reason,omitempty"`
 }
@@ -58,12 +57,13 @@ type ImportedAll struct {
 	Updated   int    `json:"updated"`
 	Unchanged int    `json:"unchanged"`
 	Refused   int    `json:"refused"`
+	Skipped   int    `json:"skipped" doc:"Nothing was in them that an import takes."`
 	Code      string `json:"code,omitempty" doc:"Why nothing was read behind the last row."`
 	Reason    string `json:"reason,omitempty"`
 }
 
 type inImport struct {
-	Name string `query:"name" maxLength:"200" example:"customers.csv" doc:"What the import is called: each value keeps it with its source."`
+	Name string `query:"name" maxLength:"200" example:"customers.csv" doc:"What the import is called: each value keeps it with its source. To run an import again, give it the same name; one with another name is another."`
 }
 
 func (a *api) importContacts() web.Endpoint {
@@ -74,7 +74,7 @@ func (a *api) importContacts() web.Endpoint {
 			"What else an export of contacts has (such as id, status, tags, groups and notes) is passed over. " +
 			"A row is about the contact with its first phone number with a country code, else with its first e-mail address; one without either is about a contact of its own. " +
 			"At most 200,000 rows, of 64 KB each. The answer has a JSON line for each row as soon as it is done, in no particular order, and a last one with \"done\": true. " +
-			"A row that was imported before changes nothing, so that a file can be imported again after whatever went wrong.",
+			"A row that an earlier run of the import had changes nothing, whatever has happened to the contact since, so that a file can be imported again under the same name after whatever went wrong. Under another name it is another import, and what it says is new.",
 		Roles: seniors, Stream: true, ContentType: "application/x-ndjson",
 	}
 	return web.NewEndpoint(route, func(ctx context.Context, r *web.Request, in *inImport) (*web.Stream, error) {
@@ -86,8 +86,12 @@ func (a *api) importContacts() web.Endpoint {
 		if err != nil {
 			return nil, refusal(fmt.Errorf("%w: read the head: %w", commands.ErrUnavailable, err))
 		}
+		run, err := a.Contacts.BeginImport(ctx, c.Origin, in.Name, head.Position)
+		if err != nil {
+			return nil, refusal(err)
+		}
 		return web.NewStream(func(w http.ResponseWriter, r *http.Request) {
-			i := &importing{api: a, caller: c, name: in.Name, began: head.Position}
+			i := &importing{api: a, caller: c, name: in.Name, run: run}
 			i.serve(w, r)
 		}), nil
 	}, func(op *huma.Operation) {
@@ -101,11 +105,11 @@ func (a *api) importContacts() web.Endpoint {
 type importing struct {
 	*api
 	caller
-	name  string
-	began eventstore.Position
-	rows  *csv.Reader
-	body  *bounded
-	to    []string // fields, by column; "" for one that is left out
+	name string
+	run  commands.ImportRun
+	rows *csv.Reader
+	body *bounded
+	to   []string // fields, by column; "" for one that is left out
 
 	mu      sync.Mutex
 	sum     ImportedAll
@@ -271,7 +275,7 @@ func exportedOnly() []string {
 type job struct {
 	row int
 	id  contact.ID
-	cmd contact.Record
+	cmd commands.ImportRow
 }
 
 // work imports the rows. Those of one contact go to the same worker, one after the
@@ -310,6 +314,7 @@ var errTooManyRows = fmt.Errorf("at most %d rows", maxRows)
 
 // each reads the rows.
 func (i *importing) each(ctx context.Context, do func(job)) error {
+	said := map[string]int{} // how many rows say the same of the same contact
 	source := contact.Source{Reason: contact.ByImport, Import: i.name, By: contact.AgentID(i.By)}
 	for row := 2; ctx.Err() == nil; row++ {
 		i.body.left = maxRow
@@ -330,10 +335,20 @@ func (i *importing) each(ctx context.Context, do func(job)) error {
 				changes = gather(changes, i.to[n], valuesOf(i.to[n], cell))
 			}
 		}
-		if len(changes) == 0 {
-			continue // an empty row
+		if extra := i.beyond(cells); extra > 0 {
+			i.line(ImportedRow{
+				Row: row, Outcome: "refused", Code: "import.too_many_cells", Reason: fmt.Sprintf("the row has %d cells, the header %d", extra, len(i.to)),
+			})
+			continue
 		}
-		do(job{row, i.Contacts.Identify(i.Workspace, changes), contact.Record{Changes: changes, Source: source, At: i.At}})
+		if len(changes) == 0 {
+			i.line(ImportedRow{Row: row, Outcome: "skipped", Code: "import.empty_row", Reason: "nothing is in the row that an import takes"})
+			continue
+		}
+		id := i.Contacts.Identify(i.Workspace, changes)
+		key := string(id) + " " + commands.RowHash(changes)
+		do(job{row, id, commands.ImportRow{Record: contact.Record{Changes: changes, Source: source, At: i.At}, Nth: said[key], Run: i.run}})
+		said[key]++
 	}
 	return ctx.Err()
 }
@@ -354,6 +369,17 @@ func gather(changes []contact.Change, field string, values []string) []contact.C
 		}
 	}
 	return changes
+}
+
+// beyond returns how many cells a row has up to the last that is not empty, if the header
+// does not have so many; else 0.
+func (i *importing) beyond(cells []string) int {
+	for n := len(cells); n > len(i.to); n-- {
+		if strings.TrimSpace(cells[n-1]) != "" {
+			return n
+		}
+	}
+	return 0
 }
 
 func (i *importing) ended() bool {
@@ -382,8 +408,11 @@ func (i *importing) one(ctx context.Context, j job) {
 	if ctx.Err() != nil || i.ended() {
 		return
 	}
-	done, err := i.Contacts.Import(ctx, i.Origin, j.id, i.began, j.cmd)
+	done, err := i.Contacts.Import(ctx, i.Origin, j.id, j.cmd)
 	line := ImportedRow{Row: j.row, Outcome: string(done.Outcome), Contact: string(j.id)}
+	if done.Before {
+		line.Code, line.Reason = "import.row_done", "an earlier run of the import had the row"
+	}
 	var refused *fault.Error
 	switch {
 	case errors.As(err, &refused):
@@ -415,6 +444,8 @@ func (i *importing) line(v any) {
 			i.sum.Updated++
 		case "unchanged":
 			i.sum.Unchanged++
+		case "skipped":
+			i.sum.Skipped++
 		default:
 			i.sum.Refused++
 		}
