@@ -44,6 +44,11 @@ func TestAddingAContact(t *testing.T) {
 	if again := l.must(201, anAgent, "POST", "/v1/contacts", body, "Idempotency-Key", "add-2"); again["id"] != other["id"] {
 		t.Errorf("the repeat: %v, want %v", again, other)
 	}
+	// Nobody is left without all of these.
+	if o := l.must(400, anAgent, "PATCH", path, `{"name":null,"emails":[],"phones":null}`); o["code"] != "contact.no_details" {
+		t.Errorf("emptied: %v", o)
+	}
+	l.must(200, anAgent, "PATCH", path, `{"name":null,"emails":[]}`)
 	// Two without anything of their own are two.
 	one, two := l.must(201, anAgent, "POST", "/v1/contacts", `{"name":"Eve"}`), l.must(201, anAgent, "POST", "/v1/contacts", `{"name":"Eve"}`)
 	if one["id"] == two["id"] {
@@ -173,7 +178,7 @@ func TestEmptyingContacts(t *testing.T) {
 			one := "/v1/contacts/" + l.must(201, anAgent, "POST", "/v1/contacts", full)["id"].(string)
 			for _, body := range []string{
 				`{"name":` + text + `}`, `{"emails":` + list + `}`,
-				`{"phones":` + list + `,"company":` + text + `,"city":` + text + `,"country":` + text + `,"gender":` + text + `,"language":` + text + `}`,
+				`{"company":` + text + `,"city":` + text + `,"country":` + text + `,"gender":` + text + `,"language":` + text + `}`,
 			} {
 				if o := l.must(200, anAgent, "PATCH", one, body); o["changed"] != true {
 					t.Errorf("%s: %v", body, o)
@@ -182,9 +187,10 @@ func TestEmptyingContacts(t *testing.T) {
 					t.Errorf("%s again: %v", body, o)
 				}
 			}
-			if o := l.get(one); len(o["fields"].([]any)) != 0 {
+			if o := l.get(one); len(o["fields"].([]any)) != 1 || o.at("fields.0.field") != "phones" {
 				t.Errorf("left: %v", o["fields"])
 			}
+			l.must(400, anAgent, "PATCH", one, `{"phones":`+list+`}`)
 			l.must(201, anAgent, "POST", "/v1/contacts", `{"name":"Bob","emails":`+list+`,"city":`+text+`}`)
 			l.must(400, anAgent, "POST", "/v1/contacts", `{"name":`+text+`}`)
 		})

@@ -487,6 +487,7 @@ func TestBadInput(t *testing.T) {
 		{"GET /v1/filters/cars", "", 404, ""},
 		{"POST /v1/exports", `{"target":"cars","format":"csv"}`, 400, "body.target"},
 		{"POST /v1/exports", `{"target":"chats","format":"pdf"}`, 400, "body.format"},
+		{"POST /v1/chats/query", `{"filter":{"field":"order_status","op":"eq","value":"nosuch"}}`, 400, "body.filter.value"},
 		{"POST /v1/exports", `{"target":"chats","format":"csv","columns":["hue"]}`, 400, "body.columns[0]"},
 		{"POST /v1/exports", `{"target":"orders","format":"csv","filter":{"field":"has_chat","op":"eq","value":true}}`, 400, "body.filter.field"},
 		{"GET /v1/exports/none/file", "", 404, ""},

@@ -137,6 +137,16 @@ func TestDetails(t *testing.T) {
 		{Name: "replace a list", Given: past{added, ana}, When: edit(2, set("phones", "12345", "+49301234567")), Then: past{by(2, set("phones", "12345", "+49301234567"))}},
 		{Name: "edit an attribute", Given: past{added, ana}, When: edit(2, set("attributes.size", "M")), Then: past{by(2, set("attributes.size", "M"))}},
 		{Name: "edit an attribute without a name", Given: past{added, ana}, When: edit(2, set("attributes.", "M")), Err: contact.ErrField},
+		{Name: "edit all away", Given: past{added, said(1, set("name", "Ana"))}, When: edit(2, set("name")), Err: contact.ErrNoDetails},
+		{Name: "edit away all of several", Given: past{added, said(1, set("name", "Ana"), set("emails", "a@x"))}, When: edit(2, set("name", ""), set("emails")), Err: contact.ErrNoDetails},
+		{
+			Name: "edit one for another", Given: past{added, said(1, set("name", "Ana"))}, When: edit(2, set("name"), set("emails", "ana@example.com")),
+			Then: past{contact.DetailsSet{Changes: []contact.Change{set("name"), set("emails", "ana@example.com")}, Source: contact.Source{Reason: contact.ByAgent, By: "ann"}, At: at(2)}},
+		},
+		{
+			Name: "edit who never had any", Given: past{marked}, When: edit(2, set("city", "Rome")),
+			Then: past{contact.DetailsSet{Changes: []contact.Change{set("city", "Rome")}, Source: contact.Source{Reason: contact.ByAgent, By: "ann"}, At: at(2)}},
+		},
 		{Name: "edit by nobody", Given: past{added, ana}, When: contact.Edit{Changes: []contact.Change{set("name", "a")}}, Err: contact.ErrByMissing},
 		{Name: "edit nobody", When: edit(2, set("name", "Ann")), Err: contact.ErrNotFound},
 		{Name: "edit a deleted contact", Given: past{added, ana, hidden}, When: edit(2, set("name", "Ann")), Err: contact.ErrNotFound},

@@ -158,7 +158,8 @@ func (c LinkChat) Decide(s State) ([]Event, error) {
 	return append([]Event{ChatLinked{Link: c.Link, At: c.At}}, s.profile(c.Profile, c.Link, c.At, nil)...), nil
 }
 
-// Edit gives fields other values, by hand. The values they have are no event.
+// Edit gives fields other values, by hand. The values they have are no event. Who has a
+// name, an address or a number keeps one of them at least.
 type Edit struct {
 	Changes []Change
 	By      AgentID
@@ -181,7 +182,20 @@ func (c Edit) Decide(s State) ([]Event, error) {
 	if err != nil || len(news) == 0 {
 		return nil, err
 	}
+	if s.identified(nil) && !s.identified(news) {
+		return nil, ErrNoDetails
+	}
 	return []Event{DetailsSet{Changes: news, Source: Source{Reason: ByAgent, By: c.By}, At: c.At}}, nil
+}
+
+// identified reports whether there is a name, an address or a number after some changes.
+func (s State) identified(changes []Change) bool {
+	return slices.ContainsFunc([]string{Name, Emails, Phones}, func(field string) bool {
+		if i := slices.IndexFunc(changes, func(c Change) bool { return c.Field == field }); i >= 0 {
+			return len(changes[i].Values) > 0
+		}
+		return len(s.Fields[field].Values) > 0
+	})
 }
 
 // differ returns the changes that say something new, with all values that a field

@@ -86,7 +86,7 @@ var fields = map[Target][]Field{
 		{Name: "last_message_by", Kind: ID, Words: []string{"customer", "agent", "bot"}},
 		{Name: "is_contact", Kind: Bool},
 		{Name: "has_ordered", Kind: Bool},
-		{Name: "order_status", Kind: Set},
+		{Name: "order_status", Kind: Set, Words: orderStatuses},
 		{Name: "name", Kind: Word},
 		{Name: "phone", Kind: Word},
 		{Name: "email", Kind: Word},
