@@ -8,6 +8,9 @@
 package search
 
 import (
+	"bytes"
+	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -42,8 +45,9 @@ func New() projections.Projection {
 	return p
 }
 
-// Name returns the name under which the documents are published in this form: in
-// search.v1 ids decided which of the names of one time a visitor has.
+// Name returns the name under which the documents are published in this form: search.v1
+// had no names of files that are sent, and ids decided which of the names of one time a
+// visitor has.
 func (*Projection) Name() string { return "search.v2" }
 
 // Categories returns the streams that documents are made of.
@@ -91,7 +95,7 @@ func (p *Projection) ofChat(e projections.Event) {
 		if f.Bot {
 			kind = "bot"
 		}
-		p.message(e, DocRow{Ref: string(f.Message), At: f.At.UnixMicro(), ByKind: kind, By: string(f.By), Text: f.Text})
+		p.message(e, DocRow{Ref: string(f.Message), At: f.At.UnixMicro(), ByKind: kind, By: string(f.By), Text: sentText(f)})
 	case chat.NoteAdded:
 		p.noteAdded(e, NoteRow{NoteKey: noteKey(e, f.Note), Chat: e.Subject(), At: f.At.UnixMicro(), By: string(f.By), Text: f.Text})
 	case chat.NoteEdited:
@@ -357,9 +361,55 @@ func contentText(c chat.Content) string {
 		texts = append(texts, c.Reply.Description)
 	}
 	if c.Flow != nil {
-		texts = append(texts, c.Flow.Name, c.Flow.Body)
+		texts = append(append(texts, c.Flow.Name, c.Flow.Body), answers(c.Flow.Answers)...)
 	}
 	return joined(texts...)
+}
+
+// sentText returns the same of a message that is sent. What can be chosen from in it is
+// in its text.
+func sentText(m chat.MessageQueued) string {
+	file := ""
+	if m.Template != nil && m.Template.Header != nil {
+		file = m.Template.Header.Filename
+		if f := m.Template.Header.File; f != nil {
+			file = f.Filename
+		}
+	}
+	return joined(contentText(m.Content()), file)
+}
+
+// answers returns what was filled into a form: the values, by the names of their
+// questions, but for the form's own mark.
+func answers(raw json.RawMessage) (texts []string) {
+	const mark = "flow_token"
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var form any
+	if decoder.Decode(&form) != nil { // none
+		return nil
+	}
+	var add func(any)
+	add = func(v any) {
+		switch v := v.(type) {
+		case string:
+			texts = append(texts, v)
+		case json.Number:
+			texts = append(texts, v.String())
+		case []any:
+			for _, item := range v {
+				add(item)
+			}
+		case map[string]any:
+			for _, name := range slices.Sorted(maps.Keys(v)) {
+				if name != mark {
+					add(v[name])
+				}
+			}
+		}
+	}
+	add(form)
+	return texts
 }
 
 // joined returns the texts that are not empty, with a sign between that is no word.

@@ -1,6 +1,7 @@
 package search_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -101,6 +102,12 @@ func TestTextsAreFound(t *testing.T) {
 			chat.MessageReceived{Message: "m4", At: sec(5), Content: chat.Content{
 				Kind: "contacts", Cards: []chat.Card{{Name: "Łukasz Øster", Phones: []string{"+48 22 555 66 77"}, Emails: []string{"lukasz@poczta.pl"}}},
 			}},
+			chat.MessageQueued{Message: "m7", Text: "bitte sehr", By: "ann", At: sec(6), Media: &chat.FileUse{ID: "2", Kind: "document", Filename: "Angebot Müller.pdf"}},
+			chat.MessageQueued{Message: "m8", Text: "Hallo", By: "ann", At: sec(7), Template: &chat.TemplateUse{Header: &chat.TemplateHeader{Kind: "document", File: &chat.FileUse{ID: "3", Filename: "Lieferschein.pdf"}}}},
+			chat.MessageQueued{Message: "m9", Text: "Hallo", By: "ann", At: sec(7), Template: &chat.TemplateUse{Header: &chat.TemplateHeader{Kind: "document", Link: "https://x", Filename: "Mahnung.pdf"}}},
+			chat.MessageReceived{Message: "m10", At: sec(8), Content: chat.Content{Kind: "flow", Flow: &chat.Flow{
+				Name: "address", Body: "Sent", Answers: json.RawMessage(`{"flow_token":"t0ken","street":{"name":"Gärtnerweg","no":12345},"floors":["Erdgeschoss",true,null]}`),
+			}}},
 			received("m5", "東京都に住んでいます 🎉"),
 			received("m6", "Καλημέρα ΚΌΣΜΕ, Ёлка й"),
 		)
@@ -114,6 +121,14 @@ func TestTextsAreFound(t *testing.T) {
 			"best zurich wien": "",
 			"echnung":          "", // words are found from their beginning
 			"rechnung pdf":     "message:m3",
+			"muller pdf":       "message:m7",
+			"bitte angebot":    "message:m7",
+			"lieferschein":     "message:m8",
+			"mahnung":          "message:m9",
+			"gartnerweg 12345": "message:m10",
+			"erdgeschoss sent": "message:m10",
+			"t0ken":            "",
+			"grusse zurich":    "message:m1",
 			"2024":             "message:m3",
 			"lukasz oster":     "message:m4",
 			"lukasz@poczta.pl": "message:m4",
