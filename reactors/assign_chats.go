@@ -24,8 +24,8 @@ import (
 // AssignChatsName names the reactor.
 const AssignChatsName = "assign_chats.v1"
 
-// AssignChats gives chats that are handed to a team to its members, by the team's
-// rule: not to who is offline, not outside of the team's hours, and to nobody more
+// AssignChats gives chats that are handed to a team, or that a customer opened again
+// in one and nobody has, to its members, by the team's rule: not to who is offline, not outside of the team's hours, and to nobody more
 // than they can take. What cannot be given waits, and is tried again when a member
 // comes online or gets room, the team changes, or its hours begin. A team without
 // hours of its own has those of the workspace.
@@ -47,14 +47,14 @@ type AssignChats struct {
 func (a AssignChats) Reactor() Reactor {
 	d := &desk{
 		AssignChats: a, events: codec.New(chat.Events),
-		holders: map[string]string{}, waiting: map[string]waiting{}, lines: map[teamKey][]inLine{}, unsure: map[string]string{}, turns: map[teamKey]string{},
+		holders: map[string]string{}, waiting: map[string]waiting{}, lines: map[teamKey][]inLine{}, unsure: map[string]reopened{}, turns: map[teamKey]string{},
 		load: map[string]int64{}, ruled: map[string]bool{},
 	}
 	return Reactor{
 		Name:       AssignChatsName,
 		Categories: []string{"chat", "agent", "teams", "workspace"},
 		Types: []string{
-			chat.Transferred{}.EventType(), chat.Unassigned{}.EventType(), chat.Closed{}.EventType(), chat.Deleted{}.EventType(),
+			chat.Transferred{}.EventType(), chat.Reopened{}.EventType(), chat.Unassigned{}.EventType(), chat.Closed{}.EventType(), chat.Deleted{}.EventType(),
 			agent.AvailabilitySet{}.EventType(), agent.CapacitySet{}.EventType(), agent.RoleChanged{}.EventType(), agent.Reactivated{}.EventType(),
 			team.RuleSet{}.EventType(), team.HoursSet{}.EventType(), team.MemberAdded{}.EventType(), team.Restored{}.EventType(),
 			workspace.SettingsChanged{}.EventType(),
@@ -74,9 +74,9 @@ type desk struct {
 	mu      sync.Mutex
 	at      eventstore.Position
 	holders map[string]string    // by chat: open chats that somebody has
-	waiting map[string]waiting   // by chat: those that were handed to a team and not taken since
+	waiting map[string]waiting   // by chat: those that came to a team and were not taken since
 	lines   map[teamKey][]inLine // of those, and of some that do not wait any more, the oldest first
-	unsure  map[string]string    // by chat its workspace: opened again, so that the chat knows who has it
+	unsure  map[string]reopened  // by chat: opened again, so that the chat knows who has it
 	turns   map[teamKey]string   // who was chosen last
 	load    map[string]int64     // by agent
 	ruled   map[string]bool      // workspaces that have had a rule
@@ -94,6 +94,15 @@ type waiting struct {
 	team  teamKey
 	since eventstore.Position
 	event string // that handed it over: the choice is made once for each
+}
+
+// reopened is a chat that was opened again.
+type reopened struct {
+	workspace  string
+	byCustomer bool
+	since      eventstore.Position
+	event      string
+	command    string // that did it
 }
 
 func (d *desk) handle(ctx context.Context, e eventstore.Recorded) error {
@@ -328,14 +337,19 @@ func (d *desk) catchUp(ctx context.Context) error {
 			if err != nil {
 				return Permanent(err)
 			}
-			d.fold(r, meta.Workspace, fact)
+			d.fold(r, meta, fact)
 		}
 		d.at = r.Position
 	}
 	for _, id := range slices.Sorted(maps.Keys(d.unsure)) {
-		err := d.Chats.Look(ctx, d.unsure[id], chat.ID(id), func(s chat.State) error {
-			if s.Exists && !s.Deleted && !s.Closed() {
-				d.hold(id, string(s.Assignee))
+		u := d.unsure[id]
+		err := d.Chats.Look(ctx, u.workspace, chat.ID(id), func(s chat.State) error {
+			if !s.Exists || s.Deleted || s.Closed() {
+				return nil
+			}
+			d.hold(id, string(s.Assignee))
+			if u.byCustomer && s.Assignee == "" && s.Team != "" {
+				d.wait(id, waiting{teamKey{u.workspace, string(s.Team)}, u.since, u.event})
 			}
 			return nil
 		})
@@ -347,8 +361,9 @@ func (d *desk) catchUp(ctx context.Context) error {
 	return nil
 }
 
-func (d *desk) fold(r eventstore.Recorded, workspace string, fact chat.Event) {
-	id := strings.TrimPrefix(r.Stream, "chat-")
+func (d *desk) fold(r eventstore.Recorded, meta eventstore.Metadata, fact chat.Event) {
+	id, workspace := strings.TrimPrefix(r.Stream, "chat-"), meta.Workspace
+	before, again := d.unsure[id]
 	delete(d.unsure, id)
 	if w, ok := d.waiting[id]; ok {
 		delete(d.waiting, id)
@@ -368,18 +383,32 @@ func (d *desk) fold(r eventstore.Recorded, workspace string, fact chat.Event) {
 			d.hold(id, f.To)
 		case chat.ToTeam:
 			d.hold(id, "")
-			to := teamKey{workspace, f.To}
-			d.waiting[id] = waiting{to, r.Position, r.ID.String()}
-			d.lines[to] = append(d.lines[to], inLine{id, r.Position})
+			d.wait(id, waiting{teamKey{workspace, f.To}, r.Position, r.ID.String()})
 		case chat.ToBot:
 			d.hold(id, "")
 		}
-	case chat.Unassigned, chat.Closed, chat.Deleted:
+	case chat.Unassigned:
 		d.hold(id, "")
-	case chat.Reopened, chat.Restored:
+		if again && before.command == meta.CommandID { // as the workspace has it when a customer opens a chat again
+			d.unsure[id] = before
+		}
+	case chat.Closed, chat.Deleted:
 		d.hold(id, "")
-		d.unsure[id] = workspace
+	case chat.Reopened:
+		d.hold(id, "")
+		d.unsure[id] = reopened{workspace, f.Message != "", r.Position, r.ID.String(), meta.CommandID}
+	case chat.Restored:
+		d.hold(id, "")
+		d.unsure[id] = reopened{workspace: workspace}
 	}
+}
+
+// wait puts a chat into its team's line, where it came.
+func (d *desk) wait(id string, w waiting) {
+	d.waiting[id] = w
+	line := d.lines[w.team]
+	at, _ := slices.BinarySearchFunc(line, w.since, func(in inLine, p eventstore.Position) int { return cmp.Compare(in.since, p) })
+	d.lines[w.team] = slices.Insert(line, at, inLine{id, w.since})
 }
 
 // hold notes who has an open chat; "" is nobody.

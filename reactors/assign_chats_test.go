@@ -11,7 +11,9 @@ import (
 	"github.com/chatledger/chatledger/domain/agent"
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/team"
+	settings "github.com/chatledger/chatledger/domain/workspace"
 	"github.com/chatledger/chatledger/eventstore"
+	"github.com/chatledger/chatledger/internal/ids"
 	"github.com/chatledger/chatledger/reactors"
 )
 
@@ -248,4 +250,61 @@ func TestARuleTakesNothingAway(t *testing.T) {
 	if given+claimed != len(chats) {
 		t.Errorf("%d chats: %d given, %d claimed (%d as bob was told)", len(chats), given, claimed, mine)
 	}
+}
+
+// A chat that its customer opens again, and that nobody has then, waits for the rule as it
+// did when it was handed over, in its place in the line.
+func TestReopenedByTheCustomer(t *testing.T) {
+	for name, assignee := range map[string]string{"unassigned": "unassign", "kept": "keep"} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			s.staff(team.RoundRobin, "ann", "bob")
+			s.done(s.commands.Workspaces.ChangeSettings(t.Context(), someone, settings.ChangeSettings{Settings: settings.Settings{Reopening: &settings.Reopening{Status: settings.ReopenDefault, Assignee: assignee}}}))
+			rules := s.rules(time.Now)
+			chats := s.hand(0, 2) // of 15551230000 and 15551230001
+			s.handle(rules)
+			if got := s.assignees(chats); !slices.Equal(got, []string{"ann", "bob"}) {
+				t.Fatalf("assigned to %v", got)
+			}
+			s.availability("bob", agent.Away)
+			for _, id := range chats {
+				s.done(s.commands.Chats.Close(t.Context(), someone, id, ""))
+			}
+			s.write("15551230000", "m1")
+			s.handle(rules)
+			if got := s.assignee(chats[0]); got != "ann" { // who had it, and is the only one who can take it
+				t.Errorf("opened again, and given to %q", got)
+			}
+			s.availability("ann", agent.Away)
+			s.write("15551230001", "m2")
+			s.handle(rules)
+			waits := assignee == "unassign"
+			if got := s.assignee(chats[1]); (got == "") != waits {
+				t.Errorf("nobody is there, and %q has it", got)
+			}
+			s.availability("ann", agent.Online)
+			s.handle(s.rules(time.Now)) // also by one that begins anew
+			if got := s.assignee(chats[1]); got == "" || waits != (got == "ann") {
+				t.Errorf("given to %q", got)
+			}
+			// What an agent opened again, or let go of, is the agent's.
+			s.done(s.commands.Chats.Close(t.Context(), someone, chats[0], ""))
+			s.done(s.commands.Chats.Unassign(t.Context(), someone, chats[0], chat.Unassign{}))
+			s.done(s.commands.Chats.Reopen(t.Context(), someone, chats[0], ""))
+			s.handle(s.rules(time.Now))
+			if got := s.assignee(chats[0]); got != "" {
+				t.Errorf("opened again by an agent, and given to %s", got)
+			}
+		})
+	}
+}
+
+// write has a customer write in their chat.
+func (s *shop) write(customer, message string) {
+	s.t.Helper()
+	id := chat.ID(ids.Chat(workspace, s.channel, customer))
+	s.done(s.commands.Chats.Receive(s.t.Context(), someone, id, chat.ReceiveMessage{
+		Workspace: workspace, Channel: s.channel, Customer: customer, Message: chat.MessageID(message), ProviderID: "w-" + message,
+		Content: chat.Content{Kind: "text", Text: message}, At: time.Now(),
+	}))
 }
