@@ -72,6 +72,11 @@ func TestDecisions(t *testing.T) {
 		{Name: "deactivate with a long reason", Given: past{bob}, When: agent.Deactivate{Reason: long}, Err: agent.ErrReasonTooLong},
 		{Name: "deactivate with NUL", Given: past{bob}, When: agent.Deactivate{Reason: "\x00"}, Err: agent.ErrReasonInvalid},
 		{Name: "reactivate", Given: past{bob, left}, When: agent.Reactivate{}, Then: past{agent.Reactivated{}}},
+		{
+			Name: "reactivate who was at work", Given: past{bob, agent.AvailabilitySet{Availability: agent.Online}, left}, When: agent.Reactivate{},
+			Then: past{agent.AvailabilitySet{Availability: agent.Offline}, agent.Reactivated{}},
+		},
+		{Name: "reactivate who had gone", Given: past{bob, agent.AvailabilitySet{Availability: agent.Offline}, left}, When: agent.Reactivate{}, Then: past{agent.Reactivated{}}},
 		{Name: "reactivate who is active", Given: past{bob}, When: agent.Reactivate{}},
 		{Name: "reactivate nobody", When: agent.Reactivate{}, Err: agent.ErrNotFound},
 	})

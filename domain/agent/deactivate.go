@@ -22,7 +22,8 @@ func (c Deactivate) Decide(s State) ([]Event, error) {
 	return []Event{Deactivated{Reason: c.Reason}}, nil
 }
 
-// Reactivate gives an agent access again. Who has it is no event.
+// Reactivate gives an agent access again, who is offline until they say otherwise. Who
+// has it is no event.
 type Reactivate struct{}
 
 // Decide implements the command.
@@ -33,5 +34,8 @@ func (Reactivate) Decide(s State) ([]Event, error) {
 	case s.Active:
 		return nil, nil
 	}
-	return []Event{Reactivated{}}, nil
+	if s.Availability == Offline || s.Availability == "" {
+		return []Event{Reactivated{}}, nil
+	}
+	return []Event{AvailabilitySet{Availability: Offline}, Reactivated{}}, nil
 }
