@@ -88,12 +88,13 @@ type inFindOrders struct {
 	Body struct {
 		Filtered
 		Paged
+		Sort string `json:"sort,omitempty" enum:"placed,oldest" doc:"That of the view, else placed, if it is not given. oldest: what was placed first."`
 	}
 }
 
 func (a *API) searchOrders(ctx context.Context, tx sqldb.Tx, r *web.Request, in Filtered) (s orders.Search, err error) {
-	f, _, err := chosen(ctx, tx, r, filter.Orders, in)
-	return orders.Search{Workspace: r.Workspace, Filter: f, Scope: a.scope(r)}, err
+	f, sort, err := chosen(ctx, tx, r, filter.Orders, in)
+	return orders.Search{Workspace: r.Workspace, Filter: f, Scope: a.scope(r), Sort: orders.Sort(sort)}, err
 }
 
 func (a *API) findOrders(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inFindOrders) (web.List[Order], eventstore.Revision, error) {
@@ -101,7 +102,7 @@ func (a *API) findOrders(ctx context.Context, tx sqldb.Tx, r *web.Request, in *i
 	if err != nil {
 		return web.List[Order]{}, none, err
 	}
-	s.Cursor, s.Limit = in.Body.Cursor, in.Body.Limit
+	s.Sort, s.Cursor, s.Limit = cmp.Or(orders.Sort(in.Body.Sort), s.Sort), in.Body.Cursor, in.Body.Limit
 	page, err := orders.Find(ctx, tx, s)
 	if err != nil {
 		return web.List[Order]{}, none, err

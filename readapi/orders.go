@@ -18,6 +18,7 @@ type inOrders struct {
 	Assignee string `query:"assignee" doc:"The id of an agent, or me."`
 	Tag      string `query:"tag" doc:"The id of a tag."`
 	Chat     string `query:"chat" doc:"The id of a chat."`
+	Sort     string `query:"sort" enum:"placed,oldest" doc:"placed if it is not given: what was placed last first. oldest: what was placed first."`
 }
 
 type inOrder struct {
@@ -150,7 +151,7 @@ func newOrder(o orders.Full) Order {
 
 func listOrders(ctx context.Context, tx sqldb.Tx, r *web.Request, in *inOrders) (web.List[Order], eventstore.Revision, error) {
 	q := orders.Query{
-		Workspace: r.Workspace, Status: in.Status, Payment: in.Payment, Assignee: in.Assignee, Tag: in.Tag, Chat: in.Chat, Cursor: in.Cursor, Limit: in.Limit,
+		Workspace: r.Workspace, Status: in.Status, Payment: in.Payment, Assignee: in.Assignee, Tag: in.Tag, Chat: in.Chat, Sort: orders.Sort(in.Sort), Cursor: in.Cursor, Limit: in.Limit,
 	}
 	if in.Assignee == "me" {
 		if r.Agent == "" {

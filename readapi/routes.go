@@ -99,8 +99,8 @@ func (a *API) Endpoints() []web.Endpoint {
 			"Every event as a typed fact, oldest first, with those of the contacts that were merged into it: who blocked it, say, and why. Auditors and admins see that of deleted contacts, too."),
 		read(a, "/v1/attributes", anyone, "The workspace's own fields of contacts", views(inPeople), listAttributes),
 
-		read(a, "/v1/orders", anyone, "List orders, the latest first", views(inSales, inProfiles, inStaff), listOrders),
-		ask(a, "/v1/orders/query", anyone, "Find orders with a filter, the latest first", orderViews, a.findOrders, shortPages),
+		read(a, "/v1/orders", anyone, "List orders, the latest first unless they are sorted otherwise", views(inSales, inProfiles, inStaff), listOrders),
+		ask(a, "/v1/orders/query", anyone, "Find orders with a filter, the latest first unless they are sorted otherwise", orderViews, a.findOrders, shortPages),
 		ask(a, "/v1/orders/count", anyone, "Count orders with a filter", orderViews, a.countOrders, countsShort),
 		read(a, "/v1/orders/{order}", anyone, "Get an order", views(inSales, inProfiles, inStaff), getOrder),
 		read(a, "/v1/orders/{order}/history", people, "Everything that happened to an order", views(inSales, inProfiles, inStaff), a.listOrderHistory,

@@ -245,7 +245,7 @@ func (a *api) routes() []web.Endpoint {
 		write(a, "POST /v1/agents/{agent}/reactivate", admins, "Give an agent access again",
 			func(ctx ctx, c caller, in *inAgent) (result, error) {
 				return a.Agents.Reactivate(ctx, c.Origin, in.Agent, agent.Reactivate{})
-			}),
+			}, "They are offline until they, or somebody for them, say otherwise."),
 		write(a, "POST /v1/agents/{agent}/availability", seniors, "Say whether an agent is at work", a.setAvailability),
 		write(a, "PUT /v1/agents/{agent}/availability", seniors, "Say whether an agent is at work", a.setAvailability),
 		write(a, "POST /v1/me/availability", staff, "Say whether you are at work", a.setMyAvailability),

@@ -56,7 +56,7 @@ func Evolve(s State, e Event) State { e.apply(&s); return s }
 var sorts = map[filter.Target][]string{
 	filter.Chats:    {"last_activity", "created", "waiting"},
 	filter.Contacts: {"created", "updated"},
-	filter.Orders:   {},
+	filter.Orders:   {"placed", "oldest"},
 }
 
 // Problems returns what is wrong with a saved view now: what was right when it was

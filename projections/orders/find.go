@@ -11,21 +11,24 @@ import (
 	"github.com/chatledger/chatledger/projections/groups"
 )
 
-// Search says which orders to find, the latest first.
+// Search says which orders to find.
 type Search struct {
 	Workspace string
 	Filter    filter.Filter // of orders
 	Scope     filtersql.Scope
 	Only      []string // ids that alone are looked at; nil: all
 	Except    []string // ids that are left out
+	Sort      Sort     // ByPlaced if empty
 	Cursor    string   // of the page before; "" for the first
 	Limit     int      // 1 to 200; 0 means 50
 }
 
-const byPlaced = "placed"
-
 // query returns s for its list, and what stands for what in it.
 func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, directory.Aliases, error) {
+	sort, err := s.Sort.given()
+	if err != nil {
+		return filtersql.Query{}, directory.Aliases{}, err
+	}
 	f, err := groups.Expand(ctx, tx, s.Workspace, s.Filter)
 	if err != nil {
 		return filtersql.Query{}, directory.Aliases{}, err
@@ -35,7 +38,7 @@ func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, direct
 	}
 	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
 	return filtersql.Query{
-		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Only: s.Only, Except: s.Except, Sort: byPlaced, Cursor: s.Cursor, Limit: s.Limit,
+		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Only: s.Only, Except: s.Except, Sort: string(sort), Cursor: s.Cursor, Limit: s.Limit,
 	}, aliases, err
 }
 
@@ -129,7 +132,7 @@ func filtered() *filtersql.List {
 			"last_activity":   {SQL: "COALESCE((SELECT h.last_activity_at" + ofChat + "), 0)"},
 			"last_message_by": {SQL: "COALESCE((SELECT h.last_by" + ofChat + "), '')"},
 		}),
-		Sorts: map[string]filtersql.Sort{byPlaced: {Column: "placed_at"}},
+		Sorts: map[string]filtersql.Sort{string(ByPlaced): {Column: "placed_at"}, string(ByOldest): {Column: "placed_at", Ascending: true}},
 		Paths: []filtersql.Path{
 			{Table: "orders_v2_tags", Equal: map[string]string{"tag": "tag"}, Holds: held},
 			{Equal: map[string]string{"status": "status"}, Holds: held},

@@ -19,7 +19,28 @@ import (
 var (
 	ErrNotFound = fault.New(fault.NotFound, "order.not_found", "no such order")
 	ErrFilter   = fault.Bad("filter", "filter.invalid", "a filter holds a NUL character")
+	ErrSort     = fault.Bad("sort", "sort.invalid", "want placed or oldest")
 )
+
+// Sort is an order of the list.
+type Sort string
+
+// The orders of the list: by when an order was placed.
+const (
+	ByPlaced Sort = "placed" // the latest first
+	ByOldest Sort = "oldest" // the oldest first
+)
+
+// given returns the order that is meant.
+func (s Sort) given() (Sort, error) {
+	switch s {
+	case "":
+		return ByPlaced, nil
+	case ByPlaced, ByOldest:
+		return s, nil
+	}
+	return s, ErrSort
+}
 
 // Full is an order with who placed it, as the visitors' profiles have it now.
 type Full struct {
@@ -37,6 +58,7 @@ type Query struct {
 	Assignee  string
 	Tag       string // its id
 	Chat      string
+	Sort      Sort   // ByPlaced if empty
 	Cursor    string // of the page before; "" for the first
 	Limit     int    // 1 to 200; 0 means 50
 }
@@ -52,15 +74,15 @@ type place struct {
 	Order string `json:"o"`
 }
 
-const list = "orders"
+// lists are the names of the list in its cursors.
+var lists = map[Sort]string{ByPlaced: "orders", ByOldest: "orders/oldest"}
 
 const (
 	columns  = `SELECT o.*, COALESCE(v.name, '') AS visitor_name, COALESCE(v.email, '') AS visitor_email, COALESCE(v.phone, '') AS visitor_phone FROM `
 	visitors = ` LEFT JOIN visitor_v2_profiles v ON v.chat_id = o.chat_id AND v.workspace = o.workspace WHERE `
 )
 
-// List returns a page of the orders that pass every filter, the latest first.
-// When an order was placed never changes, so pages that are read one after
+// List returns a page of the orders that pass every filter. When an order was placed never changes, so pages that are read one after
 // another show each order once.
 func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 	limit, err := cursor.Limit(q.Limit)
@@ -69,6 +91,10 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 	}
 	if strings.Contains(q.Status+q.Chat+q.Payment+q.Assignee+q.Tag, "\x00") {
 		return Page{}, ErrFilter
+	}
+	sort, err := q.Sort.given()
+	if err != nil {
+		return Page{}, err
 	}
 	where, args := "o.workspace = $1", []any{q.Workspace}
 	arg := func(v any) string {
@@ -97,17 +123,20 @@ func List(ctx context.Context, tx sqldb.Tx, q Query) (Page, error) {
 	}
 	if q.Cursor != "" {
 		var p place
-		if err := cursor.Decode(list, q.Cursor, &p); err != nil {
+		if err := cursor.Decode(lists[sort], q.Cursor, &p); err != nil {
 			return Page{}, err
 		}
-		where += " AND (" + at + ") < (" + arg(p.At) + ", " + arg(p.Order) + ")"
+		where += " AND (" + at + map[Sort]string{ByPlaced: ") < (", ByOldest: ") > ("}[sort] + arg(p.At) + ", " + arg(p.Order) + ")"
 	}
-	order := " ORDER BY " + strings.Replace(at, ",", " DESC,", 1) + " DESC LIMIT "
+	order := " ORDER BY " + at + " LIMIT "
+	if sort == ByPlaced {
+		order = " ORDER BY " + strings.Replace(at, ",", " DESC,", 1) + " DESC LIMIT "
+	}
 	rows, err := sqldb.Select[Full](ctx, tx, columns+from+visitors+where+order+arg(limit+1), args...)
 	if err != nil {
 		return Page{}, fmt.Errorf("list orders: %w", err)
 	}
-	page := cursor.Cut(list, rows, limit, func(o *Full) any { return place{o.PlacedAt, o.ID} })
+	page := cursor.Cut(lists[sort], rows, limit, func(o *Full) any { return place{o.PlacedAt, o.ID} })
 	for i := range page.Items {
 		page.Items[i].Tags = aliases.Tags(page.Items[i].Tags)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -69,6 +70,12 @@ func TestOrdersAreShownWithTheirVisitors(t *testing.T) {
 	})
 }
 
+func reversed(ids []string) []string {
+	ids = slices.Clone(ids)
+	slices.Reverse(ids)
+	return ids
+}
+
 func TestList(t *testing.T) {
 	onBoth(t, func(t *testing.T, l *viewstest.Ledger) {
 		var want, confirmed, ofD, late, vip, paid, bobs []string
@@ -117,6 +124,11 @@ func TestList(t *testing.T) {
 					{orders.Query{Tag: "none"}, nil},
 					{orders.Query{Payment: "paid"}, paid},
 					{orders.Query{Assignee: "bob"}, bobs},
+					{orders.Query{Sort: orders.ByOldest}, reversed(want)},
+					{orders.Query{Sort: orders.ByOldest, Status: "confirmed"}, reversed(confirmed)},
+					{orders.Query{Sort: orders.ByOldest, Tag: "vip"}, reversed(vip)},
+					{orders.Query{Sort: orders.ByOldest, Tag: "top"}, reversed(late)},
+					{orders.Query{Sort: orders.ByPlaced, Chat: "d"}, ofD},
 				} {
 					q := tt.query
 					q.Workspace, q.Limit = "acme", limit
@@ -136,10 +148,36 @@ func TestList(t *testing.T) {
 					if diff := cmp.Diff(tt.want, got); diff != "" {
 						t.Errorf("%+v (-want +got):\n%s", tt.query, diff)
 					}
+					if tt.query != (orders.Query{Sort: tt.query.Sort}) {
+						continue
+					}
+					got = nil
+					for s := (orders.Search{Workspace: "acme", Sort: tt.query.Sort, Limit: min(limit, cursor.MaxLimit)}); ; {
+						page, err := orders.Find(t.Context(), tx, s)
+						if err != nil {
+							t.Fatal(err)
+						}
+						for _, o := range page.Orders {
+							got = append(got, o.ID)
+						}
+						if s.Cursor = page.Next; s.Cursor == "" {
+							break
+						}
+					}
+					if diff := cmp.Diff(tt.want, got); diff != "" {
+						t.Errorf("found by %q (-want +got):\n%s", tt.query.Sort, diff)
+					}
 				}
 			}
 			if _, err := orders.List(t.Context(), tx, orders.Query{Cursor: cursor.Encode("history", 3)}); !errors.Is(err, cursor.ErrInvalid) {
 				t.Errorf("a cursor of another list: %v", err)
+			}
+			if _, err := orders.List(t.Context(), tx, orders.Query{Sort: "size"}); !errors.Is(err, orders.ErrSort) {
+				t.Errorf("an order that there is not: %v", err)
+			}
+			first, err := orders.List(t.Context(), tx, orders.Query{Workspace: "acme", Limit: 1})
+			if _, again := orders.List(t.Context(), tx, orders.Query{Workspace: "acme", Sort: orders.ByOldest, Cursor: first.Next}); err != nil || !errors.Is(again, cursor.ErrInvalid) {
+				t.Errorf("a cursor of another order: %v, %v", err, again)
 			}
 			if _, err := orders.List(t.Context(), tx, orders.Query{Limit: 300}); !errors.Is(err, cursor.ErrLimit) {
 				t.Errorf("too much: %v", err)
