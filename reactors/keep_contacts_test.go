@@ -62,6 +62,14 @@ func TestKeepContacts(t *testing.T) {
 		}
 		return true
 	})
+	until(t, "nothing is left to do", func() bool {
+		at, err := d.accounts.Checkpoints(0).Load(ctx, reactors.KeepContactsName)
+		head, headErr := d.store.Head(ctx)
+		if err != nil || headErr != nil {
+			t.Fatal(err, headErr)
+		}
+		return at.Position == head.Position
+	})
 	stop()
 	ana := look("15550")
 	for field, want := range map[string][]string{"name": {"Ana Lima"}, "emails": {"ana@example.com"}, "city": {"Lisbon"}} {
