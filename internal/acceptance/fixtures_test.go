@@ -128,7 +128,8 @@ func anySlice(in []map[string]any) []any {
 	return out
 }
 
-// Whatever the order, and however often: the same webhooks give the same views.
+// Whatever the order, and however often: the same webhooks give the same views. No two of
+// a chat are of the same second, of which the log would decide.
 func TestWebhooksInAnyOrder(t *testing.T) {
 	files, names := fixtures(t)
 	onBoth(t, func(t *testing.T, s *server) {

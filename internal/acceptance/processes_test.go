@@ -167,7 +167,7 @@ func TestManyProcesses(t *testing.T) {
 	f.until("the reactors have caught up", func() bool {
 		behind := 0
 		for line := range strings.Lines(f.run("reactors", "status")) {
-			if c := strings.Fields(line); len(c) == 4 && c[1] != c[2] && c[0] != "REACTOR" {
+			if c := strings.Fields(line); len(c) == 5 && c[2] != c[3] && c[0] != "REACTOR" {
 				behind++
 			}
 		}
