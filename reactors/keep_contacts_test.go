@@ -2,6 +2,7 @@ package reactors_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -39,6 +40,7 @@ func TestKeepContacts(t *testing.T) {
 		t.Helper()
 		err := d.commands.Contacts.Look(ctx, workspace, commands.ContactID(workspace, customer), func(now contact.State) error {
 			s = now
+			s.Chats, s.Fields = maps.Clone(now.Chats), maps.Clone(now.Fields) // they change in place
 			return nil
 		})
 		if err != nil && !errors.Is(err, contact.ErrNotFound) {
