@@ -6,7 +6,6 @@
 package contacts
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -205,57 +204,16 @@ func (r *Part) set(changes []contact.Change, s Source) {
 	r.Fields = fields
 }
 
-// root returns the contact as whose part a part is shown.
-func (r *Part) root() string {
-	switch {
-	case r == nil:
-		return ""
-	case r.Into != "":
-		return r.Into
-	}
-	return r.ID
-}
-
 // show puts a part where it is shown.
 func (p *Projection) show(before, after *Part) {
-	was, is := before.root(), after.root()
-	if before != nil && was != is {
-		p.contacts.Change(was, func(r *Row) *Row { return r.without(before.ID) })
-	}
-	if after != nil {
-		part := *after
-		p.contacts.Change(is, func(r *Row) *Row { return r.with(is, part) })
-	}
+	Wholes[Part, Row]{
+		Rows: p.contacts, Part: func(p Part) (id, into string) { return p.ID, p.Into },
+		Parts: func(r *Row) []Part { return r.Parts }, Row: shown,
+	}.Show(before, after)
 }
 
-func (r *Row) without(id string) *Row {
-	if r == nil {
-		return nil
-	}
-	parts := slices.DeleteFunc(slices.Clone(r.Parts), func(p Part) bool { return p.ID == id })
-	if len(parts) == 0 {
-		return nil
-	}
-	return shown(r.ID, parts)
-}
-
-func (r *Row) with(root string, part Part) *Row {
-	var parts []Part
-	if r != nil {
-		parts = slices.DeleteFunc(slices.Clone(r.Parts), func(p Part) bool { return p.ID == part.ID })
-	}
-	return shown(root, append(parts, part))
-}
-
-// shown returns the row of a contact that has some parts.
+// shown returns the row of a contact that has some parts, in their order.
 func shown(root string, parts []Part) *Row {
-	own := func(p Part) int {
-		if p.ID == root {
-			return 0
-		}
-		return 1
-	}
-	slices.SortFunc(parts, func(a, b Part) int { return cmp.Or(cmp.Compare(own(a), own(b)), cmp.Compare(a.ID, b.ID)) })
 	r := &Row{Listed: Listed{ID: root}, Parts: parts}
 	first := parts[0]
 	r.Workspace, r.Status, r.Category, r.Assignee = first.Workspace, first.Status, first.Category, first.Assignee

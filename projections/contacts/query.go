@@ -61,21 +61,9 @@ func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, direct
 	if s.Sort != ByCreated && s.Sort != ByUpdated {
 		return filtersql.Query{}, directory.Aliases{}, ErrSort
 	}
-	f, err := groups.Expand(ctx, tx, s.Workspace, s.Filter)
-	if err != nil {
-		return filtersql.Query{}, directory.Aliases{}, err
-	}
-	if s.Deleted {
-		if err := f.OfDeleted(); err != nil { // the filter of a group, perhaps
-			return filtersql.Query{}, directory.Aliases{}, err
-		}
-	}
-	if f, err = Typed(ctx, tx, s.Workspace, f); err != nil {
-		return filtersql.Query{}, directory.Aliases{}, err
-	}
-	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
+	f, aliases, err := Meaning(ctx, tx, s.Workspace, s.Filter, s.Deleted)
 	return filtersql.Query{
-		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Only: s.Only, Except: s.Except, Hidden: s.Deleted, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
+		Workspace: s.Workspace, Filter: f, Scope: s.Scope, Only: s.Only, Except: s.Except, Hidden: s.Deleted, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
 	}, aliases, err
 }
 
@@ -156,22 +144,12 @@ type standing struct {
 // Passes returns which of some conditions a contact passes that is shown. found is
 // false for any other.
 func Passes(ctx context.Context, tx sqldb.Tx, workspace, id string, scope filtersql.Scope, nodes []filter.Node) (passes []bool, found bool, err error) {
-	aliases, err := directory.ReadAliases(ctx, tx, workspace)
+	all, _, err := Meaning(ctx, tx, workspace, filter.Filter{Target: filter.Contacts, Root: filter.And(nodes)}, false)
 	if err != nil {
 		return nil, false, err
 	}
-	expanded := make([]filter.Node, len(nodes))
-	for i, n := range nodes {
-		f, err := groups.Expand(ctx, tx, workspace, filter.Filter{Target: filter.Contacts, Root: n})
-		if err == nil {
-			f, err = Typed(ctx, tx, workspace, f)
-		}
-		if err != nil {
-			return nil, false, err
-		}
-		expanded[i] = aliases.Expand(f).Root
-	}
-	return filtersql.Test(ctx, tx, filtered(), workspace, scope, id, expanded)
+	meant, _ := all.Root.(filter.And) // one for one
+	return filtersql.Test(ctx, tx, filtered(), workspace, scope, id, meant)
 }
 
 // Size returns how many contacts are in a static group and shown.

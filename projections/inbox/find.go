@@ -9,7 +9,6 @@ import (
 	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
-	"github.com/chatledger/chatledger/projections/groups"
 )
 
 // Search says which chats to find.
@@ -33,16 +32,9 @@ func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, direct
 	if _, err := orderOf(s.Sort); err != nil {
 		return filtersql.Query{}, directory.Aliases{}, err
 	}
-	f, err := groups.Expand(ctx, tx, s.Workspace, s.Filter)
-	if err != nil {
-		return filtersql.Query{}, directory.Aliases{}, err
-	}
-	if f, err = contacts.Typed(ctx, tx, s.Workspace, f); err != nil {
-		return filtersql.Query{}, directory.Aliases{}, err
-	}
-	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
+	f, aliases, err := contacts.Meaning(ctx, tx, s.Workspace, s.Filter, s.Deleted)
 	return filtersql.Query{
-		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Only: s.Only, Except: s.Except, Hidden: s.Deleted, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
+		Workspace: s.Workspace, Filter: f, Scope: s.Scope, Only: s.Only, Except: s.Except, Hidden: s.Deleted, Sort: string(s.Sort), Cursor: s.Cursor, Limit: s.Limit,
 	}, aliases, err
 }
 

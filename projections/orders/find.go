@@ -8,7 +8,6 @@ import (
 	"github.com/chatledger/chatledger/projections/contacts"
 	"github.com/chatledger/chatledger/projections/directory"
 	"github.com/chatledger/chatledger/projections/filtersql"
-	"github.com/chatledger/chatledger/projections/groups"
 )
 
 // Search says which orders to find.
@@ -29,16 +28,9 @@ func (s Search) query(ctx context.Context, tx sqldb.Tx) (filtersql.Query, direct
 	if err != nil {
 		return filtersql.Query{}, directory.Aliases{}, err
 	}
-	f, err := groups.Expand(ctx, tx, s.Workspace, s.Filter)
-	if err != nil {
-		return filtersql.Query{}, directory.Aliases{}, err
-	}
-	if f, err = contacts.Typed(ctx, tx, s.Workspace, f); err != nil {
-		return filtersql.Query{}, directory.Aliases{}, err
-	}
-	aliases, err := directory.ReadAliases(ctx, tx, s.Workspace)
+	f, aliases, err := contacts.Meaning(ctx, tx, s.Workspace, s.Filter, false)
 	return filtersql.Query{
-		Workspace: s.Workspace, Filter: aliases.Expand(f), Scope: s.Scope, Only: s.Only, Except: s.Except, Sort: string(sort), Cursor: s.Cursor, Limit: s.Limit,
+		Workspace: s.Workspace, Filter: f, Scope: s.Scope, Only: s.Only, Except: s.Except, Sort: string(sort), Cursor: s.Cursor, Limit: s.Limit,
 	}, aliases, err
 }
 

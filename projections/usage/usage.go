@@ -6,14 +6,13 @@
 package usage
 
 import (
-	"cmp"
-	"slices"
 	"strings"
 
 	"github.com/chatledger/chatledger/domain/chat"
 	"github.com/chatledger/chatledger/domain/contact"
 	"github.com/chatledger/chatledger/domain/order"
 	"github.com/chatledger/chatledger/projections"
+	"github.com/chatledger/chatledger/projections/contacts"
 )
 
 // Subject is a row of usage_v2_subjects: the tags of a chat or an order. One that has
@@ -158,56 +157,13 @@ func (p *Projection) contact(id string, fact contact.Event) {
 	}
 }
 
-// root returns the contact as whose part a part is shown.
-func (r *Part) root() string {
-	switch {
-	case r == nil:
-		return ""
-	case r.Into != "":
-		return r.Into
-	}
-	return r.ID
-}
-
 // show puts a part where it is shown.
 func (p *Projection) show(before, after *Part) {
-	was, is := before.root(), after.root()
-	if before != nil && was != is {
-		p.people.Change(was, func(r *Person) *Person { return r.without(before.ID) })
-	}
-	if after != nil {
-		part := *after
-		p.people.Change(is, func(r *Person) *Person {
-			parts := append(r.others(part.ID), part)
-			slices.SortFunc(parts, func(a, b Part) int {
-				return cmp.Or(cmp.Compare(a.isNot(is), b.isNot(is)), cmp.Compare(a.ID, b.ID))
-			})
-			return &Person{is, parts}
-		})
-	}
-}
-
-func (r Part) isNot(root string) int {
-	if r.ID == root {
-		return 0
-	}
-	return 1
-}
-
-// others returns the parts of a contact but one.
-func (r *Person) others(id string) []Part {
-	if r == nil {
-		return nil
-	}
-	return slices.DeleteFunc(slices.Clone(r.Parts), func(p Part) bool { return p.ID == id })
-}
-
-func (r *Person) without(id string) *Person {
-	parts := r.others(id)
-	if len(parts) == 0 {
-		return nil
-	}
-	return &Person{r.ID, parts}
+	contacts.Wholes[Part, Person]{
+		Rows: p.people, Part: func(p Part) (id, into string) { return p.ID, p.Into },
+		Parts: func(r *Person) []Part { return r.Parts },
+		Row:   func(id string, parts []Part) *Person { return &Person{id, parts} },
+	}.Show(before, after)
 }
 
 // shown returns what a contact that is in the list has, with the tags of all its parts.
