@@ -107,7 +107,7 @@ func TestNodeClient(t *testing.T) {
 		asked := 0
 		node(t, dir, as(gatewaytest.Analyst), func(l told) {
 			if asked++; l.Code != codes.Unimplemented {
-				t.Errorf("call %d: %+v; want that it is not implemented", asked, l)
+				t.Errorf("call %d: code %d, %+v; want %d", asked, l.Code, l, codes.Unimplemented)
 			}
 		}, "manage", "chat-acme0")
 		if asked != 9 {
