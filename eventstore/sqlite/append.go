@@ -372,7 +372,12 @@ func (w *writer) transact(rs []*request) (err error) {
 	return nil
 }
 
-// moveWAL has the WAL moved into the file when it is large.
+// fullWAL is how many times as large as one to be moved the WAL gets while it is moved.
+const fullWAL = 16
+
+// moveWAL has the WAL moved into the file when it is large. While that goes on appends do
+// too, until the WAL is full: then they wait for it, so that it has a bound on a machine
+// that has no time for the mover.
 func (w *writer) moveWAL() {
 	if !w.moving {
 		if w.unmoved >= w.walSize {
@@ -383,10 +388,17 @@ func (w *writer) moveWAL() {
 	}
 	select {
 	case <-w.mover.moved:
-		w.moving = false
 	default:
-		return
+		if w.unmoved < fullWAL*w.walSize {
+			return
+		}
+		select {
+		case <-w.mover.moved:
+		case <-w.done:
+			return
+		}
 	}
+	w.moving = false
 	if w.conn == nil {
 		return
 	}
